@@ -1,0 +1,585 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*  The reader is our own and not CZMQ's zconfig: that one prints a line it
+    cannot parse, secret and all, to stdout; stops a line at a NUL byte without
+    a word; leaves copies of the secret on the heap; and in some releases runs
+    past its buffer on a line of more than 1,024 bytes.  This one works on
+    the text where it lies and copies out only what is kept.  */
+
+#include "lib/keyfile.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <zmq.h>
+
+#include "lib/file.h"
+#include "lib/secret.h"
+
+#define KEY_SIZE 32
+#define KEY_DIGITS (SH_KEY_TEXT - 1)
+#define LINE_MOST 1024 /* what every release of CZMQ can read */
+#define INDENT 4
+#define NAME_MOST 255
+/*  What a field's line has besides name and value: indent, ' = ""'.  */
+#define FIELD_FRAME (INDENT + 5)
+
+/*  A part of the text being read; not NUL-terminated.  */
+typedef struct
+{
+    const char *at;
+    size_t size;
+} span_t;
+
+typedef enum
+{
+    SECTION_NONE,
+    SECTION_METADATA,
+    SECTION_CURVE,
+    SECTION_COUNT
+} section_t;
+
+static const char *const s_sections[SECTION_COUNT]
+    = { [SECTION_METADATA] = "metadata", [SECTION_CURVE] = "curve" };
+
+typedef struct
+{
+    sh_keyfile_t *key;
+    const char *label;
+    sh_why_t *why;
+    int line;
+    bool secret;
+    section_t section;         /* the one that the line is in */
+    bool begun[SECTION_COUNT]; /* sections that the text had so far */
+    bool secret_seen;
+} reader_t;
+
+typedef struct
+{
+    unsigned level;
+    span_t name;
+    span_t value;
+    bool has_value;
+} line_t;
+
+static sh_err_t SH_PRINTF (2, 3)
+s_refuse (const reader_t *reader, const char *format, ...)
+{
+    char text[256];
+    va_list args;
+    va_start (args, format);
+    vsnprintf (text, sizeof text, format, args);
+    va_end (args);
+    return sh_fail (reader->why, SH_E_SYNTAX, "%s:%d: %s", reader->label,
+                    reader->line, text);
+}
+
+static bool
+s_is_name_char (char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+           || (c >= '0' && c <= '9') || (c && strchr ("$-_@.&+/", c));
+}
+
+static bool
+s_is_blank (char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static bool
+s_equals (span_t span, const char *text)
+{
+    return span.size == strlen (text) && memcmp (span.at, text, span.size) == 0;
+}
+
+static span_t
+s_skip (span_t span, size_t count)
+{
+    return (span_t){ span.at + count, span.size - count };
+}
+
+static span_t
+s_trim_left (span_t span)
+{
+    while (span.size > 0 && s_is_blank (span.at[0]))
+        span = s_skip (span, 1);
+    return span;
+}
+
+static span_t
+s_trim_right (span_t span)
+{
+    while (span.size > 0 && s_is_blank (span.at[span.size - 1]))
+        span.size--;
+    return span;
+}
+
+/*  How many bytes the UTF-8 character at the start takes; 0 if it is none,
+    or overlong, a surrogate or beyond Unicode.  */
+static size_t
+s_utf8_length (span_t span)
+{
+    const unsigned char *at = (const unsigned char *) span.at;
+    if (at[0] < 0x80)
+        return 1;
+    size_t length = at[0] >= 0xc2 && at[0] < 0xe0   ? 2
+                    : at[0] >= 0xe0 && at[0] < 0xf0 ? 3
+                    : at[0] >= 0xf0 && at[0] < 0xf5 ? 4
+                                                    : 0;
+    if (length == 0 || length > span.size)
+        return 0;
+    for (size_t i = 1; i < length; i++) {
+        if ((at[i] & 0xc0) != 0x80)
+            return 0;
+    }
+    if ((at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] > 0x9f)
+        || (at[0] == 0xf0 && at[1] < 0x90) || (at[0] == 0xf4 && at[1] > 0x8f)
+        || (at[0] == 0xc2 && at[1] < 0xa0))
+        return 0; /* the last are the C1 control characters */
+    return length;
+}
+
+static bool
+s_is_text (span_t span)
+{
+    while (span.size > 0) {
+        char c = span.at[0];
+        size_t length = s_utf8_length (span);
+        if (length == 0 || c == 0x7f || (c >= 0 && c < ' ' && c != '\t'))
+            return false;
+        span = s_skip (span, length);
+    }
+    return true;
+}
+
+/*  The rest of a line behind what was wanted: blanks and a comment.  */
+static bool
+s_is_rest (span_t span)
+{
+    span = s_trim_left (span);
+    return span.size == 0 || span.at[0] == '#';
+}
+
+/*  The value may stand in either quotes, or bare up to a comment.  */
+static sh_err_t
+s_take_value (const reader_t *reader, span_t *value, span_t rest)
+{
+    if (rest.size > 0 && (rest.at[0] == '"' || rest.at[0] == '\'')) {
+        const char *end = memchr (rest.at + 1, rest.at[0], rest.size - 1);
+        if (!end)
+            return s_refuse (reader, "the value's closing quote is missing");
+        *value = (span_t){ rest.at + 1, (size_t) (end - rest.at) - 1 };
+        if (!s_is_rest (s_skip (rest, value->size + 2)))
+            return s_refuse (reader, "text behind the value's closing quote");
+        return SH_OK;
+    }
+
+    const char *hash = rest.size > 0 ? memchr (rest.at, '#', rest.size) : NULL;
+    if (hash && hash > rest.at && !s_is_blank (hash[-1]))
+        return s_refuse (reader, "a value that contains '#' needs quotes");
+    if (hash)
+        rest.size = (size_t) (hash - rest.at);
+    *value = s_trim_right (rest);
+    for (size_t i = 0; i < value->size; i++) {
+        if (value->at[i] == '"' || value->at[i] == '\'')
+            return s_refuse (reader, "a quote within a value without quotes");
+    }
+    return SH_OK;
+}
+
+/*  Take a line apart; a blank or comment line leaves an empty name.  */
+static sh_err_t
+s_split (const reader_t *reader, line_t *out, span_t line)
+{
+    *out = (line_t){ 0 };
+    if (s_is_rest (line))
+        return SH_OK;
+
+    size_t indent = 0;
+    while (line.at[indent] == ' ') /* there is another character: not rest */
+        indent++;
+    if (line.at[indent] == '\t' || indent % INDENT != 0)
+        return s_refuse (reader, "indent with four spaces");
+    out->level = (unsigned) (indent / INDENT);
+
+    line = s_skip (line, indent);
+    out->name.at = line.at;
+    while (out->name.size < line.size
+           && s_is_name_char (line.at[out->name.size]))
+        out->name.size++;
+    if (out->name.size == 0)
+        return s_refuse (reader, "a name is expected here");
+    if (line.at[0] == '/' || line.at[out->name.size - 1] == '/')
+        return s_refuse (reader, "a name cannot begin or end with '/'");
+
+    line = s_trim_left (s_skip (line, out->name.size));
+    if (line.size > 0 && line.at[0] == '=') {
+        out->has_value = true;
+        line = s_trim_left (s_skip (line, 1));
+        return s_take_value (reader, &out->value, line);
+    }
+    if (!s_is_rest (line))
+        return s_refuse (reader, "'=' is expected behind the name");
+    return SH_OK;
+}
+
+static sh_err_t
+s_append (sh_keyfile_t *self, span_t name, span_t value)
+{
+    if (self->field_count >= SH_KEYFILE_FIELDS)
+        return SH_E_TOO_LARGE;
+    /*  What is kept must be readable again once it is written.  */
+    if (name.size < 1 || name.size > NAME_MOST
+        || value.size > LINE_MOST - FIELD_FRAME - name.size)
+        return SH_E_SYNTAX;
+    /*  One at a time is fine: realloc is cheap at this many.  */
+    sh_keyfield_t *fields = realloc (
+        self->fields, (self->field_count + 1) * sizeof *self->fields);
+    if (!fields)
+        return SH_E_MEMORY;
+    self->fields = fields;
+    sh_keyfield_t field = { strndup (name.at, name.size),
+                            value.size > 0 ? strndup (value.at, value.size)
+                                           : strdup ("") };
+    if (!field.name || !field.value) {
+        free (field.name);
+        free (field.value);
+        return SH_E_MEMORY;
+    }
+    fields[self->field_count++] = field;
+    return SH_OK;
+}
+
+static sh_err_t
+s_read_field (reader_t *reader, const line_t *line)
+{
+    sh_err_t rc = s_append (reader->key, line->name, line->value);
+    if (rc == SH_E_SYNTAX)
+        return s_refuse (reader, "the name or the value is too long");
+    if (rc == SH_E_TOO_LARGE)
+        return s_refuse (reader, "more than %d metadata lines",
+                         SH_KEYFILE_FIELDS);
+    if (rc != SH_OK)
+        return sh_fail (reader->why, rc, "%s: out of memory", reader->label);
+    return SH_OK;
+}
+
+static sh_err_t
+s_read_key (const reader_t *reader, char out[static SH_KEY_TEXT], span_t value,
+            const char *what)
+{
+    char text[SH_KEY_TEXT] = "";
+    if (value.size == KEY_DIGITS)
+        memcpy (text, value.at, value.size);
+    sh_err_t rc = SH_OK;
+    if (sh_key_valid (text))
+        memcpy (out, text, sizeof text);
+    else
+        rc = s_refuse (reader, "the %s is not 40 characters of Z85", what);
+    sh_secret_wipe (text, sizeof text);
+    return rc;
+}
+
+static sh_err_t
+s_read_curve (reader_t *reader, const line_t *line)
+{
+    sh_keyfile_t *key = reader->key;
+    if (s_equals (line->name, "public-key")) {
+        if (key->public_key[0])
+            return s_refuse (reader, "a second public-key");
+        return s_read_key (reader, key->public_key, line->value, "public-key");
+    }
+    if (s_equals (line->name, "secret-key")) {
+        if (reader->secret_seen)
+            return s_refuse (reader, "a second secret-key");
+        reader->secret_seen = true;
+        if (!reader->secret)
+            return SH_OK;
+        return s_read_key (reader, key->secret_key, line->value, "secret-key");
+    }
+    return s_refuse (reader, "only public-key and secret-key can stand in the "
+                             "curve section");
+}
+
+static sh_err_t
+s_begin_section (reader_t *reader, const line_t *line)
+{
+    for (section_t i = SECTION_METADATA; i < SECTION_COUNT; i++) {
+        if (!s_equals (line->name, s_sections[i]))
+            continue;
+        if (line->has_value)
+            return s_refuse (reader, "the section's name cannot have a value");
+        if (reader->begun[i])
+            return s_refuse (reader, "a second section '%s'", s_sections[i]);
+        reader->begun[i] = true;
+        reader->section = i;
+        return SH_OK;
+    }
+    return s_refuse (reader, "unknown section; known are metadata and curve");
+}
+
+static sh_err_t
+s_read_line (reader_t *reader, span_t text)
+{
+    if (text.size > LINE_MOST)
+        return s_refuse (reader, "the line is longer than %d bytes", LINE_MOST);
+    if (!s_is_text (text))
+        return s_refuse (reader, "control characters or bytes that are not "
+                                 "UTF-8");
+    line_t line;
+    sh_err_t rc = s_split (reader, &line, text);
+    if (rc != SH_OK || line.name.size == 0)
+        return rc;
+    if (line.level == 0)
+        return s_begin_section (reader, &line);
+    if (line.level > 1 || reader->section == SECTION_NONE)
+        return s_refuse (reader, "indented too far");
+    return reader->section == SECTION_METADATA ? s_read_field (reader, &line)
+                                               : s_read_curve (reader, &line);
+}
+
+static sh_err_t
+s_read_lines (reader_t *reader, span_t text)
+{
+    sh_err_t rc = SH_OK;
+    while (rc == SH_OK && text.size > 0) {
+        const char *end = memchr (text.at, '\n', text.size);
+        size_t size = end ? (size_t) (end - text.at) : text.size;
+        span_t line = { text.at, size };
+        if (line.size > 0 && line.at[line.size - 1] == '\r')
+            line.size--;
+        reader->line++;
+        rc = s_read_line (reader, line);
+        text = s_skip (text, end ? size + 1 : size);
+    }
+    return rc;
+}
+
+/*  Do the two halves belong together?  */
+static bool
+s_is_pair (const sh_keyfile_t *self)
+{
+    char derived[SH_KEY_TEXT];
+    return zmq_curve_public (derived, self->secret_key) == 0
+           && memcmp (derived, self->public_key, sizeof derived) == 0;
+}
+
+static sh_err_t
+s_check_keys (const reader_t *reader)
+{
+    const char *fault = NULL;
+    if (!reader->key->public_key[0])
+        fault = "no public-key in a curve section";
+    else if (reader->secret && !reader->secret_seen)
+        fault = "no secret-key; is this the public file?";
+    else if (reader->secret && !s_is_pair (reader->key))
+        fault = "public-key and secret-key do not belong together";
+    if (!fault)
+        return SH_OK;
+    return sh_fail (reader->why, SH_E_SYNTAX, "%s: %s", reader->label, fault);
+}
+
+bool
+sh_key_valid (const char *text)
+{
+    uint8_t key[KEY_SIZE];
+    bool valid = text && strnlen (text, SH_KEY_TEXT) == KEY_DIGITS
+                 && zmq_z85_decode (key, text) != NULL;
+    sh_secret_wipe (key, sizeof key);
+    return valid;
+}
+
+sh_err_t
+sh_keyfile_parse (sh_keyfile_t **out, const char *text, size_t size,
+                  const char *label, bool secret, sh_why_t *why)
+{
+    assert (out && (text || size == 0) && label);
+    if (size > SH_KEYFILE_MOST)
+        return sh_fail (why, SH_E_SYNTAX, "%s: larger than %d bytes", label,
+                        SH_KEYFILE_MOST);
+    reader_t reader = { .key = calloc (1, sizeof *reader.key),
+                        .label = label,
+                        .why = why,
+                        .secret = secret };
+    if (!reader.key)
+        return sh_fail (why, SH_E_MEMORY, "%s: out of memory", label);
+
+    sh_err_t rc = s_read_lines (&reader, (span_t){ text, size });
+    if (rc == SH_OK)
+        rc = s_check_keys (&reader);
+    if (rc == SH_OK)
+        *out = reader.key;
+    else
+        sh_keyfile_destroy (&reader.key);
+    return rc;
+}
+
+sh_err_t
+sh_keyfile_load (sh_keyfile_t **out, const char *path, bool secret,
+                 sh_why_t *why)
+{
+    assert (out && path);
+    char *text = NULL;
+    size_t size = 0;
+    struct stat meta;
+    sh_err_t rc
+        = sh_file_read (&text, &size, &meta, path, SH_KEYFILE_MOST, why);
+    if (rc == SH_E_TOO_LARGE)
+        return SH_E_SYNTAX; /* as sh_keyfile_parse says it */
+    if (rc != SH_OK)
+        return rc;
+
+    if (secret)
+        rc = sh_secret_check_mode (path, meta.st_mode, why);
+    if (rc == SH_OK)
+        rc = sh_keyfile_parse (out, text, size, path, secret, why);
+    sh_secret_wipe (text, size);
+    free (text);
+    return rc;
+}
+
+sh_err_t
+sh_keyfile_generate (sh_keyfile_t **out)
+{
+    assert (out);
+    sh_keyfile_t *self = calloc (1, sizeof *self);
+    if (!self)
+        return SH_E_MEMORY;
+    if (zmq_curve_keypair (self->public_key, self->secret_key) != 0) {
+        sh_keyfile_destroy (&self); /* a libzmq without CURVE */
+        return SH_E_INTERNAL;
+    }
+    *out = self;
+    return SH_OK;
+}
+
+sh_err_t
+sh_keyfile_from_public (sh_keyfile_t **out, const char *public_key)
+{
+    assert (out && public_key);
+    if (!sh_key_valid (public_key))
+        return SH_E_SYNTAX;
+    sh_keyfile_t *self = calloc (1, sizeof *self);
+    if (!self)
+        return SH_E_MEMORY;
+    memcpy (self->public_key, public_key, sizeof self->public_key);
+    *out = self;
+    return SH_OK;
+}
+
+void
+sh_keyfile_destroy (sh_keyfile_t **self_p)
+{
+    assert (self_p);
+    sh_keyfile_t *self = *self_p;
+    if (!self)
+        return;
+    for (size_t i = 0; i < self->field_count; i++) {
+        free (self->fields[i].name);
+        free (self->fields[i].value);
+    }
+    free (self->fields);
+    sh_secret_wipe (self, sizeof *self);
+    free (self);
+    *self_p = NULL;
+}
+
+sh_err_t
+sh_keyfile_add (sh_keyfile_t *self, const char *name, const char *value)
+{
+    assert (self && name && value);
+    span_t name_span = { name, strlen (name) };
+    span_t value_span = { value, strlen (value) };
+    for (size_t i = 0; i < name_span.size; i++) {
+        if (!s_is_name_char (name[i]))
+            return SH_E_SYNTAX;
+    }
+    if (name[0] == '/' || (name[0] && name[name_span.size - 1] == '/'))
+        return SH_E_SYNTAX;
+    /*  A tab is a control byte too, and trimming would lose it.  */
+    if (!s_is_text (value_span) || strpbrk (value, "\"'\t"))
+        return SH_E_SYNTAX;
+    return s_append (self, name_span, value_span);
+}
+
+const char *
+sh_keyfile_get (const sh_keyfile_t *self, const char *name)
+{
+    assert (self && name);
+    for (size_t i = 0; i < self->field_count; i++) {
+        if (strcmp (self->fields[i].name, name) == 0)
+            return self->fields[i].value;
+    }
+    return NULL;
+}
+
+typedef struct
+{
+    char text[SH_KEYFILE_MOST + 1];
+    size_t size;
+    bool full;
+} writer_t;
+
+static void SH_PRINTF (2, 3)
+s_print (writer_t *writer, const char *format, ...)
+{
+    size_t room = sizeof writer->text - writer->size;
+    va_list args;
+    va_start (args, format);
+    int length = vsnprintf (writer->text + writer->size, room, format, args);
+    va_end (args);
+    if (length < 0 || (size_t) length >= room)
+        writer->full = true;
+    else
+        writer->size += (size_t) length;
+}
+
+static void
+s_compose (writer_t *writer, const sh_keyfile_t *self, bool secret)
+{
+    s_print (writer, "%s",
+             secret ? "#   CURVE secret key: keep it to this machine, mode "
+                      "0600\n"
+                    : "#   CURVE public key: no secret, but whoever gets it "
+                      "must be sure whose it is\n");
+    s_print (writer, "metadata\n");
+    for (size_t i = 0; i < self->field_count; i++) {
+        const sh_keyfield_t *field = &self->fields[i];
+        /*  A value read from single quotes may contain double ones.  */
+        char quote = strchr (field->value, '"') ? '\'' : '"';
+        s_print (writer, "    %s = %c%s%c\n", field->name, quote, field->value,
+                 quote);
+    }
+    s_print (writer, "curve\n    public-key = \"%s\"\n", self->public_key);
+    if (secret)
+        s_print (writer, "    secret-key = \"%s\"\n", self->secret_key);
+}
+
+sh_err_t
+sh_keyfile_save (const sh_keyfile_t *self, const char *path, bool secret,
+                 sh_why_t *why)
+{
+    assert (self && path);
+    if (secret && !self->secret_key[0])
+        return sh_fail (why, SH_E_SYNTAX, "%s: there is no secret key to write",
+                        path);
+    writer_t *writer = calloc (1, sizeof *writer);
+    if (!writer)
+        return sh_fail (why, SH_E_MEMORY, "%s: out of memory", path);
+    s_compose (writer, self, secret);
+    sh_err_t rc;
+    if (writer->full)
+        rc = sh_fail (why, SH_E_TOO_LARGE, "%s: more than %d bytes", path,
+                      SH_KEYFILE_MOST);
+    else
+        rc = sh_file_write (path, writer->text, writer->size,
+                            secret ? 0600 : 0644, false, why);
+    sh_secret_wipe (writer, sizeof *writer);
+    free (writer);
+    return rc;
+}
