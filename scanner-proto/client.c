@@ -1,0 +1,590 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "scanner-proto/client.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/log.h"
+#include "lib/secret.h"
+#include "scanner-proto/codec.h"
+#include "scanner-proto/session.h"
+
+#define WELCOME_MS 10000      /* from hello to welcome */
+#define STEADY_MS 10000       /* a session that lived so long was a success */
+#define BACKOFF_MS 5000       /* longest delay */
+#define BACKOFF_DENIED_MS 60000 /* the same, when an administrator has to act */
+#define BACKOFF_DENIED_FROM 2 /* failures that a denial counts as beforehand */
+#define FAILURES_MOST 3       /* in a row on one hub before the next is tried */
+
+typedef struct
+{
+    char *endpoint;
+    char public_key[SH_KEY_TEXT];
+} s_hub_t;
+
+typedef enum
+{
+    STATE_IDLE,       /* no session; the next one begins at 'due' */
+    STATE_CONNECTING, /* until the handshake has succeeded */
+    STATE_GREETING,   /* hello is sent or about to be */
+    STATE_UP
+} s_state_t;
+
+struct sp_client
+{
+    s_hub_t *hubs;
+    size_t hub_count, hub; /* 'hub': the one in use */
+    char public_key[SH_KEY_TEXT], secret_key[SH_KEY_TEXT];
+    char *version;
+    const sh_clock_t *clock;
+
+    sp_session_t *session;
+    s_state_t state;
+    sp_link_t ending;   /* the link is lost, but messages may be waiting */
+    bool hello_due;
+    bool other_next;    /* a message was served last: it's the other's turn */
+    int64_t due;        /* IDLE: next attempt; CONNECTING, GREETING: give up */
+    int64_t beat_due;
+    int64_t heard;      /* when the last message came */
+    int64_t up_since;
+    int64_t offset;
+
+    unsigned failures;   /* in a row */
+    unsigned here;       /* of these, on this hub */
+    unsigned handshakes; /* of these, broken handshakes */
+    uint64_t spool, running;
+};
+
+/*  What ZeroMQ takes for an endpoint is only found out by connecting, and
+    libzmq resolves host names later still, so the form is checked here.  */
+static bool
+s_endpoint_valid (const char *text)
+{
+    if (!text || strncmp (text, "tcp://", 6) != 0 || strlen (text) > 270)
+        return false;
+    const char *host = text + 6, *colon = strrchr (host, ':');
+    if (!colon || colon == host
+        || strspn (host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                         "0123456789.-_:[]%")
+               != strlen (host))
+        return false;
+    size_t digits = strspn (colon + 1, "0123456789");
+    if (digits == 0 || digits > 5 || colon[1 + digits] != '\0')
+        return false;
+    long port = strtol (colon + 1, NULL, 10);
+    return port > 0 && port < 65536;
+}
+
+static sh_err_t
+s_check_options (const sp_client_options_t *options, sh_why_t *why)
+{
+    char derived[SH_KEY_TEXT];
+    if (!sh_key_valid (options->public_key)
+        || !sh_key_valid (options->secret_key)
+        || zmq_curve_public (derived, options->secret_key) != 0
+        || strcmp (derived, options->public_key) != 0)
+        return sh_fail (why, SH_E_SYNTAX, "our own keys are no CURVE key pair");
+    if (strlen (options->version) > SP_TEXT_MOST)
+        return sh_fail (why, SH_E_SYNTAX, "our own version text is too long");
+    for (size_t i = 0; i < options->hub_count; i++) {
+        const sp_hub_t *hub = &options->hubs[i];
+        char safe[100];
+        sh_escape (safe, sizeof safe, hub->endpoint ? hub->endpoint : "");
+        if (!s_endpoint_valid (hub->endpoint))
+            return sh_fail (why, SH_E_SYNTAX,
+                            "'%s' is not an endpoint such as "
+                            "tcp://hub.example:%d", safe, SP_DEFAULT_PORT);
+        if (!hub->public_key || !sh_key_valid (hub->public_key))
+            return sh_fail (why, SH_E_SYNTAX,
+                            "the public key of the hub %s is not 40 "
+                            "characters of Z85", safe);
+    }
+    return SH_OK;
+}
+
+static bool
+s_copy_options (sp_client_t *self, const sp_client_options_t *options)
+{
+    self->clock = options->clock;
+    self->version = strdup (options->version);
+    self->hubs = calloc (options->hub_count, sizeof *self->hubs);
+    if (!self->version || !self->hubs)
+        return false;
+    memcpy (self->public_key, options->public_key, SH_KEY_TEXT);
+    memcpy (self->secret_key, options->secret_key, SH_KEY_TEXT);
+    self->hub_count = options->hub_count;
+    for (size_t i = 0; i < self->hub_count; i++) {
+        memcpy (self->hubs[i].public_key, options->hubs[i].public_key,
+                SH_KEY_TEXT);
+        self->hubs[i].endpoint = strdup (options->hubs[i].endpoint);
+        if (!self->hubs[i].endpoint)
+            return false;
+    }
+    return true;
+}
+
+sh_err_t
+sp_client_new (sp_client_t **out, const sp_client_options_t *options,
+               sh_why_t *why)
+{
+    assert (out && options && options->hubs && options->hub_count > 0);
+    assert (options->public_key && options->secret_key && options->version
+            && options->clock);
+    if (sodium_init () < 0)
+        return sh_fail (why, SH_E_INTERNAL, "libsodium does not start");
+    sh_err_t rc = s_check_options (options, why);
+    if (rc)
+        return rc;
+
+    sp_client_t *self = calloc (1, sizeof *self);
+    if (!self || !s_copy_options (self, options)) {
+        sp_client_destroy (&self);
+        return sh_fail (why, SH_E_MEMORY, "no memory for a client");
+    }
+    self->due = sh_clock_mono (self->clock);
+    *out = self;
+    return SH_OK;
+}
+
+void
+sp_client_destroy (sp_client_t **self_p)
+{
+    assert (self_p);
+    sp_client_t *self = *self_p;
+    if (!self)
+        return;
+    sp_session_destroy (&self->session);
+    for (size_t i = 0; self->hubs && i < self->hub_count; i++)
+        free (self->hubs[i].endpoint);
+    free (self->hubs);
+    free (self->version);
+    sh_secret_wipe (self->secret_key, sizeof self->secret_key);
+    free (self);
+    *self_p = NULL;
+}
+
+static bool
+s_is_denial (sh_err_t err)
+{
+    return err == SH_E_KEY_REFUSED || err == SH_E_KEY_UNKNOWN
+           || err == SH_E_SUPERSEDED;
+}
+
+/*  Count the failure, choose the next hub and when to try it.  A session that
+    held for a while wipes the slate; one that did not is a failure too, else
+    two scanners with one key would supersede each other without end.  */
+static int
+s_count_failure (sp_client_t *self, sh_err_t err)
+{
+    int64_t now = sh_clock_mono (self->clock);
+    if (self->state == STATE_UP && now - self->up_since >= STEADY_MS)
+        self->failures = self->here = 0;
+
+    bool denied = s_is_denial (err);
+    int delay = sp_backoff (self->failures + (denied ? BACKOFF_DENIED_FROM : 0),
+                            denied ? BACKOFF_DENIED_MS : BACKOFF_MS,
+                            randombytes_random ());
+    self->failures++;
+    self->here++;
+    if (self->here >= FAILURES_MOST && self->hub_count > 1) {
+        self->hub = (self->hub + 1) % self->hub_count;
+        self->here = self->handshakes = 0;
+    }
+    self->due = now + delay;
+    return delay;
+}
+
+/*  End the session, fill in the event.  */
+static void SH_PRINTF (4, 5)
+s_down (sp_client_t *self, sp_event_t *event, sh_err_t err, const char *format,
+        ...)
+{
+    va_list args;
+    va_start (args, format);
+    vsnprintf (event->text, sizeof event->text, format, args);
+    va_end (args);
+    event->kind = SP_EVENT_DOWN;
+    event->err = err;
+    event->delay = s_count_failure (self, err);
+    sp_session_destroy (&self->session);
+    self->state = STATE_IDLE;
+    self->ending = SP_LINK_NOTHING;
+    self->hello_due = false;
+}
+
+static void
+s_link_down (sp_client_t *self, sp_link_t link, sp_event_t *event)
+{
+    const char *hub = sp_client_endpoint (self);
+    self->handshakes = link == SP_LINK_NO_HANDSHAKE ? self->handshakes + 1 : 0;
+    switch (link) {
+    case SP_LINK_KEY_REFUSED:
+        s_down (self, event, SH_E_KEY_REFUSED,
+                "%.110s refused our key; on the hub: scanhubctl scanner add "
+                "NAME --code CODE --public-key '%s'",
+                hub, self->public_key);
+        break;
+    case SP_LINK_NO_TCP:
+        s_down (self, event, SH_E_DISCONNECTED,
+                "no hub answers at %s, is scanhubd running and the port open?",
+                hub);
+        break;
+    case SP_LINK_NO_HANDSHAKE:
+        if (self->handshakes < FAILURES_MOST)
+            s_down (self, event, SH_E_DISCONNECTED,
+                    "%s closed the connection in the handshake", hub);
+        else
+            s_down (self, event, SH_E_HUB_KEY,
+                    "%s answers but ends the handshake; the hub key in our "
+                    "configuration is probably wrong, or the hub is in trouble",
+                    hub);
+        break;
+    default:
+        s_down (self, event, SH_E_DISCONNECTED,
+                "the connection to %s was lost", hub);
+    }
+}
+
+static void
+s_start (sp_client_t *self, sp_event_t *event)
+{
+    const s_hub_t *hub = &self->hubs[self->hub];
+    sh_why_t why = { "" };
+    sh_err_t rc
+        = sp_session_new (&self->session, hub->endpoint, hub->public_key,
+                          self->public_key, self->secret_key, &why);
+    if (rc) {
+        s_down (self, event, rc, "no session with %s: %.120s", hub->endpoint,
+                why.text);
+        return;
+    }
+    self->state = STATE_CONNECTING;
+    self->due = sh_clock_mono (self->clock) + SP_CONNECT_MS + SP_HANDSHAKE_MS
+                + 1000;
+}
+
+static sh_err_t
+s_send (sp_client_t *self, const sp_message_t *message)
+{
+    uint8_t *data = NULL;
+    size_t size = 0;
+    sh_err_t rc = sp_encode (&data, &size, message);
+    if (rc == SH_OK)
+        rc = sp_session_send (self->session, (sh_bytes_t){ data, size });
+    free (data);
+    return rc;
+}
+
+static void
+s_try_hello (sp_client_t *self)
+{
+    sp_message_t hello
+        = { .type = SP_HELLO,
+            .u.hello = { .version = self->version,
+                         .now = sh_clock_wall (self->clock) } };
+    if (s_send (self, &hello) == SH_OK)
+        self->hello_due = false;
+}
+
+static void
+s_send_beat (sp_client_t *self, int64_t now)
+{
+    sp_message_t beat
+        = { .type = SP_BEAT,
+            .u.beat = { .now = sh_clock_wall (self->clock),
+                        .spool = self->spool,
+                        .running = self->running,
+                        .version = self->version } };
+    self->beat_due = now + SP_BEAT_MS;
+    sh_err_t rc = s_send (self, &beat);
+    if (rc) /* the monitor or the silence will tell what is the matter */
+        sh_log (SH_LOG_DEBUG, "beat not sent", SH_STR ("error", sh_err_word (rc)));
+}
+
+static void
+s_timed_out (sp_client_t *self, sp_event_t *event)
+{
+    const char *hub = sp_client_endpoint (self);
+    if (self->state == STATE_GREETING)
+        s_down (self, event, SH_E_TIMEOUT,
+                "%s took the connection but sent no welcome in %d s", hub,
+                WELCOME_MS / 1000);
+    else if (self->state == STATE_UP)
+        s_down (self, event, SH_E_TIMEOUT, "%s has been silent for %d s", hub,
+                SP_SILENCE_MS / 1000);
+    else if (sp_session_has_news (self->session))
+        s_link_down (self, SP_LINK_NO_TCP, event);
+    else
+        s_down (self, event, SH_E_TIMEOUT,
+                "%s: the name cannot be resolved, or no address of it reached",
+                hub);
+}
+
+/*  Do what is due by the clock; true if that made an event.  */
+static bool
+s_run_timers (sp_client_t *self, sp_event_t *event)
+{
+    int64_t now = sh_clock_mono (self->clock);
+    switch (self->state) {
+    case STATE_IDLE:
+        if (now >= self->due)
+            s_start (self, event);
+        break;
+    case STATE_CONNECTING:
+    case STATE_GREETING:
+        if (now >= self->due)
+            s_timed_out (self, event);
+        else if (self->hello_due)
+            s_try_hello (self);
+        break;
+    case STATE_UP:
+        if (now - self->heard >= SP_SILENCE_MS)
+            s_timed_out (self, event);
+        else if (now >= self->beat_due)
+            s_send_beat (self, now);
+        break;
+    }
+    return event->kind != SP_EVENT_NOTHING;
+}
+
+static int64_t
+s_next_timer (const sp_client_t *self)
+{
+    int64_t silence = self->heard + SP_SILENCE_MS;
+    if (self->state != STATE_UP)
+        return self->due;
+    return self->beat_due < silence ? self->beat_due : silence;
+}
+
+static void
+s_take_welcome (sp_client_t *self, sp_message_t *message, sp_event_t *event)
+{
+    const sp_welcome_t *welcome = &message->u.welcome;
+    int64_t got = sh_clock_wall (self->clock), sent = welcome->hello_now;
+    int64_t offset = welcome->now - (sent + (got - sent) / 2);
+    bool small = offset > -SP_OFFSET_IGNORED_MS && offset < SP_OFFSET_IGNORED_MS;
+
+    self->offset = small ? 0 : offset;
+    self->state = STATE_UP;
+    self->handshakes = 0;
+    self->up_since = sh_clock_mono (self->clock);
+    self->beat_due = self->up_since + SP_BEAT_MS;
+    event->kind = SP_EVENT_UP;
+    event->message = message;
+}
+
+/*  Some errors end the session; before the welcome they all do.  */
+static bool
+s_ends_session (const sp_client_t *self, sh_err_t err)
+{
+    return self->state == STATE_GREETING || err == SH_E_KEY_UNKNOWN
+           || err == SH_E_SUPERSEDED || err == SH_E_NO_HELLO;
+}
+
+static void
+s_take_error (sp_client_t *self, sp_message_t *message, sp_event_t *event)
+{
+    sh_err_t err = sh_err_from_word (message->u.error.cause);
+    if (!s_ends_session (self, err)) {
+        event->kind = SP_EVENT_MESSAGE;
+        event->message = message;
+        return;
+    }
+    const char *hub = sp_client_endpoint (self);
+    char cause[48];
+    sh_escape (cause, sizeof cause, message->u.error.cause);
+    if (err == SH_E_KEY_UNKNOWN)
+        s_down (self, event, err,
+                "%.90s no longer has our key; to register it again: scanhubctl "
+                "scanner add NAME --code CODE --public-key '%s'",
+                hub, self->public_key);
+    else if (err == SH_E_SUPERSEDED)
+        s_down (self, event, err,
+                "%s: another connection with our key took over; is a second "
+                "scanner running with a copy of the key?", hub);
+    else
+        s_down (self, event, err, "%s ended the session: %s", hub, cause);
+    sp_message_destroy (&message);
+}
+
+/*  One message from the hub; true if the caller is to hear of it.  */
+static bool
+s_take_message (sp_client_t *self, sp_message_t *message, sp_event_t *event)
+{
+    self->heard = sh_clock_mono (self->clock);
+    if (message->type == SP_ERROR)
+        s_take_error (self, message, event);
+    else if (message->type == SP_WELCOME && self->state == STATE_GREETING)
+        s_take_welcome (self, message, event);
+    else if (message->type == SP_BEAT || message->type == SP_WELCOME
+             || self->state != STATE_UP)
+        sp_message_destroy (&message);
+    else {
+        event->kind = SP_EVENT_MESSAGE;
+        event->message = message;
+    }
+    return event->kind != SP_EVENT_NOTHING;
+}
+
+/*  Receive until there is an event or nothing more to receive.  */
+static bool
+s_receive (sp_client_t *self, sp_event_t *event)
+{
+    zmq_msg_t frame;
+    zmq_msg_init (&frame);
+    bool done = false;
+    while (!done && sp_session_receive (self->session, &frame)) {
+        sh_bytes_t bytes = { zmq_msg_data (&frame), zmq_msg_size (&frame) };
+        sp_message_t *message = NULL;
+        sh_why_t why = { "" };
+        sh_err_t rc = sp_decode (&message, bytes, &why);
+        if (rc == SH_OK)
+            done = s_take_message (self, message, event);
+        else
+            sh_log (rc == SH_E_UNKNOWN_TYPE ? SH_LOG_DEBUG : SH_LOG_WARNING,
+                    "message from the hub ignored",
+                    SH_STR ("hub", sp_client_endpoint (self)),
+                    SH_STR ("cause", sh_err_word (rc)),
+                    SH_STR ("why", why.text));
+    }
+    zmq_msg_close (&frame);
+    return done;
+}
+
+static void
+s_read_monitor (sp_client_t *self)
+{
+    sp_link_t link;
+    while (self->ending == SP_LINK_NOTHING
+           && sp_session_news (self->session, &link)) {
+        if (link == SP_LINK_SECURED) {
+            self->state = STATE_GREETING;
+            self->due = sh_clock_mono (self->clock) + WELCOME_MS;
+            self->hello_due = true;
+            s_try_hello (self);
+        } else
+            self->ending = link;
+    }
+}
+
+/*  The session's part of a round: messages first, so that the last words of a
+    hub (such as 'superseded') are heard before the end of the connection.  */
+static bool
+s_serve (sp_client_t *self, sp_event_t *event)
+{
+    if (!self->session)
+        return false;
+    s_read_monitor (self);
+    if (s_receive (self, event))
+        return true;
+    if (self->ending == SP_LINK_NOTHING)
+        return false;
+    s_link_down (self, self->ending, event);
+    return true;
+}
+
+/*  Wait for the sockets; 'ready' says whether 'other' is.  */
+static sh_err_t
+s_poll (sp_client_t *self, void *other, int64_t until, bool *ready)
+{
+    zmq_pollitem_t items[3];
+    int count = 0;
+    if (other) {
+        void *socket = zsock_resolve (other);
+        items[count++] = (zmq_pollitem_t){
+            socket, socket ? 0 : *(int *) other, ZMQ_POLLIN, 0
+        };
+    }
+    if (self->session) {
+        short events = self->hello_due ? ZMQ_POLLIN | ZMQ_POLLOUT : ZMQ_POLLIN;
+        items[count++] = (zmq_pollitem_t){
+            sp_session_socket (self->session), 0, events, 0
+        };
+        items[count++] = (zmq_pollitem_t){
+            sp_session_monitor (self->session), 0, ZMQ_POLLIN, 0
+        };
+    }
+    int64_t now = sh_clock_mono (self->clock);
+    int64_t wait = until > now ? until - now : 0;
+    if (self->ending != SP_LINK_NOTHING)
+        wait = 0; /* nothing further comes from its sockets */
+    int rc = zmq_poll (items, count, wait > 60000 ? 60000 : (long) wait);
+    if (rc < 0)
+        return SH_E_INTERRUPTED; /* EINTR, or ETERM: the program is ending */
+    *ready = other && items[0].revents != 0;
+    return SH_OK;
+}
+
+/*  One round without a wait beyond 'until'; true if there is an event.  */
+static bool
+s_round (sp_client_t *self, bool ready, sp_event_t *event)
+{
+    bool mine = ready && self->other_next;
+    if (!mine && s_serve (self, event)) {
+        self->other_next = true;
+        return true;
+    }
+    self->other_next = false;
+    if (ready)
+        event->kind = SP_EVENT_OTHER;
+    return ready;
+}
+
+sh_err_t
+sp_client_wait (sp_client_t *self, void *other, int timeout, sp_event_t *event)
+{
+    assert (self && event);
+    *event = (sp_event_t){ .kind = SP_EVENT_NOTHING };
+    int64_t end = timeout < 0 ? INT64_MAX
+                              : sh_clock_mono (self->clock) + timeout;
+    for (;;) {
+        if (zsys_interrupted)
+            return SH_E_INTERRUPTED;
+        if (s_run_timers (self, event))
+            return SH_OK;
+        int64_t timer = s_next_timer (self);
+        bool ready = false;
+        sh_err_t rc = s_poll (self, other, timer < end ? timer : end, &ready);
+        if (rc)
+            return rc;
+        if (s_round (self, ready, event)
+            || sh_clock_mono (self->clock) >= end)
+            return SH_OK;
+    }
+}
+
+sh_err_t
+sp_client_send (sp_client_t *self, const sp_message_t *message)
+{
+    assert (self && message);
+    return self->state == STATE_UP ? s_send (self, message) : SH_E_DISCONNECTED;
+}
+
+int64_t
+sp_client_offset (const sp_client_t *self)
+{
+    return self->offset;
+}
+
+bool
+sp_client_is_up (const sp_client_t *self)
+{
+    return self->state == STATE_UP;
+}
+
+const char *
+sp_client_endpoint (const sp_client_t *self)
+{
+    return self->hubs[self->hub].endpoint;
+}
+
+void
+sp_client_set_load (sp_client_t *self, uint64_t spool, uint64_t running)
+{
+    self->spool = spool;
+    self->running = running;
+}

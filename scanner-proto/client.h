@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*  A scanner's (or shim's) side of the connection: one DEALER socket is one
+    session.  Whatever ends it, the socket is destroyed and a new one made
+    after a back-off, on the next hub of the list after repeated failures;
+    'hello' is always the first message.  Everything happens in the caller's
+    thread, inside sp_client_wait.  */
+
+#ifndef SP_CLIENT_H
+#define SP_CLIENT_H
+
+#include <czmq.h>
+
+#include "lib/clock.h"
+#include "lib/keyfile.h"
+#include "scanner-proto/message.h"
+
+typedef struct
+{
+    const char *endpoint;   /* tcp://host:5766 */
+    const char *public_key; /* the hub's, Z85 */
+} sp_hub_t;
+
+typedef struct
+{
+    const sp_hub_t *hubs; /* copied */
+    size_t hub_count;     /* at least 1 */
+    const char *public_key, *secret_key; /* ours; copied, wiped in the end */
+    const char *version;  /* "scanhub-scanner 0.1.0"; copied */
+    const sh_clock_t *clock;
+} sp_client_options_t;
+
+typedef enum
+{
+    SP_EVENT_NOTHING, /* the time-out passed */
+    SP_EVENT_UP,      /* 'message' is the hub's welcome */
+    SP_EVENT_DOWN,    /* 'err' and 'text' say why; a new session will be tried
+                         after 'delay' */
+    SP_EVENT_MESSAGE, /* 'message' came in (beats are dealt with inside) */
+    SP_EVENT_OTHER    /* the caller's own socket has something to read */
+} sp_event_kind_t;
+
+typedef struct
+{
+    sp_event_kind_t kind;
+    sp_message_t *message; /* the caller's to destroy, or NULL */
+    sh_err_t err;          /* DOWN: E_KEY_REFUSED, E_HUB_KEY, E_DISCONNECTED,
+                              E_KEY_UNKNOWN, E_SUPERSEDED, E_TIMEOUT, ... */
+    int delay;             /* DOWN: ms until the next attempt */
+    char text[256];        /* DOWN: a sentence for the operator that names
+                              the hub and what to do */
+} sp_event_t;
+
+typedef struct sp_client sp_client_t;
+
+/*  SH_E_SYNTAX for keys or endpoints that ZeroMQ does not take.  Nothing is
+    connected before the first wait.  */
+sh_err_t sp_client_new (sp_client_t **out, const sp_client_options_t *options,
+                        sh_why_t *why) SH_MUST_CHECK;
+void sp_client_destroy (sp_client_t **self_p);
+
+/*  Let the session live for up to 'timeout' ms (-1: for ever) or until
+    something happened.  'other' (may be NULL) is watched as well: an actor, a
+    socket, or a file descriptor as zpoller takes them.  Returns SH_OK and
+    sets 'event', or SH_E_INTERRUPTED on a signal.  */
+sh_err_t sp_client_wait (sp_client_t *self, void *other, int timeout,
+                         sp_event_t *event) SH_MUST_CHECK;
+
+/*  Send on the current session; SH_E_DISCONNECTED when there is none (the
+    message is then not queued anywhere).  */
+sh_err_t sp_client_send (sp_client_t *self, const sp_message_t *message)
+    SH_MUST_CHECK;
+
+/*  The hub's clock minus ours in ms as measured by this session's welcome,
+    half the round trip taken off; below SP_OFFSET_IGNORED_MS it is 0.  */
+int64_t sp_client_offset (const sp_client_t *self);
+
+bool sp_client_is_up (const sp_client_t *self);
+
+/*  The endpoint in use, for messages.  */
+const char *sp_client_endpoint (const sp_client_t *self);
+
+/*  What the next beats say.  */
+void sp_client_set_load (sp_client_t *self, uint64_t spool, uint64_t running);
+
+#endif

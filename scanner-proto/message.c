@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "scanner-proto/message.h"
+
+static const char *const s_kinds[SP_KIND_COUNT] = {
+    [SP_KIND_DISCOVER] = "discover",
+    [SP_KIND_CHECK] = "check",
+    [SP_KIND_BOTH] = "both",
+};
+
+static const char *const s_results[SP_RESULT_COUNT] = {
+    [SP_APPLIED] = "applied",
+    [SP_REFUSED] = "refused",
+    [SP_RETRY] = "retry",
+    [SP_NOTED] = "noted",
+};
+
+static const char *const s_types[SP_TYPE_COUNT] = {
+    [SP_HELLO] = "hello",
+    [SP_WELCOME] = "welcome",
+    [SP_BEAT] = "beat",
+    [SP_REVISION_PUSH] = "revision",
+    [SP_ASSIGNMENTS] = "assignments",
+    [SP_ASSIGNMENTS_PAGE] = "assignments-page",
+    [SP_TARGETS] = "targets",
+    [SP_TARGETS_PAGE] = "targets-page",
+    [SP_REPORT] = "report",
+    [SP_VERDICT] = "verdict",
+    [SP_ERROR] = "error",
+};
+
+static const char *
+s_word (const char *const *words, int index, int count)
+{
+    return index >= 0 && index < count ? words[index] : NULL;
+}
+
+const char *
+sp_kind_word (int kind)
+{
+    return s_word (s_kinds, kind, SP_KIND_COUNT);
+}
+
+const char *
+sp_result_word (int result)
+{
+    return s_word (s_results, result, SP_RESULT_COUNT);
+}
+
+const char *
+sp_type_word (int type)
+{
+    return s_word (s_types, type, SP_TYPE_COUNT);
+}

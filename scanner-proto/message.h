@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*  The messages of the protocol as C values; docs/protocol.md has the
+    meaning of every field, codec.h turns them into frames and back.
+
+    Texts and bytes in a decoded message are borrowed from the message itself
+    and live until it is destroyed.  In a message to be encoded they are the
+    caller's.  A text is NULL where the field is absent.  Times are
+    milliseconds since the Unix epoch in the sender's clock.  */
+
+#ifndef SP_MESSAGE_H
+#define SP_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/addr.h"
+#include "lib/bytes.h"
+#include "lib/err.h"
+#include "scanner-proto/limits.h"
+
+typedef enum
+{
+    SP_HELLO,            /* scanner -> hub, always the first */
+    SP_WELCOME,          /* hub -> scanner */
+    SP_BEAT,             /* both ways */
+    SP_REVISION_PUSH,    /* hub -> scanner: the assignments changed */
+    SP_ASSIGNMENTS,      /* scanner -> hub */
+    SP_ASSIGNMENTS_PAGE, /* hub -> scanner */
+    SP_TARGETS,          /* scanner -> hub */
+    SP_TARGETS_PAGE,     /* hub -> scanner */
+    SP_REPORT,           /* scanner -> hub: one part */
+    SP_VERDICT,          /* hub -> scanner: the answer to one part */
+    SP_ERROR,            /* hub -> scanner */
+    SP_TYPE_COUNT
+} sp_type_t;
+
+typedef enum
+{
+    SP_KIND_DISCOVER, /* swept for unknown hosts */
+    SP_KIND_CHECK,    /* looked at known addresses */
+    SP_KIND_BOTH,
+    SP_KIND_COUNT
+} sp_kind_t;
+
+typedef enum
+{
+    SP_APPLIED, /* committed */
+    SP_REFUSED, /* never resend */
+    SP_RETRY,   /* resend after 'delay' */
+    SP_NOTED,   /* stored for preview; done as far as the sender goes */
+    SP_RESULT_COUNT
+} sp_result_t;
+
+typedef struct
+{
+    const char *version; /* program and version, for people */
+    int64_t now;
+} sp_hello_t;
+
+typedef struct
+{
+    int64_t now;
+    const char *name; /* the registry's name of this scanner */
+    const char *version;
+    uint64_t part_bytes, part_hosts;
+    sh_bytes_t revision; /* absent (size 0) while the hub has none */
+    int64_t hello_now;   /* echo of hello's 'now' */
+} sp_welcome_t;
+
+typedef struct
+{
+    int64_t now;
+    uint64_t spool;      /* parts that wait for delivery */
+    uint64_t running;    /* scans under way */
+    const char *version; /* may be absent */
+} sp_beat_t;
+
+typedef struct
+{
+    sh_bytes_t revision;
+} sp_revision_t;
+
+typedef struct
+{
+    const char *code; /* 'for': absent means the key's own code */
+    uint64_t after;   /* subnet id of the last row received; 0 to begin */
+} sp_assignments_t;
+
+typedef struct
+{
+    uint64_t id; /* subnets.id */
+    const char *cidr;
+    bool discover, check;        /* discoverSubnet, pingSubnet */
+    bool resolve;                /* resolveDNS */
+    bool pool;                   /* isPool: the edges are host addresses */
+    const char **nameservers;    /* addresses in text */
+    size_t nameserver_count;
+} sp_subnet_t;
+
+typedef struct
+{
+    sh_bytes_t revision;
+    bool more; /* ask again, after the last id */
+    sp_subnet_t *subnets;
+    size_t subnet_count;
+} sp_assignments_page_t;
+
+typedef struct
+{
+    const char *code;
+    uint64_t subnet;
+    sh_bytes_t after; /* address of the last row received; absent to begin */
+} sp_targets_t;
+
+typedef struct
+{
+    sh_bytes_t ip;
+    bool exclude; /* excludePing: do not probe */
+} sp_target_t;
+
+typedef struct
+{
+    uint64_t subnet;
+    bool more;
+    sp_target_t *targets; /* ascending by address */
+    size_t target_count;
+} sp_targets_page_t;
+
+typedef struct
+{
+    sh_bytes_t ip; /* 4 or 16 bytes; other sizes refuse this host */
+    int64_t seen;
+    const char *mac;  /* any usual spelling, or absent */
+    const char *name; /* or absent */
+    const char *how;  /* what answered (arp, echo, ...), for people */
+} sp_host_t;
+
+typedef struct
+{
+    sh_bytes_t first, last; /* addresses of one size, first <= last */
+} sp_range_t;
+
+typedef struct
+{
+    sh_bytes_t id;
+    uint64_t part;
+    const char *code; /* 'for' */
+    uint64_t subnet;  /* 0: absent, only with 'for' */
+    const char *cidr;
+    int kind; /* sp_kind_t */
+    int64_t started, finished;
+    int64_t off; /* hub's clock minus the scanner's */
+    sp_host_t *hosts;
+    size_t host_count;
+    bool last; /* a closing part */
+    /* closing parts only */
+    uint64_t parts; /* how many parts with hosts there were */
+    bool complete;
+    uint64_t up;
+    sp_range_t *covered;
+    size_t covered_count;
+} sp_report_t;
+
+typedef struct
+{
+    sh_bytes_t ip;
+    const char *cause; /* a word of lib/err.h */
+} sp_refused_t;
+
+typedef struct
+{
+    sh_bytes_t id;
+    uint64_t part;
+    int result;        /* sp_result_t; an unknown word decodes as SP_RETRY */
+    const char *cause; /* a word of lib/err.h; absent when applied */
+    const char *text;  /* for people */
+    uint64_t delay;    /* ms, with SP_RETRY */
+    /* what was done, with SP_APPLIED and SP_NOTED */
+    uint64_t seen;      /* rows whose lastSeen was confirmed or moved */
+    uint64_t added;     /* new rows */
+    uint64_t named;     /* rows whose host name changed */
+    uint64_t macs;      /* rows whose MAC changed */
+    uint64_t tagged;    /* rows whose tag changed */
+    uint64_t skipped;   /* hosts left alone: no row and no discovery, excluded */
+    uint64_t bad_names; /* names dropped */
+    uint64_t bad_macs;  /* MACs dropped */
+    uint64_t refused_count; /* all refused hosts, named or not */
+    sp_refused_t *refused;
+    size_t refused_named; /* at most SP_REFUSED_MOST */
+} sp_verdict_t;
+
+typedef struct
+{
+    const char *cause;
+    const char *text;
+} sp_error_t;
+
+typedef struct
+{
+    sp_type_t type;
+    union
+    {
+        sp_hello_t hello;
+        sp_welcome_t welcome;
+        sp_beat_t beat;
+        sp_revision_t revision;
+        sp_assignments_t assignments;
+        sp_assignments_page_t assignments_page;
+        sp_targets_t targets;
+        sp_targets_page_t targets_page;
+        sp_report_t report;
+        sp_verdict_t verdict;
+        sp_error_t error;
+    } u;
+    void *arena; /* memory of a decoded message; NULL in others */
+} sp_message_t;
+
+/*  "discover", "check", "both"; "applied", ...; NULL out of range.  */
+const char *sp_kind_word (int kind);
+const char *sp_result_word (int result);
+/*  "hello", "report", ...; NULL out of range.  */
+const char *sp_type_word (int type);
+
+#endif
