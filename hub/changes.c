@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+
+#include "hub/changes.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*  State of one planning run: the facts, what follows from them once for all
+    hosts, and the changes so far.  */
+typedef struct
+{
+    const hub_facts_t *facts;
+    hub_changes_t *to;
+    char *text; /* next free byte of the changes' text memory */
+    bool late_insert; /* the report is older than lastDiscovery */
+    bool late_tags;   /* the report is older than lastScan */
+} planner_t;
+
+/*  Did the report's scan start before the stored time?  One in the future is
+    wrong by definition and counts as none.  */
+static bool
+s_is_late (const planner_t *self, const char *stored)
+{
+    if (sh_wall_is_never (stored) || strcmp (stored, self->to->limit.text) > 0)
+        return false;
+    return strcmp (self->to->start.text, stored) < 0;
+}
+
+static const char *
+s_keep_text (planner_t *self, const char *text, size_t size)
+{
+    char *kept = self->text;
+    memcpy (kept, text, size);
+    kept[size] = 0;
+    self->text += size + 1;
+    return kept;
+}
+
+bool
+hub_tag_when_seen (const hub_agent_t *agent, const hub_row_t *row, int *fresh)
+{
+    if (!agent->update_tags || !row->has_state || row->state == HUB_TAG_USED
+        || !hub_agent_updates_tag (agent, row->state)
+        || sh_wall_is_never (row->last_seen))
+        return false;
+    *fresh = HUB_TAG_USED;
+    return true;
+}
+
+bool
+hub_tag_when_silent (const hub_agent_t *agent, const hub_row_t *row,
+                     int *fresh)
+{
+    if (!agent->update_tags || !row->has_state
+        || row->state == HUB_TAG_OFFLINE || row->state == HUB_TAG_RESERVED
+        || !hub_agent_updates_tag (agent, row->state)
+        || sh_wall_is_never (row->last_seen))
+        return false;
+    *fresh = HUB_TAG_OFFLINE;
+    return true;
+}
+
+/*  May a text field of this row be replaced (not only filled)?  */
+static bool
+s_may_follow (int policy, const hub_row_t *row, hub_ground_t *ground)
+{
+    if (policy == HUB_FIELD_FOLLOW)
+        *ground = HUB_GROUND_POLICY;
+    else if (policy == HUB_FIELD_AUTO && row->autodiscovered)
+        *ground = HUB_GROUND_MADE;
+    else if (policy == HUB_FIELD_AUTO && row->has_state
+             && row->state == HUB_TAG_DHCP)
+        *ground = HUB_GROUND_DHCP;
+    else
+        return false;
+    return true;
+}
+
+/*  Put a field's change into 'list' if policy and row allow it.  Returns
+    false if the row has another value that stays.  */
+static bool
+s_plan_text (planner_t *self, hub_text_t *list, size_t *count, int policy,
+             const hub_row_t *row, const char *stored, const char *fresh,
+             size_t fresh_size)
+{
+    if (policy == HUB_FIELD_NEVER)
+        return *stored == 0;
+    hub_ground_t ground = HUB_GROUND_POLICY;
+    bool follow = *stored != 0;
+    if (follow && !s_may_follow (policy, row, &ground))
+        return false;
+    list[(*count)++] = (hub_text_t){
+        .row = row->id,
+        .old = s_keep_text (self, stored, strlen (stored)),
+        .fresh = s_keep_text (self, fresh, fresh_size),
+        .follow = follow,
+        .ground = ground,
+    };
+    return true;
+}
+
+static void
+s_plan_name (planner_t *self, const hub_row_t *row, const hub_sighting_t *one)
+{
+    hub_changes_t *to = self->to;
+    char fresh[SH_HOSTNAME_TEXT];
+    if (!one->name || sh_hostname_check (fresh, one->name) != SH_OK)
+        return;
+    if (*row->hostname && sh_hostname_same (row->hostname, fresh))
+        return;
+    s_plan_text (self, to->names, &to->name_count, self->facts->policy.hostname,
+                 row, row->hostname, fresh, strlen (fresh));
+}
+
+static void
+s_plan_mac (planner_t *self, const hub_row_t *row, const hub_sighting_t *one)
+{
+    hub_changes_t *to = self->to;
+    if (!*one->mac)
+        return;
+    char stored[SH_MAC_TEXT];
+    if (*row->mac && sh_mac_normalise (stored, row->mac) == SH_OK
+        && strcmp (stored, one->mac) == 0)
+        return;
+    bool fine = s_plan_text (self, to->macs, &to->mac_count,
+                             self->facts->policy.mac, row, row->mac, one->mac,
+                             strlen (one->mac));
+    if (*row->mac)
+        to->differs[to->differ_count++] = (hub_differs_t){
+            .row = row->id,
+            .ip = row->ip,
+            .stored = s_keep_text (self, row->mac, strlen (row->mac)),
+            .reported = s_keep_text (self, one->mac, strlen (one->mac)),
+            .written = fine,
+        };
+}
+
+static void
+s_plan_existing (planner_t *self, const hub_row_t *row,
+                 const hub_sighting_t *one)
+{
+    const hub_facts_t *facts = self->facts;
+    hub_changes_t *to = self->to;
+    if (row->excluded) {
+        to->skipped++;
+        return;
+    }
+    to->confirmed++;
+
+    sh_wall_t wall;
+    sh_wall_at (&wall, facts->zone, one->seen);
+    bool never = sh_wall_is_never (row->last_seen);
+    bool future = !never && strcmp (row->last_seen, to->limit.text) > 0;
+    int order = never || future ? 1 : strcmp (wall.text, row->last_seen);
+    if (order > 0)
+        to->seen[to->seen_count++] = (hub_seen_t){ row->id, wall };
+
+    /*  A report of old may move lastSeen, but what it knew of name, MAC and
+        tag has been overtaken.  */
+    if (!self->late_insert && !self->late_tags && order >= 0) {
+        s_plan_name (self, row, one);
+        s_plan_mac (self, row, one);
+    }
+    /*  Only a sighting that is news changes the tag: a part that is sent
+        twice finds its own lastSeen and must not make the second sighting of
+        a row that had never been seen.  */
+    int fresh;
+    if (!self->late_tags && order > 0 && facts->subnet->check
+        && facts->policy.tags == HUB_TAGS_PHPIPAM
+        && hub_tag_when_seen (facts->agent, row, &fresh))
+        to->used[to->used_count++]
+            = (hub_tag_t){ row->id, row->state, fresh };
+}
+
+static void
+s_plan_new (planner_t *self, const hub_sighting_t *one)
+{
+    const hub_facts_t *facts = self->facts;
+    hub_changes_t *to = self->to;
+    if (!facts->subnet->discover || facts->report->kind == SP_KIND_CHECK
+        || self->late_insert) {
+        to->skipped++;
+        return;
+    }
+    hub_insert_t *row = &to->inserts[to->insert_count++];
+    row->ip = one->ip;
+    sh_wall_at (&row->wall, facts->zone, one->seen);
+    if (one->name)
+        row->hostname = s_keep_text (self, one->name, one->name_size);
+    if (*one->mac)
+        row->mac = s_keep_text (self, one->mac, strlen (one->mac));
+}
+
+static void
+s_plan_hosts (planner_t *self)
+{
+    const hub_facts_t *facts = self->facts;
+    for (size_t i = 0; i < facts->sightings->count; i++) {
+        const hub_sighting_t *one = &facts->sightings->items[i];
+        const hub_row_t *row = hub_rows_find (facts->rows, &one->ip);
+        if (row)
+            s_plan_existing (self, row, one);
+        else
+            s_plan_new (self, one);
+    }
+}
+
+typedef struct
+{
+    sh_addr_t first, last;
+} range_t;
+
+static int
+s_compare_range (const void *a, const void *b)
+{
+    const range_t *x = a, *y = b;
+    return sh_addr_cmp (&x->first, &y->first);
+}
+
+/*  The covered ranges in ascending order of their first address, so that one
+    pass over the rows meets each range once however many a peer sends.  */
+static range_t *
+s_sorted_ranges (const sp_report_t *report, size_t *count)
+{
+    range_t *all = calloc (report->covered_count + 1, sizeof *all);
+    *count = 0;
+    for (size_t i = 0; all && i < report->covered_count; i++) {
+        range_t *one = &all[*count];
+        if (sh_addr_from_bytes (&one->first, report->covered[i].first) == SH_OK
+            && sh_addr_from_bytes (&one->last, report->covered[i].last)
+                   == SH_OK)
+            ++*count;
+    }
+    if (all)
+        qsort (all, *count, sizeof *all, s_compare_range);
+    return all;
+}
+
+/*  A scan that found nobody says nothing about anybody: a pulled cable is not
+    254 dead hosts (phpIPAM's rule for fping).  */
+static sh_err_t
+s_plan_silent (planner_t *self)
+{
+    const hub_facts_t *facts = self->facts;
+    const sp_report_t *report = facts->report;
+    hub_changes_t *to = self->to;
+    if (!report->complete || report->up == 0 || !facts->subnet->check
+        || self->late_tags || facts->policy.tags != HUB_TAGS_PHPIPAM)
+        return SH_OK;
+    size_t range_count, next = 0;
+    range_t *ranges = s_sorted_ranges (report, &range_count);
+    if (!ranges)
+        return SH_E_MEMORY;
+
+    /*  'reach' is the highest end of the ranges that begin at or before the
+        row; ranges may overlap.  */
+    sh_addr_t reach = { 0 };
+    for (size_t i = 0; i < facts->rows->count; i++) {
+        const hub_row_t *row = &facts->rows->items[i];
+        for (; next < range_count
+               && sh_addr_cmp (&ranges[next].first, &row->ip) <= 0;
+             next++)
+            if (sh_addr_cmp (&ranges[next].last, &reach) > 0)
+                reach = ranges[next].last;
+        int fresh;
+        if (sh_addr_cmp (&row->ip, &reach) <= 0 && !row->excluded
+            && strcmp (row->last_seen, to->start.text) < 0
+            && hub_tag_when_silent (facts->agent, row, &fresh))
+            to->offline[to->offline_count++]
+                = (hub_tag_t){ row->id, row->state, fresh };
+    }
+    free (ranges);
+    return SH_OK;
+}
+
+/*  Forward only, or back from a future that cannot be.  */
+static bool
+s_moves (const planner_t *self, const char *stored)
+{
+    return sh_wall_is_never (stored)
+           || strcmp (stored, self->to->limit.text) > 0
+           || strcmp (self->to->start.text, stored) > 0;
+}
+
+static void
+s_plan_subnet (planner_t *self)
+{
+    const hub_subnet_t *subnet = self->facts->subnet;
+    int kind = self->facts->report->kind;
+    self->to->set_last_scan = subnet->check && kind != SP_KIND_DISCOVER
+                              && s_moves (self, subnet->last_scan);
+    self->to->set_last_discovery = subnet->discover && kind != SP_KIND_CHECK
+                                   && s_moves (self, subnet->last_discovery);
+}
+
+static int
+s_compare_seen (const void *a, const void *b)
+{
+    const hub_seen_t *x = a, *y = b;
+    int order = strcmp (x->wall.text, y->wall.text);
+    return order ? order : (x->row > y->row) - (x->row < y->row);
+}
+
+static int
+s_compare_text (const void *a, const void *b)
+{
+    const hub_text_t *x = a, *y = b;
+    return (x->row > y->row) - (x->row < y->row);
+}
+
+static int
+s_compare_tag (const void *a, const void *b)
+{
+    const hub_tag_t *x = a, *y = b;
+    int order = (x->old > y->old) - (x->old < y->old);
+    return order ? order : (x->row > y->row) - (x->row < y->row);
+}
+
+/*  The store groups neighbours into one statement, and rows are always
+    touched in the same order, which keeps two writers from deadlocking.  */
+static void
+s_sort (hub_changes_t *self)
+{
+    qsort (self->seen, self->seen_count, sizeof *self->seen, s_compare_seen);
+    qsort (self->names, self->name_count, sizeof *self->names, s_compare_text);
+    qsort (self->macs, self->mac_count, sizeof *self->macs, s_compare_text);
+    qsort (self->used, self->used_count, sizeof *self->used, s_compare_tag);
+    qsort (self->offline, self->offline_count, sizeof *self->offline,
+           s_compare_tag);
+}
+
+/*  Bytes of text that the plan may have to keep.  */
+static size_t
+s_text_most (const hub_facts_t *facts)
+{
+    size_t size = 1;
+    if (facts->sightings)
+        size += facts->sightings->count * (SH_HOSTNAME_TEXT + 2 * SH_MAC_TEXT);
+    for (size_t i = 0; i < facts->rows->count; i++)
+        size += strlen (facts->rows->items[i].hostname)
+                + 2 * strlen (facts->rows->items[i].mac) + 3;
+    return size;
+}
+
+/*  One list after the other in one block; the last is the texts.  */
+static sh_err_t
+s_allocate (planner_t *self)
+{
+    const hub_facts_t *facts = self->facts;
+    hub_changes_t *to = self->to;
+    size_t hosts = facts->sightings ? facts->sightings->count : 0;
+    size_t silent = facts->report->last ? facts->rows->count : 0;
+    size_t per_host = sizeof (hub_seen_t) + 2 * sizeof (hub_text_t)
+                      + sizeof (hub_tag_t) + sizeof (hub_insert_t)
+                      + sizeof (hub_differs_t);
+    char *at = calloc (1, hosts * per_host + silent * sizeof (hub_tag_t)
+                              + s_text_most (facts));
+    if (!at)
+        return SH_E_MEMORY;
+    to->memory = at;
+
+    /*  Every list's element holds a 64-bit member, or pointers, so each list
+        ends aligned for the next.  */
+    to->names = (void *) at;
+    to->macs = to->names + hosts;
+    to->differs = (void *) (to->macs + hosts);
+    to->inserts = (void *) (to->differs + hosts);
+    to->seen = (void *) (to->inserts + hosts);
+    to->used = (void *) (to->seen + hosts);
+    to->offline = to->used + hosts;
+    self->text = (char *) (to->offline + silent);
+    return SH_OK;
+}
+
+sh_err_t
+hub_changes_plan (hub_changes_t **out, const hub_facts_t *facts)
+{
+    assert (out && facts && facts->report && facts->agent && facts->subnet);
+    assert (facts->rows && (facts->sightings || facts->report->last));
+    int64_t start;
+    sh_err_t rc = hub_time_of (&start, facts->report->started,
+                               facts->report->off, facts->received);
+    if (rc != SH_OK)
+        return rc;
+
+    hub_changes_t *to = calloc (1, sizeof *to);
+    planner_t planner = { .facts = facts, .to = to };
+    rc = to ? s_allocate (&planner) : SH_E_MEMORY;
+    if (rc != SH_OK) {
+        hub_changes_destroy (&to);
+        return rc;
+    }
+    to->subnet = facts->subnet->id;
+    to->agent_name = facts->agent->name;
+    sh_wall_latest (&to->limit, facts->zone, facts->now + HUB_FUTURE_S);
+    sh_wall_at (&to->start, facts->zone, start);
+    planner.late_insert
+        = s_is_late (&planner, facts->subnet->last_discovery);
+    planner.late_tags = s_is_late (&planner, facts->subnet->last_scan);
+
+    if (facts->report->last) {
+        rc = s_plan_silent (&planner);
+        s_plan_subnet (&planner);
+    } else
+        s_plan_hosts (&planner);
+    if (rc != SH_OK) {
+        hub_changes_destroy (&to);
+        return rc;
+    }
+    s_sort (to);
+    *out = to;
+    return SH_OK;
+}
+
+void
+hub_changes_note (const hub_changes_t *self, const hub_insert_t *row,
+                  char *out, size_t size)
+{
+    snprintf (out, size, "This host was autodiscovered on %s by agent %s",
+              row->wall.text, self->agent_name ? self->agent_name : "");
+}
+
+void
+hub_changes_destroy (hub_changes_t **self_p)
+{
+    hub_changes_t *self = *self_p;
+    if (!self)
+        return;
+    free (self->memory);
+    free (self);
+    *self_p = NULL;
+}

@@ -1,0 +1,558 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#define _GNU_SOURCE 1 /* asprintf */
+
+#include "hub/config.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/addr.h"
+#include "lib/file.h"
+#include "lib/secret.h"
+#include "scanner-proto/limits.h"
+
+#define FILE_MOST (256 * 1024) /* as lib/yaml.h */
+#define SHOWN_MOST 64          /* of a value in a message */
+#define WORKERS_MOST 64
+#define STRING(x) #x
+#define NUMBER(x) STRING (x)
+
+static const char *const s_field_words[]
+    = { "never", "fill", "follow", "auto", NULL };
+static const char *const s_tags_words[] = { "never", "phpipam", NULL };
+static const char *const s_tls_words[]
+    = { "off", "preferred", "required", "verify-full", NULL };
+
+/*  The words begin with the enum's second value: the first is INHERIT.  */
+static sh_err_t
+s_policy_word (int *out, const sh_yaml_t *node, const char *key,
+               const char *const *words, const char *path, sh_why_t *why)
+{
+    int index = 0;
+    sh_err_t rc = sh_config_word (&index, node, key, words, path, why);
+    if (rc == SH_OK)
+        *out = index + 1;
+    return rc;
+}
+
+/*  These three get a hub_policy_t, or a hub_policies_t, which begins with
+    one.  */
+static sh_err_t
+s_bind_hostname (void *target, const sh_yaml_t *node, const char *path,
+                 sh_why_t *why)
+{
+    hub_policy_t *policy = target;
+    return s_policy_word (&policy->hostname, node, "hostname", s_field_words,
+                          path, why);
+}
+
+static sh_err_t
+s_bind_mac (void *target, const sh_yaml_t *node, const char *path,
+            sh_why_t *why)
+{
+    hub_policy_t *policy = target;
+    return s_policy_word (&policy->mac, node, "mac", s_field_words, path, why);
+}
+
+static sh_err_t
+s_bind_tags (void *target, const sh_yaml_t *node, const char *path,
+             sh_why_t *why)
+{
+    hub_policy_t *policy = target;
+    return s_policy_word (&policy->tags, node, "tags", s_tags_words, path,
+                          why);
+}
+
+_Static_assert (offsetof (hub_policies_t, hub) == 0,
+                "a hub_policies_t must begin with the hub's policy");
+
+static const sh_config_field_t s_entry_fields[] = {
+    { .key = "hostname", .kind = SH_CONFIG_CALL, .call = s_bind_hostname },
+    { .key = "mac", .kind = SH_CONFIG_CALL, .call = s_bind_mac },
+    { .key = "tags", .kind = SH_CONFIG_CALL, .call = s_bind_tags },
+    { 0 },
+};
+
+/*  subnets.id is a 32-bit column; 0 is no id.  */
+static bool
+s_subnet_id (uint64_t *out, const char *text)
+{
+    uint64_t id = 0;
+    if (text[0] < '1' || text[0] > '9')
+        return false;
+    for (; *text; text++) {
+        if (*text < '0' || *text > '9')
+            return false;
+        id = id * 10 + (uint64_t) (*text - '0');
+        if (id > UINT32_MAX)
+            return false;
+    }
+    *out = id;
+    return true;
+}
+
+/*  Append an entry for the map's item 'at'.  */
+static sh_err_t
+s_bind_entry (hub_policies_t *self, const sh_yaml_t *map, size_t at,
+              bool by_agent, const char *path, sh_why_t *why)
+{
+    const char *key = map->keys[at];
+    const sh_yaml_t *item = map->items[at];
+    hub_policy_entry_t entry = { 0 };
+    if (by_agent ? key[0] == '\0' : !s_subnet_id (&entry.subnet, key)) {
+        char shown[SHOWN_MOST];
+        sh_escape (shown, sizeof shown, key);
+        return sh_fail (why, SH_E_CONFIG, "%s:%d: '%s' is no %s", path,
+                        item->line, shown,
+                        by_agent ? "agent's name" : "subnet id");
+    }
+    hub_policy_entry_t *entries
+        = realloc (self->entries, (self->count + 1) * sizeof *entries);
+    if (!entries)
+        return sh_fail (why, SH_E_MEMORY, "%s: out of memory", path);
+    self->entries = entries;
+    if (by_agent) {
+        entry.agent = strdup (key);
+        if (!entry.agent)
+            return sh_fail (why, SH_E_MEMORY, "%s: out of memory", path);
+    }
+    entries[self->count] = entry;
+    return sh_config_bind (&entries[self->count++].policy, s_entry_fields,
+                           item, path, why);
+}
+
+static sh_err_t
+s_bind_entries (hub_policies_t *self, const sh_yaml_t *node, bool by_agent,
+                const char *path, sh_why_t *why)
+{
+    if (node->kind != SH_YAML_MAP)
+        return sh_fail (why, SH_E_CONFIG, "%s:%d: '%s' must be a map of %s",
+                        path, node->line, by_agent ? "agents" : "subnets",
+                        by_agent ? "agents' names" : "subnet ids");
+    sh_err_t rc = SH_OK;
+    for (size_t i = 0; rc == SH_OK && i < node->count; i++)
+        rc = s_bind_entry (self, node, i, by_agent, path, why);
+    return rc;
+}
+
+static sh_err_t
+s_bind_agents (void *target, const sh_yaml_t *node, const char *path,
+               sh_why_t *why)
+{
+    return s_bind_entries (target, node, true, path, why);
+}
+
+static sh_err_t
+s_bind_subnets (void *target, const sh_yaml_t *node, const char *path,
+                sh_why_t *why)
+{
+    return s_bind_entries (target, node, false, path, why);
+}
+
+static sh_err_t
+s_bind_log_level (void *target, const sh_yaml_t *node, const char *path,
+                  sh_why_t *why)
+{
+    hub_config_t *self = target;
+    sh_level_t level;
+    if (node->kind != SH_YAML_TEXT
+        || sh_level_parse (&level, node->text) != SH_OK)
+        return sh_fail (why, SH_E_CONFIG,
+                        "%s:%d: 'log_level' must be one of error, warning, "
+                        "notice, info, debug",
+                        path, node->line);
+    self->log_level = (int) level;
+    return SH_OK;
+}
+
+#define HUB(m) offsetof (hub_config_t, m)
+#define DATABASE(m) offsetof (hub_database_config_t, m)
+
+static const sh_config_field_t s_hub_fields[] = {
+    { .key = "listen", .kind = SH_CONFIG_LIST, .offset = HUB (listen) },
+    { .key = "key", .kind = SH_CONFIG_STR, .offset = HUB (key) },
+    { .key = "registry", .kind = SH_CONFIG_STR, .offset = HUB (registry) },
+    { .key = "control", .kind = SH_CONFIG_STR, .offset = HUB (control) },
+    { .key = "workers",
+      .kind = SH_CONFIG_UINT,
+      .offset = HUB (workers),
+      .low = 1,
+      .high = WORKERS_MOST },
+    { 0 },
+};
+
+static const sh_config_field_t s_database_fields[] = {
+    { .key = "host", .kind = SH_CONFIG_STR, .offset = DATABASE (host) },
+    { .key = "port",
+      .kind = SH_CONFIG_UINT,
+      .offset = DATABASE (port),
+      .low = 1,
+      .high = 65535 },
+    { .key = "socket", .kind = SH_CONFIG_STR, .offset = DATABASE (socket) },
+    { .key = "name", .kind = SH_CONFIG_STR, .offset = DATABASE (name) },
+    { .key = "user", .kind = SH_CONFIG_STR, .offset = DATABASE (user) },
+    { .key = "password",
+      .kind = SH_CONFIG_STR,
+      .offset = DATABASE (password) },
+    { .key = "password_file",
+      .kind = SH_CONFIG_STR,
+      .offset = DATABASE (password_file) },
+    { .key = "tls",
+      .kind = SH_CONFIG_ENUM,
+      .offset = DATABASE (tls),
+      .words = s_tls_words },
+    { .key = "tls_ca", .kind = SH_CONFIG_STR, .offset = DATABASE (tls_ca) },
+    { 0 },
+};
+
+static const sh_config_field_t s_policy_fields[] = {
+    { .key = "hostname", .kind = SH_CONFIG_CALL, .call = s_bind_hostname },
+    { .key = "mac", .kind = SH_CONFIG_CALL, .call = s_bind_mac },
+    { .key = "tags", .kind = SH_CONFIG_CALL, .call = s_bind_tags },
+    { .key = "agents", .kind = SH_CONFIG_CALL, .call = s_bind_agents },
+    { .key = "subnets", .kind = SH_CONFIG_CALL, .call = s_bind_subnets },
+    { 0 },
+};
+
+static const sh_config_field_t s_fields[] = {
+    { .key = "hub", .kind = SH_CONFIG_MAP, .fields = s_hub_fields },
+    { .key = "database",
+      .kind = SH_CONFIG_MAP,
+      .offset = HUB (database),
+      .fields = s_database_fields },
+    { .key = "phpipam_timezone",
+      .kind = SH_CONFIG_STR,
+      .offset = HUB (timezone) },
+    { .key = "policy",
+      .kind = SH_CONFIG_MAP,
+      .offset = HUB (policies),
+      .fields = s_policy_fields },
+    { .key = "log_level", .kind = SH_CONFIG_CALL, .call = s_bind_log_level },
+    { 0 },
+};
+
+static sh_err_t
+s_defaults (hub_config_t *self, const char *path)
+{
+    hub_database_config_t *database = &self->database;
+    hub_policies_init (&self->policies);
+    self->log_level = SH_LOG_INFO;
+    self->workers = 2;
+    database->port = 3306;
+    database->tls = HUB_TLS_DEFAULT;
+
+    self->path = strdup (path);
+    self->listen.items = calloc (1, sizeof *self->listen.items);
+    if (self->listen.items) {
+        self->listen.items[0]
+            = strdup ("tcp://[::]:" NUMBER (SP_DEFAULT_PORT));
+        self->listen.count = 1;
+    }
+    self->key = strdup (SYSCONFDIR "/scanhub/hub.cert");
+    self->registry = strdup (SYSCONFDIR "/scanhub/scanners");
+    self->control = strdup (RUNSTATEDIR "/scanhub/control.sock");
+    self->timezone = strdup ("auto");
+    database->host = strdup ("127.0.0.1");
+    database->name = strdup ("phpipam");
+    database->user = strdup ("scanhub");
+    bool whole = self->path && self->listen.items && self->listen.items[0]
+                 && self->key && self->registry && self->control
+                 && self->timezone && database->host && database->name
+                 && database->user;
+    return whole ? SH_OK : SH_E_MEMORY;
+}
+
+/*  tcp://ADDRESS:PORT; the address itself is libzmq's to judge.  A port of *
+    is any free one.  */
+static bool
+s_is_endpoint (const char *text)
+{
+    static const char scheme[] = "tcp://";
+    if (strncmp (text, scheme, sizeof scheme - 1) != 0)
+        return false;
+    const char *address = text + sizeof scheme - 1;
+    const char *colon = strrchr (address, ':');
+    if (!colon || colon == address)
+        return false;
+    const char *port = colon + 1;
+    size_t digits = strspn (port, "0123456789");
+    if (strcmp (port, "*") == 0)
+        return true;
+    return digits > 0 && digits <= 5 && port[digits] == '\0' && port[0] != '0'
+           && strtoul (port, NULL, 10) <= 65535;
+}
+
+static sh_err_t
+s_check_listen (const hub_config_t *self, sh_why_t *why)
+{
+    if (self->listen.count == 0)
+        return sh_fail (why, SH_E_CONFIG, "%s: hub.listen is an empty list",
+                        self->path);
+    for (size_t i = 0; i < self->listen.count; i++) {
+        if (s_is_endpoint (self->listen.items[i]))
+            continue;
+        char shown[SHOWN_MOST];
+        sh_escape (shown, sizeof shown, self->listen.items[i]);
+        return sh_fail (why, SH_E_CONFIG,
+                        "%s: hub.listen: '%s' is not of the form "
+                        "tcp://ADDRESS:PORT",
+                        self->path, shown);
+    }
+    return SH_OK;
+}
+
+static sh_err_t
+s_check_paths (const hub_config_t *self, sh_why_t *why)
+{
+    const struct
+    {
+        const char *key, *value;
+    } paths[] = {
+        { "hub.key", self->key },
+        { "hub.registry", self->registry },
+        { "hub.control", self->control },
+        { "database.socket", self->database.socket },
+        { "database.tls_ca", self->database.tls_ca },
+    };
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        if (paths[i].value && paths[i].value[0] != '/')
+            return sh_fail (why, SH_E_CONFIG,
+                            "%s: %s must be a path that begins with /",
+                            self->path, paths[i].key);
+    }
+    return SH_OK;
+}
+
+static sh_err_t
+s_check_texts (const hub_config_t *self, sh_why_t *why)
+{
+    const struct
+    {
+        const char *key, *value;
+    } texts[] = {
+        { "database.host", self->database.host },
+        { "database.name", self->database.name },
+        { "database.user", self->database.user },
+        { "phpipam_timezone", self->timezone },
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (texts[i].value[0] == '\0')
+            return sh_fail (why, SH_E_CONFIG, "%s: %s is empty", self->path,
+                            texts[i].key);
+    }
+    if (self->database.password && self->database.password_file)
+        return sh_fail (why, SH_E_CONFIG,
+                        "%s: database.password and database.password_file "
+                        "exclude each other; keep the latter",
+                        self->path);
+    return SH_OK;
+}
+
+/*  Does the way to the database stay on this machine?  */
+static bool
+s_is_local (const hub_database_config_t *self)
+{
+    sh_addr_t addr;
+    if (self->socket || strcmp (self->host, "localhost") == 0)
+        return true;
+    if (sh_addr_parse (&addr, self->host) != SH_OK)
+        return false;
+    if (addr.family == 4)
+        return addr.bytes[0] == 127;
+    static const uint8_t loopback[16] = { [15] = 1 };
+    return memcmp (addr.bytes, loopback, sizeof loopback) == 0;
+}
+
+static void
+s_settle_tls (hub_database_config_t *self, bool quiet)
+{
+    bool local = s_is_local (self);
+    if (self->tls == HUB_TLS_DEFAULT)
+        self->tls = local ? HUB_TLS_OFF : HUB_TLS_VERIFY_FULL;
+    if (!local && !quiet
+        && (self->tls == HUB_TLS_OFF || self->tls == HUB_TLS_PREFERRED))
+        sh_log (SH_LOG_WARNING,
+                "whoever is between here and the database can read and change "
+                "all that goes there",
+                SH_STR ("host", self->host),
+                SH_STR ("tls", s_tls_words[self->tls]),
+                SH_STR ("remedy", "database: tls: verify-full"));
+}
+
+/*  Where a relative password_file is: '*out' is malloc'ed.  */
+static sh_err_t
+s_password_path (const hub_config_t *self, char **out)
+{
+    const char *file = self->database.password_file;
+    const char *credentials = getenv ("CREDENTIALS_DIRECTORY");
+    const char *slash = strrchr (self->path, '/');
+    int length;
+    if (file[0] == '/')
+        length = asprintf (out, "%s", file);
+    else if (credentials)
+        length = asprintf (out, "%s/%s", credentials, file);
+    else
+        length = asprintf (out, "%.*s%s",
+                           slash ? (int) (slash - self->path + 1) : 0,
+                           self->path, file);
+    return length < 0 ? SH_E_MEMORY : SH_OK;
+}
+
+static sh_err_t
+s_settle_password (hub_config_t *self, bool peek, sh_why_t *why)
+{
+    hub_database_config_t *database = &self->database;
+    char *path = NULL;
+    sh_err_t rc = SH_OK;
+    if (database->password_file && !peek) {
+        rc = s_password_path (self, &path);
+        if (rc == SH_OK) {
+            rc = sh_secret_read (&database->password, path, why);
+            free (path);
+            return rc;
+        }
+    }
+    else if (!database->password) {
+        database->password = strdup ("");
+        if (!database->password)
+            rc = SH_E_MEMORY;
+    }
+    if (rc == SH_E_MEMORY)
+        return sh_fail (why, rc, "%s: out of memory", self->path);
+    return rc;
+}
+
+/*  The tree of the very file whose mode 'meta' tells.  */
+static sh_err_t
+s_read (sh_yaml_t **out, struct stat *meta, const char *path, sh_why_t *why)
+{
+    char *text = NULL;
+    size_t size = 0;
+    sh_err_t rc = sh_file_read (&text, &size, meta, path, FILE_MOST, why);
+    if (rc == SH_E_TOO_LARGE)
+        return sh_fail (why, SH_E_CONFIG,
+                        "%s: larger than %d bytes; is it the right file?",
+                        path, FILE_MOST);
+    if (rc != SH_OK)
+        return rc;
+    rc = sh_yaml_parse (out, text, size, path, why);
+    sh_secret_wipe (text, size);
+    free (text);
+    return rc;
+}
+
+static sh_err_t
+s_check_mode (const hub_config_t *self, const struct stat *meta,
+              sh_why_t *why)
+{
+    if (!self->database.password || self->database.password[0] == '\0'
+        || sh_secret_check_mode (self->path, meta->st_mode, NULL) == SH_OK)
+        return SH_OK;
+    return sh_fail (why, SH_E_MODE,
+                    "%s: has a password in it and is open to group or others; "
+                    "chmod 0600 it, or use database.password_file",
+                    self->path);
+}
+
+static sh_err_t
+s_load (hub_config_t **out, const char *path, bool peek, sh_why_t *why)
+{
+    sh_yaml_t *tree = NULL;
+    struct stat meta;
+    hub_config_t *self = calloc (1, sizeof *self);
+    if (!self || s_defaults (self, path) != SH_OK) {
+        hub_config_destroy (&self);
+        return sh_fail (why, SH_E_MEMORY, "%s: out of memory", path);
+    }
+    sh_err_t rc = s_read (&tree, &meta, path, why);
+    if (rc == SH_OK)
+        rc = sh_config_bind (self, s_fields, tree, path, why);
+    if (rc == SH_OK)
+        rc = s_check_listen (self, why);
+    if (rc == SH_OK)
+        rc = s_check_paths (self, why);
+    if (rc == SH_OK)
+        rc = s_check_texts (self, why);
+    if (rc == SH_OK)
+        rc = s_check_mode (self, &meta, why);
+    if (rc == SH_OK)
+        rc = s_settle_password (self, peek, why);
+    if (rc == SH_OK) {
+        s_settle_tls (&self->database, peek);
+        *out = self;
+    }
+    else
+        hub_config_destroy (&self);
+    sh_yaml_destroy (&tree);
+    return rc;
+}
+
+sh_err_t
+hub_config_load (hub_config_t **out, const char *path, sh_why_t *why)
+{
+    assert (out && path);
+    return s_load (out, path, false, why);
+}
+
+sh_err_t
+hub_config_peek (hub_config_t **out, const char *path, sh_why_t *why)
+{
+    assert (out && path);
+    return s_load (out, path, true, why);
+}
+
+void
+hub_config_destroy (hub_config_t **self_p)
+{
+    assert (self_p);
+    hub_config_t *self = *self_p;
+    if (!self)
+        return;
+    hub_database_config_t *database = &self->database;
+    sh_secret_free (&database->password);
+    char *const texts[] = { self->path,         self->key,
+                            self->registry,     self->control,
+                            self->timezone,     database->host,
+                            database->socket,   database->name,
+                            database->user,     database->password_file,
+                            database->tls_ca };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        free (texts[i]);
+    sh_strings_clear (&self->listen);
+    hub_policies_clear (&self->policies);
+    free (self);
+    *self_p = NULL;
+}
+
+static bool
+s_same_list (const sh_strings_t *a, const sh_strings_t *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++) {
+        if (strcmp (a->items[i], b->items[i]) != 0)
+            return false;
+    }
+    return true;
+}
+
+const char *
+hub_config_needs_restart (const hub_config_t *self, const hub_config_t *fresh)
+{
+    assert (self && fresh);
+    if (!s_same_list (&self->listen, &fresh->listen))
+        return "hub.listen";
+    if (strcmp (self->key, fresh->key) != 0)
+        return "hub.key";
+    if (strcmp (self->registry, fresh->registry) != 0)
+        return "hub.registry";
+    if (strcmp (self->control, fresh->control) != 0)
+        return "hub.control";
+    if (self->workers != fresh->workers)
+        return "hub.workers";
+    if (strcmp (self->timezone, fresh->timezone) != 0)
+        return "phpipam_timezone";
+    return NULL;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*  scanhubd's configuration file; scanhub.yaml(5) is its manual.
+
+        hub:
+          listen: tcp://[::]:5766       (or a list)
+          key: /etc/scanhub/hub.cert
+          registry: /etc/scanhub/scanners
+          control: /run/scanhub/control.sock
+          workers: 2
+        database:
+          host: 127.0.0.1               (or: socket: /run/mysqld/mysqld.sock)
+          port: 3306
+          name: phpipam
+          user: scanhub
+          password_file: /etc/scanhub/database.password   (or: password: ...)
+          tls: verify-full              (off, preferred, required, verify-full)
+          tls_ca: /etc/ssl/certs/ca-certificates.crt
+        phpipam_timezone: auto          (auto, UTC or an IANA name)
+        policy:
+          hostname: auto                (never, fill, follow, auto)
+          mac: auto
+          tags: phpipam                 (never, phpipam)
+          agents: { NAME: {hostname: ...} }
+          subnets: { ID: {tags: never} }
+        log_level: info
+
+    What is shown is the default, but for password and password_file (default:
+    no password), tls_ca (the system's), and tls: verify-full for a host beyond
+    this machine, else off.  /etc and /run stand for configure's sysconfdir and
+    runstatedir.  Paths are absolute; only password_file may be relative and is
+    then looked up in $CREDENTIALS_DIRECTORY, or without that beside the
+    configuration file.  */
+
+#ifndef HUB_CONFIG_H
+#define HUB_CONFIG_H
+
+#include "hub/policy.h"
+#include "lib/config.h"
+#include "lib/log.h"
+
+typedef enum
+{
+    HUB_TLS_OFF,
+    HUB_TLS_PREFERRED,
+    HUB_TLS_REQUIRED,
+    HUB_TLS_VERIFY_FULL,
+    HUB_TLS_DEFAULT /* verify-full beyond this machine, else off */
+} hub_tls_t;
+
+typedef struct
+{
+    char *host; /* "localhost" means TCP; default 127.0.0.1 */
+    uint32_t port;
+    char *socket; /* a path; then host and port are not used */
+    char *name;
+    char *user;
+    char *password;      /* never NULL after loading; "" is none */
+    char *password_file; /* read by loading into 'password' */
+    int tls;             /* hub_tls_t; never DEFAULT after loading */
+    char *tls_ca;        /* NULL: the system's */
+} hub_database_config_t;
+
+typedef struct
+{
+    char *path; /* the file it came from */
+    sh_strings_t listen;
+    char *key;
+    char *registry;
+    char *control;
+    uint32_t workers; /* 1 to 64 */
+    hub_database_config_t database;
+    char *timezone; /* "auto", "UTC" or an IANA name */
+    hub_policies_t policies;
+    int log_level; /* sh_level_t */
+} hub_config_t;
+
+/*  Read and check a whole file.  SH_E_CONFIG, SH_E_MODE, SH_E_NOT_FOUND with
+    a why of the form file:line: what, and what to do.  A password in the
+    file itself makes the file a secret one (0600, else SH_E_MODE).  */
+sh_err_t hub_config_load (hub_config_t **out, const char *path, sh_why_t *why)
+    SH_MUST_CHECK;
+
+/*  The same for programs that need no database: password_file is not read, so
+    that 'password' may be "" although there is one, and nothing is logged.  */
+sh_err_t hub_config_peek (hub_config_t **out, const char *path, sh_why_t *why)
+    SH_MUST_CHECK;
+
+void hub_config_destroy (hub_config_t **self_p);
+
+/*  The first setting that 'fresh' has different and that only a restart can
+    change (listen, key, registry, control, workers, timezone); NULL if
+    none.  */
+const char *hub_config_needs_restart (const hub_config_t *self,
+                                      const hub_config_t *fresh);
+
+#endif

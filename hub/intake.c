@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+
+#include "hub/intake.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "hub/authorise.h"
+#include "hub/part.h"
+#include "lib/log.h"
+
+#define ATTEMPTS 4          /* of one part alone, when the database is busy */
+#define TOUCH_AFTER_S 5     /* last_access is a hot row: not more often */
+#define DIFFERS_ROOM 8192   /* MACs that were told already, about so many */
+
+struct hub_intake
+{
+    hub_intake_options_t options;
+    /*  Hashes of (row, MAC) pairs that were logged; a colliding pair takes
+        its place and the first may be told once more.  */
+    uint64_t told[DIFFERS_ROOM];
+};
+
+sh_err_t
+hub_intake_new (hub_intake_t **out, const hub_intake_options_t *options)
+{
+    assert (out && options && options->store && options->live);
+    assert (options->clock && options->allows);
+    hub_intake_t *self = calloc (1, sizeof *self);
+    if (!self)
+        return SH_E_MEMORY;
+    self->options = *options;
+    *out = self;
+    return SH_OK;
+}
+
+void
+hub_intake_destroy (hub_intake_t **self_p)
+{
+    free (*self_p);
+    *self_p = NULL;
+}
+
+static int64_t
+s_now (const hub_intake_t *self)
+{
+    return sh_clock_wall (self->options.clock) / 1000;
+}
+
+/*  Does the error end the transaction, rather than only this part?  */
+static bool
+s_ends_transaction (sh_err_t rc)
+{
+    sh_class_t class = sh_err_class (rc);
+    return class == SH_CLASS_RETRY || class == SH_CLASS_OURS;
+}
+
+/*  Who is speaking, and about which row of subnets.  No lock is taken yet:
+    those come in ascending id over the whole batch.  */
+static sh_err_t
+s_identify (hub_intake_t *self, hub_part_t *part)
+{
+    hub_store_t *store = self->options.store;
+    sh_err_t rc = store->read_agent (store, part->code, &part->agent);
+    if (rc != SH_OK)
+        return rc;
+    part->has_agent = true;
+    rc = hub_authorise_agent (&part->agent, part->code);
+    if (rc != SH_OK)
+        return rc;
+    if (part->report->subnet)
+        return SH_OK;
+    sh_prefix_t prefix;
+    if (sh_prefix_parse (&prefix, part->report->cidr) != SH_OK)
+        return sh_fail (&part->why, SH_E_BAD_MESSAGE,
+                        "report: cidr: not a network");
+    return store->find_subnet (store, part->agent.id, &prefix,
+                               &part->subnet_id);
+}
+
+static sh_err_t
+s_read_rows (hub_intake_t *self, hub_part_t *part)
+{
+    hub_store_t *store = self->options.store;
+    if (part->report->last)
+        return store->read_rows (store, part->subnet_id, NULL, 0, &part->rows);
+
+    sh_err_t rc = hub_sightings_check (&part->sightings, part->report,
+                                       &part->subnet, part->job->received);
+    if (rc != SH_OK)
+        return rc;
+    size_t count = part->sightings->count;
+    if (count == 0) {
+        part->rows = calloc (1, sizeof *part->rows);
+        return part->rows ? SH_OK : SH_E_MEMORY;
+    }
+    sh_addr_t *addrs = calloc (count, sizeof *addrs);
+    if (!addrs)
+        return SH_E_MEMORY;
+    for (size_t i = 0; i < count; i++)
+        addrs[i] = part->sightings->items[i].ip;
+    rc = store->read_rows (store, part->subnet_id, addrs, count, &part->rows);
+    free (addrs);
+    return rc;
+}
+
+static sh_err_t
+s_plan (hub_intake_t *self, hub_part_t *part)
+{
+    int64_t now = s_now (self);
+    hub_facts_t facts = {
+        .report = part->report,
+        .agent = &part->agent,
+        .subnet = &part->subnet,
+        .sightings = part->sightings,
+        .rows = part->rows,
+        .policy = hub_live_policy (self->options.live, part->agent.name,
+                                   part->subnet_id),
+        .zone = hub_live_zone (self->options.live, part->agent.db_offset, now),
+        .received = part->job->received,
+        .now = now,
+    };
+    return hub_changes_plan (&part->changes, &facts);
+}
+
+static sh_err_t
+s_apply (hub_intake_t *self, hub_part_t *part)
+{
+    hub_store_t *store = self->options.store;
+    if (part->no_inserts == SH_OK)
+        return store->apply (store, part->changes);
+    hub_changes_t without = *part->changes;
+    without.insert_count = 0;
+    return store->apply (store, &without);
+}
+
+/*  The road itself, inside a transaction that the caller began and will end:
+    lock and authorise, read, plan, apply.  */
+static sh_err_t
+s_work (hub_intake_t *self, hub_part_t *part)
+{
+    hub_store_t *store = self->options.store;
+    sh_err_t rc = store->lock_subnet (store, part->subnet_id, &part->subnet);
+    if (rc == SH_OK)
+        rc = hub_authorise_subnet (&part->agent, &part->subnet);
+    if (rc == SH_OK)
+        rc = hub_authorise_cidr (&part->subnet, part->report->cidr);
+    if (rc == SH_OK)
+        rc = s_read_rows (self, part);
+    if (rc == SH_OK)
+        rc = s_plan (self, part);
+    if (rc == SH_OK)
+        rc = s_apply (self, part);
+    return rc;
+}
+
+/*  Ascending by subnet; parts of one subnet in the order they came.  A batch
+    is at most HUB_BATCH_MOST long, so insertion sort it is.  */
+static void
+s_order (hub_part_t **parts, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        hub_part_t *one = parts[i];
+        size_t at = i;
+        for (; at > 0 && parts[at - 1]->subnet_id > one->subnet_id; at--)
+            parts[at] = parts[at - 1];
+        parts[at] = one;
+    }
+}
+
+/*  Everything between BEGIN and COMMIT.  Refusals stay with their parts;
+    anything else is returned and means ROLLBACK.  */
+static sh_err_t
+s_work_all (hub_intake_t *self, hub_part_t **parts, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        parts[i]->rc = s_identify (self, parts[i]);
+        if (s_ends_transaction (parts[i]->rc))
+            return parts[i]->rc;
+    }
+    s_order (parts, count);
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i]->rc == SH_OK)
+            parts[i]->rc = s_work (self, parts[i]);
+        if (s_ends_transaction (parts[i]->rc))
+            return parts[i]->rc;
+    }
+    /*  A key that was revoked while its report waited writes nothing.  */
+    for (size_t i = 0; i < count; i++)
+        if (parts[i]->rc == SH_OK
+            && !self->options.allows (self->options.allows_context,
+                                      &parts[i]->job->who, parts[i]->code)) {
+            parts[i]->rc = SH_E_KEY_UNKNOWN;
+            return SH_E_KEY_UNKNOWN;
+        }
+    return SH_OK;
+}
+
+static sh_err_t
+s_transact (hub_intake_t *self, hub_part_t **parts, size_t count)
+{
+    hub_store_t *store = self->options.store;
+    for (size_t i = 0; i < count; i++)
+        hub_part_reset (parts[i]);
+    sh_err_t rc = store->begin (store);
+    if (rc != SH_OK)
+        return rc;
+    rc = s_work_all (self, parts, count);
+    if (rc == SH_OK)
+        rc = store->commit (store);
+    if (rc != SH_OK)
+        store->rollback (store);
+    return rc;
+}
+
+static void
+s_pause (int attempt)
+{
+    struct timespec time = { .tv_nsec = (rand () % 40 + 20L * attempt) * 1000000L };
+    nanosleep (&time, NULL);
+}
+
+/*  One part in a transaction of its own, until it is clear what becomes of
+    it.  */
+static void
+s_take_alone (hub_intake_t *self, hub_part_t *part)
+{
+    sh_err_t rc = SH_OK;
+    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+        rc = s_transact (self, &part, 1);
+        if ((rc == SH_E_HOST_COLUMN || rc == SH_E_HOST_TEXT)
+            && part->no_inserts == SH_OK)
+            part->no_inserts = rc;
+        else if (rc == SH_E_DB_BUSY)
+            s_pause (attempt);
+        else
+            break;
+    }
+    if (rc != SH_OK)
+        part->rc = rc;
+}
+
+/*  Say once per row and MAC that another MAC answers for an address.  */
+static void
+s_tell_differing (hub_intake_t *self, const hub_part_t *part)
+{
+    for (size_t i = 0; i < part->changes->differ_count; i++) {
+        const hub_differs_t *one = &part->changes->differs[i];
+        uint64_t hash = one->row * UINT64_C (0x9e3779b97f4a7c15);
+        for (const char *at = one->reported; *at; at++)
+            hash = (hash ^ (uint8_t) *at) * UINT64_C (0x100000001b3);
+        uint64_t *told = &self->told[hash % DIFFERS_ROOM];
+        if (*told == hash)
+            continue;
+        *told = hash;
+        char address[SH_ADDR_TEXT];
+        sh_addr_text (&one->ip, address);
+        hub_live_count (self->options.live, HUB_COUNT_MACS_DIFFER, 1);
+        sh_log (SH_LOG_NOTICE, "another MAC answers for an address",
+                SH_STR ("scanner", part->job->who.name),
+                SH_INT ("subnet", part->subnet_id), SH_STR ("ip", address),
+                SH_STR ("stored", one->stored),
+                SH_STR ("reported", one->reported),
+                SH_STR ("written", one->written ? "yes" : "no"));
+    }
+}
+
+/*  Move scanAgents.last_access, apart from the report's transaction.  */
+static void
+s_touch (hub_intake_t *self, const hub_agent_t *agent)
+{
+    hub_store_t *store = self->options.store;
+    int64_t now = s_now (self);
+    sh_zone_t zone
+        = hub_live_zone (self->options.live, agent->db_offset, now);
+    sh_wall_t wall, recent, limit;
+    sh_wall_at (&wall, zone, now);
+    sh_wall_at (&recent, zone, now - TOUCH_AFTER_S);
+    sh_wall_latest (&limit, zone, now + HUB_FUTURE_S);
+    if (!sh_wall_is_never (agent->last_access)
+        && strcmp (agent->last_access, recent.text) >= 0
+        && strcmp (agent->last_access, limit.text) <= 0)
+        return;
+    sh_err_t rc = store->touch_agent (store, agent->id, wall.text, limit.text);
+    if (rc != SH_OK)
+        sh_log (SH_LOG_NOTICE, "last_access not written",
+                SH_STR ("agent", agent->name),
+                SH_STR ("cause", sh_err_word (rc)));
+}
+
+static void
+s_finish (hub_intake_t *self, hub_part_t *part)
+{
+    if (part->rc == SH_OK)
+        s_tell_differing (self, part);
+    hub_part_account (part, self->options.live);
+    hub_part_answer (part);
+    if (part->has_agent && part->agent.eligible
+        && !s_ends_transaction (part->rc) && part->rc != SH_E_KEY_UNKNOWN)
+        s_touch (self, &part->agent);
+}
+
+static void
+s_take_reports (hub_intake_t *self, hub_part_t *parts, size_t count)
+{
+    hub_part_t *sound[HUB_BATCH_MOST];
+    size_t sound_count = 0;
+    for (size_t i = 0; i < count; i++)
+        if (parts[i].rc == SH_OK)
+            sound[sound_count++] = &parts[i];
+
+    if (sound_count > 1 && s_transact (self, sound, sound_count) == SH_OK)
+        sound_count = 0;
+    for (size_t i = 0; i < sound_count; i++)
+        s_take_alone (self, sound[i]);
+    for (size_t i = 0; i < count; i++)
+        s_finish (self, &parts[i]);
+}
+
+/*  Known addresses of a subnet, for the scanner it is assigned to.  */
+static sh_err_t
+s_read_targets (hub_intake_t *self, const sp_targets_t *ask, const char *code,
+                hub_rows_t **rows)
+{
+    hub_store_t *store = self->options.store;
+    hub_agent_t agent = { 0 };
+    hub_subnet_t subnet;
+    sh_err_t rc = store->begin (store);
+    if (rc != SH_OK)
+        return rc;
+    rc = store->read_agent (store, code, &agent);
+    if (rc == SH_OK)
+        rc = hub_authorise_agent (&agent, code);
+    if (rc == SH_OK)
+        rc = store->lock_subnet (store, ask->subnet, &subnet);
+    if (rc == SH_OK)
+        rc = hub_authorise_subnet (&agent, &subnet);
+    if (rc == SH_OK)
+        rc = store->read_rows (store, ask->subnet, NULL, 0, rows);
+    store->rollback (store);
+    hub_agent_clear (&agent);
+    return rc;
+}
+
+static sh_err_t
+s_targets_page (const sp_targets_t *ask, const hub_rows_t *rows, hub_job_t *job)
+{
+    sh_addr_t after = { 0 };
+    if (ask->after.size && sh_addr_from_bytes (&after, ask->after) != SH_OK)
+        return SH_E_BAD_MESSAGE;
+    sp_target_t *page = calloc (SP_PAGE_TARGETS_MOST, sizeof *page);
+    if (!page)
+        return SH_E_MEMORY;
+    size_t count = 0;
+    bool more = false;
+    for (size_t i = 0; i < rows->count && !more; i++) {
+        const hub_row_t *row = &rows->items[i];
+        if (ask->after.size && sh_addr_cmp (&row->ip, &after) <= 0)
+            continue;
+        more = count == SP_PAGE_TARGETS_MOST;
+        if (!more)
+            page[count++] = (sp_target_t){
+                .ip = sh_addr_bytes (&row->ip),
+                .exclude = row->excluded,
+            };
+    }
+    sp_message_t message = {
+        .type = SP_TARGETS_PAGE,
+        .u.targets_page = {
+            .subnet = ask->subnet,
+            .more = more,
+            .targets = page,
+            .target_count = count,
+        },
+    };
+    sh_err_t rc = sp_encode (&job->answer, &job->answer_size, &message);
+    free (page);
+    return rc;
+}
+
+static void
+s_take_targets (hub_intake_t *self, hub_job_t *job)
+{
+    sp_message_t *message = NULL;
+    hub_rows_t *rows = NULL;
+    const char *code = NULL;
+    sh_why_t why = { "" };
+    sh_err_t rc = sp_decode (
+        &message, (sh_bytes_t){ job->frame, job->frame_size }, &why);
+    if (rc == SH_OK && message->type != SP_TARGETS)
+        rc = SH_E_BAD_MESSAGE;
+    if (rc == SH_OK)
+        rc = hub_principal_code (&job->who, message->u.targets.code, &code);
+    if (rc == SH_OK)
+        rc = s_read_targets (self, &message->u.targets, code, &rows);
+    if (rc == SH_OK)
+        rc = s_targets_page (&message->u.targets, rows, job);
+    if (rc != SH_OK) {
+        sh_log (SH_LOG_NOTICE, "targets refused",
+                SH_STR ("scanner", job->who.name),
+                SH_STR ("cause", sh_err_word (rc)), SH_STR ("why", why.text));
+        sp_message_t answer = {
+            .type = SP_ERROR,
+            .u.error = {
+                .cause = sh_err_word (rc),
+                .text = *why.text ? why.text : sh_err_text (rc),
+            },
+        };
+        rc = sp_encode (&job->answer, &job->answer_size, &answer);
+        if (rc != SH_OK)
+            sh_log (SH_LOG_ERROR, "an answer could not be encoded");
+    }
+    hub_rows_destroy (&rows);
+    sp_message_destroy (&message);
+}
+
+/*  A connected scanner is an agent that is alive, reports or not.  */
+static void
+s_take_touch (hub_intake_t *self, const hub_job_t *job)
+{
+    hub_store_t *store = self->options.store;
+    for (size_t i = 0; i < job->who.code_count; i++) {
+        const char *code = job->who.codes[i].text;
+        hub_agent_t agent = { 0 };
+        if (store->begin (store) != SH_OK)
+            return;
+        sh_err_t rc = store->read_agent (store, code, &agent);
+        store->rollback (store);
+        if (rc == SH_OK && hub_authorise_agent (&agent, code) == SH_OK)
+            s_touch (self, &agent);
+        if (rc == SH_OK)
+            hub_agent_clear (&agent);
+    }
+}
+
+void
+hub_intake_batch (hub_intake_t *self, hub_job_t **jobs, size_t count)
+{
+    assert (self && jobs && count > 0 && count <= HUB_BATCH_MOST);
+    hub_part_t parts[HUB_BATCH_MOST];
+    size_t part_count = 0;
+    for (size_t i = 0; i < count; i++)
+        if (jobs[i]->kind == HUB_JOB_REPORT)
+            hub_part_open (&parts[part_count++], jobs[i]);
+        else if (jobs[i]->kind == HUB_JOB_TARGETS)
+            s_take_targets (self, jobs[i]);
+        else
+            s_take_touch (self, jobs[i]);
+    if (part_count)
+        s_take_reports (self, parts, part_count);
+    for (size_t i = 0; i < part_count; i++)
+        hub_part_close (&parts[i]);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*  intake: the one road from report bytes to changed rows.
+
+    Every door ends here.  The caller has authenticated the peer; intake
+    decodes, authorises, plans and applies a batch of waiting report parts in
+    one transaction and answers each after the COMMIT.  Any error rolls the
+    batch back and takes each part alone.  */
+
+#ifndef HUB_INTAKE_H
+#define HUB_INTAKE_H
+
+#include "hub/job.h"
+#include "hub/live.h"
+#include "hub/store.h"
+
+typedef struct hub_intake hub_intake_t;
+
+/*  Is the key still good for the code?  Asked right before COMMIT.  */
+typedef bool (hub_intake_allows_fn) (void *context, const hub_principal_t *who,
+                                     const char *code);
+
+typedef struct
+{
+    hub_store_t *store; /* used by this intake only */
+    hub_live_t *live;   /* settings that a reload may change */
+    const sh_clock_t *clock;
+    hub_intake_allows_fn *allows;
+    void *allows_context;
+} hub_intake_options_t;
+
+sh_err_t hub_intake_new (hub_intake_t **out,
+                         const hub_intake_options_t *options) SH_MUST_CHECK;
+void hub_intake_destroy (hub_intake_t **self_p);
+
+#define HUB_BATCH_MOST 16
+
+/*  Answer 1 to HUB_BATCH_MOST jobs: each gets its 'answer' in every case
+    (but for HUB_JOB_TOUCH), unless memory ran out.  The jobs stay the
+    caller's.  */
+void hub_intake_batch (hub_intake_t *self, hub_job_t **jobs, size_t count);
+
+#endif

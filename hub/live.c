@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+
+#include "hub/live.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct hub_live
+{
+    hub_zone_mode_t zone; /* never changes */
+    pthread_mutex_t lock; /* for what follows */
+    hub_policies_t *policies;
+    hub_assignments_t *assignments;
+    bool database_up;
+    char database_text[320];
+    _Atomic uint64_t counts[HUB_COUNT_COUNT];
+};
+
+static const char *const s_words[HUB_COUNT_COUNT] = {
+    [HUB_COUNT_PARTS_APPLIED] = "parts_applied",
+    [HUB_COUNT_PARTS_REFUSED] = "parts_refused",
+    [HUB_COUNT_PARTS_RETRY] = "parts_retry",
+    [HUB_COUNT_ROWS_SEEN] = "rows_seen",
+    [HUB_COUNT_ROWS_ADDED] = "rows_added",
+    [HUB_COUNT_ROWS_NAMED] = "rows_named",
+    [HUB_COUNT_ROWS_MACS] = "rows_mac_changed",
+    [HUB_COUNT_ROWS_TAGGED] = "rows_tagged",
+    [HUB_COUNT_HOSTS_REFUSED] = "hosts_refused",
+    [HUB_COUNT_NAMES_DROPPED] = "names_dropped",
+    [HUB_COUNT_MACS_DROPPED] = "macs_dropped",
+    [HUB_COUNT_MACS_DIFFER] = "macs_differing",
+    [HUB_COUNT_MESSAGES_BAD] = "messages_bad",
+    [HUB_COUNT_DUPLICATES] = "duplicates_dropped",
+};
+
+sh_err_t
+hub_live_new (hub_live_t **out, hub_zone_mode_t zone)
+{
+    hub_live_t *self = calloc (1, sizeof *self);
+    if (!self)
+        return SH_E_MEMORY;
+    self->zone = zone;
+    pthread_mutex_init (&self->lock, NULL);
+    snprintf (self->database_text, sizeof self->database_text,
+              "not connected yet");
+    *out = self;
+    return SH_OK;
+}
+
+static void
+s_destroy_policies (hub_policies_t *policies)
+{
+    if (policies) {
+        hub_policies_clear (policies);
+        free (policies);
+    }
+}
+
+void
+hub_live_destroy (hub_live_t **self_p)
+{
+    hub_live_t *self = *self_p;
+    if (!self)
+        return;
+    s_destroy_policies (self->policies);
+    hub_assignments_release (&self->assignments);
+    pthread_mutex_destroy (&self->lock);
+    free (self);
+    *self_p = NULL;
+}
+
+void
+hub_live_set_policies (hub_live_t *self, hub_policies_t **policies_p)
+{
+    pthread_mutex_lock (&self->lock);
+    hub_policies_t *old = self->policies;
+    self->policies = *policies_p;
+    pthread_mutex_unlock (&self->lock);
+    *policies_p = NULL;
+    s_destroy_policies (old);
+}
+
+hub_policy_t
+hub_live_policy (hub_live_t *self, const char *agent, uint64_t subnet)
+{
+    pthread_mutex_lock (&self->lock);
+    assert (self->policies);
+    hub_policy_t policy = hub_policy_for (self->policies, agent, subnet);
+    pthread_mutex_unlock (&self->lock);
+    return policy;
+}
+
+sh_zone_t
+hub_live_zone (const hub_live_t *self, int db_offset, int64_t now)
+{
+    if (self->zone == HUB_ZONE_AUTO)
+        return sh_zone_guess (db_offset, now);
+    return self->zone == HUB_ZONE_UTC ? SH_ZONE_UTC : SH_ZONE_LOCAL;
+}
+
+void
+hub_live_set_assignments (hub_live_t *self, hub_assignments_t *fresh)
+{
+    pthread_mutex_lock (&self->lock);
+    hub_assignments_t *old = self->assignments;
+    self->assignments = fresh;
+    pthread_mutex_unlock (&self->lock);
+    hub_assignments_release (&old);
+}
+
+hub_assignments_t *
+hub_live_assignments (hub_live_t *self)
+{
+    pthread_mutex_lock (&self->lock);
+    hub_assignments_t *newest = self->assignments;
+    if (newest)
+        hub_assignments_keep (newest);
+    pthread_mutex_unlock (&self->lock);
+    return newest;
+}
+
+void
+hub_live_set_database (hub_live_t *self, bool up, const char *text)
+{
+    pthread_mutex_lock (&self->lock);
+    self->database_up = up;
+    snprintf (self->database_text, sizeof self->database_text, "%s", text);
+    pthread_mutex_unlock (&self->lock);
+}
+
+bool
+hub_live_database (hub_live_t *self, char *text, size_t size)
+{
+    pthread_mutex_lock (&self->lock);
+    bool up = self->database_up;
+    snprintf (text, size, "%s", self->database_text);
+    pthread_mutex_unlock (&self->lock);
+    return up;
+}
+
+void
+hub_live_count (hub_live_t *self, hub_count_t which, uint64_t more)
+{
+    if (more)
+        atomic_fetch_add (&self->counts[which], more);
+}
+
+uint64_t
+hub_live_counted (hub_live_t *self, hub_count_t which)
+{
+    return atomic_load (&self->counts[which]);
+}
+
+const char *
+hub_count_word (hub_count_t which)
+{
+    assert (which < HUB_COUNT_COUNT);
+    return s_words[which];
+}

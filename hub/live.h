@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*  What the hub's threads share: the settings that a reload swaps while they
+    work, the newest plan of assignments, and the counters.  Thread-safe.  */
+
+#ifndef HUB_LIVE_H
+#define HUB_LIVE_H
+
+#include "hub/assignments.h"
+#include "hub/policy.h"
+#include "lib/walltime.h"
+
+typedef enum
+{
+    HUB_COUNT_PARTS_APPLIED,
+    HUB_COUNT_PARTS_REFUSED,
+    HUB_COUNT_PARTS_RETRY,
+    HUB_COUNT_ROWS_SEEN,
+    HUB_COUNT_ROWS_ADDED,
+    HUB_COUNT_ROWS_NAMED,
+    HUB_COUNT_ROWS_MACS,
+    HUB_COUNT_ROWS_TAGGED,
+    HUB_COUNT_HOSTS_REFUSED,
+    HUB_COUNT_NAMES_DROPPED,
+    HUB_COUNT_MACS_DROPPED,
+    HUB_COUNT_MACS_DIFFER,
+    HUB_COUNT_MESSAGES_BAD,
+    HUB_COUNT_DUPLICATES,
+    HUB_COUNT_COUNT
+} hub_count_t;
+
+typedef enum
+{
+    HUB_ZONE_AUTO, /* ask the database session each time */
+    HUB_ZONE_UTC,
+    HUB_ZONE_LOCAL /* the process's, which main has set */
+} hub_zone_mode_t;
+
+typedef struct hub_live hub_live_t;
+
+sh_err_t hub_live_new (hub_live_t **out, hub_zone_mode_t zone) SH_MUST_CHECK;
+void hub_live_destroy (hub_live_t **self_p);
+
+/*  Swap the policies in; they become the live's ('*policies_p' is NULLed).  */
+void hub_live_set_policies (hub_live_t *self, hub_policies_t **policies_p);
+hub_policy_t hub_live_policy (hub_live_t *self, const char *agent,
+                              uint64_t subnet);
+
+/*  phpIPAM's zone, given the database session's offset.  */
+sh_zone_t hub_live_zone (const hub_live_t *self, int db_offset, int64_t now);
+
+/*  The newest assignments; NULL before the first.  The caller releases what
+    it gets by hub_assignments_release; 'set' takes over the caller's
+    reference.  */
+void hub_live_set_assignments (hub_live_t *self, hub_assignments_t *fresh);
+hub_assignments_t *hub_live_assignments (hub_live_t *self);
+
+/*  Is the database in reach, and if not, why.  */
+void hub_live_set_database (hub_live_t *self, bool up, const char *text);
+bool hub_live_database (hub_live_t *self, char *text, size_t size);
+
+void hub_live_count (hub_live_t *self, hub_count_t which, uint64_t more);
+uint64_t hub_live_counted (hub_live_t *self, hub_count_t which);
+const char *hub_count_word (hub_count_t which);
+
+#endif

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*  scanhubd: puts the parts together in the one order that never leaves a
+    socket open to strangers, and takes them down in the reverse.  */
+
+#include "build-config.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <czmq.h>
+#include <sodium.h>
+
+#include "hub/control.h"
+#include "hub/router.h"
+#include "hub/watch.h"
+#include "hub/zap.h"
+#include "lib/log.h"
+#include "lib/secret.h"
+
+#define DEFAULT_CONFIG SYSCONFDIR "/scanhub/scanhub.yaml"
+#define HOME_JOBS 65536 /* more than all workers' queues together */
+
+/*  Members in the order in which they come up.  */
+typedef struct
+{
+    hub_config_t *config;
+    sh_keyfile_t *key;
+    int signals; /* signalfd */
+    int changed; /* eventfd: assignments changed */
+    hub_registry_t *registry;
+    hub_live_t *live;
+    hub_queue_t *home;
+    hub_pool_t *pool;
+    hub_watch_t *watch;
+    zactor_t *zap;
+    hub_zap_args_t zap_args;
+    zactor_t *router;
+    hub_router_args_t router_args;
+    hub_control_t *control;
+} hub_t;
+
+static void
+s_print_help (void)
+{
+    printf (
+        "Usage: scanhubd [--config FILE] [-t]\n"
+        "The Scanhub daemon: takes scanners' reports and writes phpIPAM's "
+        "database.\n\n"
+        "  --config FILE  configuration (default %s)\n"
+        "  -t, --test     check configuration, key and registry, then exit\n"
+        "  --version      versions of the program and its libraries\n"
+        "  --help         this text\n\n"
+        "Signals: HUP reloads configuration and registry, TERM and INT finish\n"
+        "the reports at hand and exit.  Exit status: 0, or from sysexits(3):\n"
+        "64 usage, 69 unavailable, 71 system, 78 configuration.\n"
+        "Manual: scanhubd(8), scanhub.yaml(5).\n",
+        DEFAULT_CONFIG);
+}
+
+static void
+s_print_version (void)
+{
+    int major, minor, patch;
+    zmq_version (&major, &minor, &patch);
+    printf ("scanhubd %s\nlibzmq %d.%d.%d, CZMQ %d.%d.%d, libsodium %s\n",
+            PACKAGE_VERSION, major, minor, patch, CZMQ_VERSION_MAJOR,
+            CZMQ_VERSION_MINOR, CZMQ_VERSION_PATCH, sodium_version_string ());
+}
+
+static int
+s_complain (sh_err_t rc, const sh_why_t *why)
+{
+    sh_log (SH_LOG_ERROR, "scanhubd cannot start",
+            SH_STR ("because", *why->text ? why->text : sh_err_text (rc)));
+    switch (rc) {
+    case SH_E_CONFIG:
+    case SH_E_MODE:
+    case SH_E_SYNTAX:
+    case SH_E_NOT_FOUND:
+        return EX_CONFIG;
+    case SH_E_EXISTS:
+        return EX_UNAVAILABLE;
+    default:
+        return EX_OSERR;
+    }
+}
+
+/*  What -t checks too.  */
+static sh_err_t
+s_load (hub_t *self, const char *path, sh_why_t *why)
+{
+    sh_err_t rc = hub_config_load (&self->config, path, why);
+    if (rc != SH_OK)
+        return rc;
+    sh_log_set_level ((sh_level_t) self->config->log_level);
+    rc = sh_keyfile_load (&self->key, self->config->key, true, why);
+    if (rc == SH_E_NOT_FOUND)
+        rc = sh_fail (why, SH_E_NOT_FOUND,
+                      "%s: no hub key there; make one: scanhubctl keygen %s",
+                      self->config->key, self->config->key);
+    if (rc == SH_OK)
+        rc = hub_registry_new (&self->registry, self->config->registry, why);
+    return rc;
+}
+
+/*  TZ is set here, before there are threads, or never.  */
+static sh_err_t
+s_choose_zone (const char *name, hub_zone_mode_t *mode, sh_why_t *why)
+{
+    *mode = HUB_ZONE_AUTO;
+    if (streq (name, "auto"))
+        return SH_OK;
+    *mode = streq (name, "UTC") ? HUB_ZONE_UTC : HUB_ZONE_LOCAL;
+    return *mode == HUB_ZONE_UTC ? SH_OK : sh_zone_adopt (name, why);
+}
+
+static void
+s_publish_policies (hub_t *self)
+{
+    hub_policies_t *policies = malloc (sizeof *policies);
+    if (!policies)
+        return;
+    *policies = self->config->policies;
+    hub_policies_init (&self->config->policies);
+    hub_live_set_policies (self->live, &policies);
+}
+
+/*  All or nothing: on any error what is in force stays in force.  */
+static void
+s_reload (hub_t *self, char *answer, size_t size)
+{
+    sh_why_t why = { "" };
+    hub_config_t *fresh = NULL;
+    sh_err_t rc = hub_config_load (&fresh, self->config->path, &why);
+    const char *fixed
+        = rc == SH_OK ? hub_config_needs_restart (self->config, fresh) : NULL;
+    if (fixed)
+        rc = sh_fail (&why, SH_E_CONFIG,
+                      "'%s' changed, which takes a restart; nothing was "
+                      "reloaded", fixed);
+    if (rc == SH_OK) {
+        zstr_send (self->zap, "RELOAD");
+        char *error = zstr_recv (self->zap);
+        if (!error || *error)
+            rc = sh_fail (&why, SH_E_CONFIG, "%s", error ? error : "no answer");
+        zstr_free (&error);
+    }
+    if (rc == SH_OK) {
+        hub_config_t *old = self->config;
+        /*  Threads go on reading the old one's database and listen settings,
+            which are equal; only what may change moves over.  */
+        old->log_level = fresh->log_level;
+        hub_policies_clear (&old->policies);
+        old->policies = fresh->policies;
+        hub_policies_init (&fresh->policies);
+        s_publish_policies (self);
+        sh_log_set_level ((sh_level_t) old->log_level);
+        hub_watch_poke (self->watch);
+    }
+    hub_config_destroy (&fresh);
+    if (rc == SH_OK)
+        snprintf (answer, size, "ok reloaded, %zu keys in the registry",
+                  hub_registry_size (self->registry));
+    else
+        snprintf (answer, size, "error not reloaded: %s", why.text);
+    sh_log (rc == SH_OK ? SH_LOG_NOTICE : SH_LOG_ERROR, "reload",
+            SH_STR ("result", answer));
+}
+
+static void
+s_answer_ping (hub_t *self, char *answer, size_t size)
+{
+    char text[320];
+    bool up = hub_live_database (self->live, text, sizeof text);
+    hub_assignments_t *all = hub_live_assignments (self->live);
+    bool ready = up && all;
+    hub_assignments_release (&all);
+    if (ready)
+        snprintf (answer, size, "ok ready: %s", text);
+    else
+        snprintf (answer, size, "error not ready: %s", text);
+}
+
+static void
+s_answer_status (hub_t *self, char *answer, size_t size)
+{
+    char text[320];
+    bool up = hub_live_database (self->live, text, sizeof text);
+    zstr_send (self->router, "STATUS");
+    char *router = zstr_recv (self->router);
+    int used = snprintf (
+        answer, size,
+        "ok scanhubd %s, pid %ld\ndatabase: %s%s\nregistry: %zu keys in %s\n"
+        "%s\nwaiting for workers: %zu\n",
+        PACKAGE_VERSION, (long) getpid (), up ? "" : "OUT OF REACH: ", text,
+        hub_registry_size (self->registry), self->config->registry,
+        router ? router : "", hub_pool_depth (self->pool));
+    zstr_free (&router);
+    for (int i = 0; i < HUB_COUNT_COUNT && used > 0 && (size_t) used < size;
+         i++)
+        used += snprintf (
+            answer + used, size - (size_t) used, "%s: %llu\n",
+            hub_count_word ((hub_count_t) i),
+            (unsigned long long) hub_live_counted (self->live,
+                                                   (hub_count_t) i));
+}
+
+static void
+s_on_request (void *context, const char *request, char *answer, size_t size)
+{
+    hub_t *self = context;
+    if (streq (request, "ping"))
+        s_answer_ping (self, answer, size);
+    else if (streq (request, "reload"))
+        s_reload (self, answer, size);
+    else if (streq (request, "status"))
+        s_answer_status (self, answer, size);
+    else
+        snprintf (answer, size, "error unknown request; is scanhubctl of "
+                                "another version than scanhubd?");
+}
+
+/*  Blocked here, before there are threads, so that every thread leaves them
+    to the descriptor.  */
+static sh_err_t
+s_catch_signals (hub_t *self, sh_why_t *why)
+{
+    sigset_t set;
+    sigemptyset (&set);
+    sigaddset (&set, SIGTERM);
+    sigaddset (&set, SIGINT);
+    sigaddset (&set, SIGHUP);
+    sigprocmask (SIG_BLOCK, &set, NULL);
+    signal (SIGPIPE, SIG_IGN);
+    self->signals = signalfd (-1, &set, SFD_CLOEXEC);
+    self->changed = eventfd (0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (self->signals < 0 || self->changed < 0)
+        return sh_fail (why, SH_E_IO, "signalfd or eventfd: %s",
+                        strerror (errno));
+    return SH_OK;
+}
+
+static sh_err_t
+s_start_zap (hub_t *self, sh_why_t *why)
+{
+    self->zap_args.registry = self->registry;
+    self->zap = zactor_new (hub_zap_actor, &self->zap_args);
+    if (!self->zap || self->zap_args.failed)
+        return sh_fail (why, SH_E_IO,
+                        "the authentication handler did not start; refusing "
+                        "to listen, for every key would be let in");
+    return SH_OK;
+}
+
+static sh_err_t
+s_start_router (hub_t *self, sh_why_t *why)
+{
+    self->router_args = (hub_router_args_t){
+        .config = self->config,
+        .secret_key = self->key->secret_key,
+        .registry = self->registry,
+        .pool = self->pool,
+        .live = self->live,
+        .clock = sh_clock_system (),
+        .changed = self->changed,
+        .home = self->home,
+    };
+    self->router = zactor_new (hub_router_actor, &self->router_args);
+    if (!self->router)
+        return sh_fail (why, SH_E_MEMORY, "the router did not start");
+    *why = self->router_args.why;
+    return self->router_args.err;
+}
+
+static sh_err_t
+s_start (hub_t *self, sh_why_t *why)
+{
+    hub_zone_mode_t zone;
+    hub_store_t *store = NULL;
+    sh_err_t rc = s_choose_zone (self->config->timezone, &zone, why);
+    if (rc == SH_OK)
+        rc = s_catch_signals (self, why);
+    if (rc == SH_OK)
+        rc = hub_live_new (&self->live, zone);
+    if (rc == SH_OK) {
+        s_publish_policies (self);
+        rc = hub_queue_new (&self->home, HOME_JOBS, SIZE_MAX);
+    }
+    /*  First of all the right to listen at all: no other hub at work here. */
+    if (rc == SH_OK)
+        rc = hub_control_new (&self->control, self->config->control,
+                              s_on_request, self, why);
+    if (rc == SH_OK)
+        rc = hub_store_mariadb_new (&store, &self->config->database,
+                                    sh_clock_system ());
+    if (rc == SH_OK)
+        rc = hub_pool_new (&self->pool, self->config, self->registry,
+                           self->live, sh_clock_system ());
+    if (rc == SH_OK)
+        rc = hub_watch_new (&self->watch, &store, self->live,
+                            sh_clock_system (), self->changed);
+    if (rc == SH_OK)
+        rc = s_start_zap (self, why);
+    if (rc == SH_OK)
+        rc = s_start_router (self, why);
+    if (store)
+        store->destroy (&store);
+    return rc;
+}
+
+/*  Until a signal ends it.  */
+static void
+s_serve (hub_t *self)
+{
+    struct pollfd items[] = {
+        { .fd = self->signals, .events = POLLIN },
+        { .fd = hub_control_fd (self->control), .events = POLLIN },
+    };
+    char answer[512];
+    bool go_on = true;
+    while (go_on) {
+        if (poll (items, 2, -1) < 0 && errno != EINTR)
+            break;
+        if (items[1].revents)
+            hub_control_serve (self->control);
+        struct signalfd_siginfo info;
+        if (!(items[0].revents & POLLIN)
+            || read (self->signals, &info, sizeof info) != sizeof info)
+            continue;
+        if (info.ssi_signo == SIGHUP)
+            s_reload (self, answer, sizeof answer);
+        else
+            go_on = false;
+    }
+}
+
+/*  Reports at hand are finished and answered; what comes in meanwhile is told
+    to come back later.  */
+static void
+s_drain (hub_t *self)
+{
+    sh_log (SH_LOG_NOTICE, "stopping: finishing the reports at hand");
+    zstr_send (self->router, "DRAIN");
+    char *answer = zstr_recv (self->router);
+    zstr_free (&answer);
+}
+
+/*  The reverse of s_start.  ZAP goes last: a CURVE socket without a handler
+    would let everybody in.  */
+static void
+s_stop (hub_t *self)
+{
+    zactor_destroy (&self->router);
+    zactor_destroy (&self->zap);
+    hub_watch_destroy (&self->watch);
+    hub_pool_destroy (&self->pool);
+    hub_queue_destroy (&self->home);
+    hub_control_destroy (&self->control);
+    hub_live_destroy (&self->live);
+    hub_registry_destroy (&self->registry);
+    sh_keyfile_destroy (&self->key);
+    hub_config_destroy (&self->config);
+    if (self->signals >= 0)
+        close (self->signals);
+    if (self->changed >= 0)
+        close (self->changed);
+}
+
+static int
+s_run (const char *path, bool test)
+{
+    hub_t hub = { .signals = -1, .changed = -1 };
+    sh_why_t why = { "" };
+    int status = EX_OK;
+    sh_err_t rc = s_load (&hub, path, &why);
+    if (rc == SH_OK && test)
+        printf ("%s: good; %zu keys in the registry\npublic-key: %s\n", path,
+                hub_registry_size (hub.registry), hub.key->public_key);
+    else if (rc == SH_OK) {
+        rc = s_start (&hub, &why);
+        if (rc == SH_OK) {
+            sh_log (SH_LOG_NOTICE, "scanhubd " PACKAGE_VERSION " is up",
+                    SH_STR ("public_key", hub.key->public_key),
+                    SH_INT ("keys", hub_registry_size (hub.registry)),
+                    SH_INT ("workers", hub.config->workers));
+            s_serve (&hub);
+            s_drain (&hub);
+        }
+    }
+    if (rc != SH_OK)
+        status = s_complain (rc, &why);
+    s_stop (&hub);
+    if (rc == SH_OK && !test)
+        sh_log (SH_LOG_NOTICE, "scanhubd has stopped");
+    sh_log_flush ();
+    return status;
+}
+
+int
+main (int argc, char **argv)
+{
+    enum { OPT_HELP = 256, OPT_VERSION };
+    static const struct option options[] = {
+        { "config", required_argument, NULL, 'c' },
+        { "test", no_argument, NULL, 't' },
+        { "help", no_argument, NULL, OPT_HELP },
+        { "version", no_argument, NULL, OPT_VERSION },
+        { 0 },
+    };
+    const char *path = DEFAULT_CONFIG;
+    bool test = false;
+    int option;
+    while ((option = getopt_long (argc, argv, "c:th", options, NULL)) != -1)
+        switch (option) {
+        case 'c':
+            path = optarg;
+            break;
+        case 't':
+            test = true;
+            break;
+        case 'h':
+        case OPT_HELP:
+            s_print_help ();
+            return EX_OK;
+        case OPT_VERSION:
+            s_print_version ();
+            return EX_OK;
+        default:
+            fprintf (stderr, "Try 'scanhubd --help'.\n");
+            return EX_USAGE;
+        }
+    if (optind < argc) {
+        fprintf (stderr, "scanhubd: '%s' is not an option; try "
+                         "'scanhubd --help'\n", argv[optind]);
+        return EX_USAGE;
+    }
+    sh_why_t why = { "" };
+    sh_err_t rc = sh_secret_harden (&why);
+    if (rc != SH_OK)
+        return s_complain (rc, &why);
+    zsys_handler_set (NULL);
+    zsys_set_max_sockets (0);
+    int status = s_run (path, test);
+    zsys_shutdown ();
+    return status;
+}

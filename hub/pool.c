@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+
+#include "hub/pool.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "hub/intake.h"
+
+/*  What may wait for one worker.  The door answers "overloaded" beyond, and
+    the scanner keeps the report: better there than in our memory.  */
+#define QUEUE_JOBS 64
+#define QUEUE_BYTES (8 * 1024 * 1024)
+#define WAIT_MS 1000
+
+typedef struct
+{
+    hub_pool_t *pool;
+    hub_queue_t *queue;
+    hub_store_t *store;
+    hub_intake_t *intake;
+    pthread_t thread;
+    bool running;
+} worker_t;
+
+struct hub_pool
+{
+    hub_registry_t *registry;
+    worker_t *workers;
+    size_t count;
+    atomic_bool stopping;
+};
+
+static bool
+s_allows (void *context, const hub_principal_t *who, const char *code)
+{
+    hub_pool_t *self = context;
+    if (who->door != HUB_DOOR_CURVE)
+        return true;
+    return hub_registry_allows (self->registry, who->key, code);
+}
+
+static void
+s_send_home (hub_job_t *job)
+{
+    if (!job->home || !hub_queue_put (job->home, job))
+        hub_job_destroy (&job);
+}
+
+static void *
+s_work (void *argument)
+{
+    worker_t *self = argument;
+    hub_job_t *jobs[HUB_BATCH_MOST];
+    while (!hub_queue_done (self->queue)) {
+        size_t count
+            = hub_queue_take (self->queue, jobs, HUB_BATCH_MOST, WAIT_MS);
+        if (count && !atomic_load (&self->pool->stopping))
+            hub_intake_batch (self->intake, jobs, count);
+        for (size_t i = 0; i < count; i++)
+            s_send_home (jobs[i]);
+    }
+    return NULL;
+}
+
+static sh_err_t
+s_prepare (hub_pool_t *self, worker_t *worker, const hub_config_t *config,
+           hub_live_t *live, const sh_clock_t *clock)
+{
+    worker->pool = self;
+    sh_err_t rc = hub_queue_new (&worker->queue, QUEUE_JOBS, QUEUE_BYTES);
+    if (rc == SH_OK)
+        rc = hub_store_mariadb_new (&worker->store, &config->database, clock);
+    hub_intake_options_t options = {
+        .store = worker->store,
+        .live = live,
+        .clock = clock,
+        .allows = s_allows,
+        .allows_context = self,
+    };
+    if (rc == SH_OK)
+        rc = hub_intake_new (&worker->intake, &options);
+    return rc;
+}
+
+sh_err_t
+hub_pool_new (hub_pool_t **out, const hub_config_t *config,
+              hub_registry_t *registry, hub_live_t *live,
+              const sh_clock_t *clock)
+{
+    assert (out && config && registry && live && clock);
+    hub_pool_t *self = calloc (1, sizeof *self);
+    if (!self)
+        return SH_E_MEMORY;
+    self->registry = registry;
+    atomic_init (&self->stopping, false);
+    self->workers = calloc (config->workers, sizeof *self->workers);
+    sh_err_t rc = self->workers ? SH_OK : SH_E_MEMORY;
+
+    /*  All stores before the first thread: the connector's library is
+        initialised by the first one.  */
+    for (; rc == SH_OK && self->count < config->workers; self->count++)
+        rc = s_prepare (self, &self->workers[self->count], config, live,
+                        clock);
+    for (size_t i = 0; rc == SH_OK && i < self->count; i++) {
+        worker_t *worker = &self->workers[i];
+        worker->running
+            = pthread_create (&worker->thread, NULL, s_work, worker) == 0;
+        if (!worker->running)
+            rc = SH_E_IO;
+    }
+    if (rc != SH_OK) {
+        hub_pool_destroy (&self);
+        return rc;
+    }
+    *out = self;
+    return SH_OK;
+}
+
+void
+hub_pool_destroy (hub_pool_t **self_p)
+{
+    hub_pool_t *self = *self_p;
+    if (!self)
+        return;
+    atomic_store (&self->stopping, true);
+    for (size_t i = 0; i < self->count; i++)
+        if (self->workers[i].queue)
+            hub_queue_close (self->workers[i].queue);
+    for (size_t i = 0; i < self->count; i++) {
+        worker_t *worker = &self->workers[i];
+        if (worker->running)
+            pthread_join (worker->thread, NULL);
+        hub_intake_destroy (&worker->intake);
+        if (worker->store)
+            worker->store->destroy (&worker->store);
+        hub_queue_destroy (&worker->queue);
+    }
+    free (self->workers);
+    free (self);
+    *self_p = NULL;
+}
+
+bool
+hub_pool_submit (hub_pool_t *self, hub_job_t *job)
+{
+    /*  Fibonacci hashing: neighbouring subnet ids go to different workers. */
+    uint64_t hash = job->shard * UINT64_C (0x9e3779b97f4a7c15);
+    worker_t *worker = &self->workers[(hash >> 32) % self->count];
+    return hub_queue_put (worker->queue, job);
+}
+
+size_t
+hub_pool_depth (hub_pool_t *self)
+{
+    size_t depth = 0;
+    for (size_t i = 0; i < self->count; i++)
+        depth += hub_queue_depth (self->workers[i].queue);
+    return depth;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*  The workers: threads with a database connection each.  Jobs of one shard
+    (one subnet) go to one worker, in order.  */
+
+#ifndef HUB_POOL_H
+#define HUB_POOL_H
+
+#include "hub/config.h"
+#include "hub/live.h"
+#include "hub/queue.h"
+#include "hub/registry.h"
+#include "lib/clock.h"
+
+typedef struct hub_pool hub_pool_t;
+
+/*  Starts config->workers threads.  All arguments outlive the pool.  */
+sh_err_t hub_pool_new (hub_pool_t **out, const hub_config_t *config,
+                       hub_registry_t *registry, hub_live_t *live,
+                       const sh_clock_t *clock) SH_MUST_CHECK;
+/*  Ends the threads after the job at hand; jobs still queued are destroyed
+    unanswered, so drain first.  */
+void hub_pool_destroy (hub_pool_t **self_p);
+
+/*  Hand a job over; it comes back through job->home.  False (and the job
+    stays the caller's) when its worker has too much to do.  */
+bool hub_pool_submit (hub_pool_t *self, hub_job_t *job) SH_MUST_CHECK;
+
+size_t hub_pool_depth (hub_pool_t *self);
+
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*  The registry: which CURVE keys may speak, under which name and for which
+    scanner codes.  It is a directory of public key files NAME.cert (format:
+    lib/keyfile.h) with the metadata
+
+        name = "site-a"         (optional; else the file's name)
+        code = "32 characters"  (once, or several times for a shim)
+
+    Files that do not end in .cert or begin with a dot are ignored.  A file is
+    taken whole or not at all: a file that cannot be read or is wrong lets
+    nobody in and is logged.  A key that two files claim lets nobody in until
+    one of them is gone, for nobody could say which codes it speaks for.
+    Symlinks are followed to regular files; their targets are looked at once a
+    second, as inotify does not tell of them.  Put files there by rename or
+    link, so that they are whole when they appear.
+
+    What cannot be read is not in force: a file that turned bad lets nobody in
+    from then on, and neither does a directory that is gone, unreadable or
+    writable by everybody.  Only a directory that is not there at all is given
+    one second before everybody is out, so that it can be replaced by two
+    renames.  It is looked for once a second and read whole when it is back.
+
+    Thread-safe: any thread may look up while one thread (the ZAP actor's)
+    follows the directory by inotify.  */
+
+#ifndef HUB_REGISTRY_H
+#define HUB_REGISTRY_H
+
+#include "hub/principal.h"
+
+typedef struct hub_registry hub_registry_t;
+
+/*  Open and read the directory.  A directory that is missing or writable by
+    everybody is an error; bad files in it are not, they are only logged.
+    SH_E_CONFIG, SH_E_IO, SH_E_MEMORY.  */
+sh_err_t hub_registry_new (hub_registry_t **out, const char *directory,
+                           sh_why_t *why) SH_MUST_CHECK;
+void hub_registry_destroy (hub_registry_t **self_p);
+
+/*  Read the whole directory anew and swap it in.  On an error the registry
+    stays as it was, until hub_registry_follow's next look (see above).  */
+sh_err_t hub_registry_reload (hub_registry_t *self, sh_why_t *why)
+    SH_MUST_CHECK;
+
+/*  A descriptor to poll (an epoll of inotify and a timer, so it is readable
+    about once a second), and what to do when it is readable: re-read the files
+    that changed (everything after an overflow, or when the directory itself
+    was replaced).  Returns true if anything changed.  */
+int hub_registry_fd (const hub_registry_t *self);
+bool hub_registry_follow (hub_registry_t *self);
+
+/*  Look a key up.  True and a copy in 'who' (the caller clears it) if exactly
+    one file has it; 'who' is untouched otherwise.  */
+bool hub_registry_find (hub_registry_t *self, const char *key,
+                        hub_principal_t *who);
+
+/*  Does the key still speak for the code?  The last look before COMMIT.  */
+bool hub_registry_allows (hub_registry_t *self, const char *key,
+                          const char *code);
+
+/*  Is this code some scanner's own: the only code of an entry?  Also true for
+    an entry that is not in force because another file has the same key.  */
+bool hub_registry_has_code (hub_registry_t *self, const char *code);
+
+/*  How many good files have the key: 0, 1, or 2 for more, which is why nobody
+    with it gets in.  */
+unsigned hub_registry_claims (hub_registry_t *self, const char *key);
+
+/*  How many keys are in force; grows by 1 with every change to the whole.  */
+size_t hub_registry_size (hub_registry_t *self);
+unsigned hub_registry_generation (hub_registry_t *self);
+
+/*  Is it a directory that the hub would use?  SH_E_CONFIG if it is missing, no
+    directory or writable by everybody, SH_E_IO; the why says what to do.  */
+sh_err_t hub_registry_check (const char *directory, sh_why_t *why)
+    SH_MUST_CHECK;
+
+/*  Would the hub read a file of this name?  */
+bool hub_registry_is_entry (const char *file);
+
+/*  What a file would be as an entry, for 'scanhubctl scanner list' and for
+    checking before a file is put there.  SH_E_SYNTAX, SH_E_MODE (writable by
+    everybody) and others with a why that names the file.  */
+sh_err_t hub_registry_read_file (hub_principal_t *out, const char *path,
+                                 sh_why_t *why) SH_MUST_CHECK;
+
+/*  May it be a registry name (it becomes a file name): letters, digits, '.',
+    '_', '-', not beginning with '.' or '-', at most HUB_NAME_MOST.  */
+bool hub_registry_name_valid (const char *name);
+
+/*  May it be a scanner code: 1 to 32 of phpIPAM's characters A-Z a-z 0-9 - _
+    and =.  */
+bool hub_registry_code_valid (const char *code);
+
+#endif

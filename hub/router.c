@@ -1,0 +1,661 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+
+#include "build-config.h"
+
+#include "hub/router.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hub/sessions.h"
+#include "hub/zap.h"
+#include "lib/log.h"
+#include "scanner-proto/codec.h"
+
+#define TICK_MS 1000
+#define TOUCH_MS 60000
+#define DRAIN_MS 10000
+#define AT_ONCE 64      /* messages taken before other work gets its turn */
+#define OVERLOAD_DELAY_MS 2000
+#define STOPPING_DELAY_MS 3000
+
+typedef struct
+{
+    hub_router_args_t *args;
+    zsock_t *pipe;
+    zsock_t *socket;
+    void *handle; /* the socket, raw */
+    hub_sessions_t *sessions;
+    size_t out;         /* jobs that wait for their answer */
+    int64_t drain_until; /* mono ms; 0: not draining */
+    int64_t next_tick;
+    unsigned generation; /* of the registry, when sessions were checked */
+} router_t;
+
+/*  One message at hand.  */
+typedef struct
+{
+    hub_principal_t who;
+    const uint8_t *route;
+    size_t route_size;
+    sh_bytes_t frame;
+    sp_peek_t peek;
+    int64_t received; /* wall ms */
+} letter_t;
+
+static int64_t
+s_mono (const router_t *self)
+{
+    return sh_clock_mono (self->args->clock);
+}
+
+/*  Hand a frame to a connection.  False when it is gone or does not read: the
+    session is over then, and the scanner will make a new one.  */
+static bool
+s_send_frame (router_t *self, const void *route, size_t route_size,
+              const void *frame, size_t size)
+{
+    if (zmq_send (self->handle, route, route_size, ZMQ_SNDMORE | ZMQ_DONTWAIT)
+        < 0)
+        return false;
+    return zmq_send (self->handle, frame, size, ZMQ_DONTWAIT) >= 0;
+}
+
+static bool
+s_send (router_t *self, const void *route, size_t route_size,
+        const sp_message_t *message)
+{
+    uint8_t *frame = NULL;
+    size_t size = 0;
+    if (sp_encode (&frame, &size, message) != SH_OK) {
+        sh_log (SH_LOG_ERROR, "a message could not be encoded",
+                SH_STR ("type", sp_type_word (message->type)));
+        return false;
+    }
+    bool sent = s_send_frame (self, route, route_size, frame, size);
+    free (frame);
+    return sent;
+}
+
+static bool
+s_send_error (router_t *self, const void *route, size_t route_size,
+              sh_err_t cause, const char *text)
+{
+    sp_message_t message = {
+        .type = SP_ERROR,
+        .u.error = {
+            .cause = sh_err_word (cause),
+            .text = text && *text ? text : sh_err_text (cause),
+        },
+    };
+    return s_send (self, route, route_size, &message);
+}
+
+static void
+s_answer_error (router_t *self, const letter_t *letter, sh_err_t cause,
+                const sh_why_t *why)
+{
+    s_send_error (self, letter->route, letter->route_size, cause,
+                  why ? why->text : NULL);
+}
+
+/*  A part that is not even looked at: the sender keeps it for later.  */
+static void
+s_put_off (router_t *self, const letter_t *letter, sh_err_t cause,
+           uint64_t delay)
+{
+    if (letter->peek.type != SP_REPORT) {
+        s_answer_error (self, letter, cause, NULL);
+        return;
+    }
+    hub_live_count (self->args->live, HUB_COUNT_PARTS_RETRY, 1);
+    sp_message_t message = {
+        .type = SP_VERDICT,
+        .u.verdict = {
+            .id = letter->peek.id,
+            .part = letter->peek.part,
+            .result = SP_RETRY,
+            .cause = sh_err_word (cause),
+            .text = sh_err_text (cause),
+            .delay = delay,
+        },
+    };
+    s_send (self, letter->route, letter->route_size, &message);
+}
+
+static void
+s_submit_touch (router_t *self, hub_session_t *session,
+                const hub_principal_t *who)
+{
+    hub_job_t *job = NULL;
+    if (hub_job_new (&job, HUB_JOB_TOUCH, who, (sh_bytes_t){ NULL, 0 })
+        != SH_OK)
+        return;
+    session->touched = s_mono (self);
+    for (const char *at = who->key; *at; at++)
+        job->shard = job->shard * 31 + (uint8_t) *at;
+    if (!hub_pool_submit (self->args->pool, job))
+        hub_job_destroy (&job);
+}
+
+/*  The revision of a key's assignments; false while there is none: nothing
+    read yet, several codes, or no such agent.  */
+static bool
+s_revision (router_t *self, const hub_principal_t *who,
+            uint8_t out[static SP_REVISION])
+{
+    const char *code;
+    uint64_t agent;
+    hub_assignments_t *all = hub_live_assignments (self->args->live);
+    bool known = all && hub_principal_code (who, NULL, &code) == SH_OK
+                 && hub_assignments_agent (all, code, &agent) == SH_OK;
+    if (known)
+        hub_assignments_revision (all, agent, out);
+    hub_assignments_release (&all);
+    return known;
+}
+
+static void
+s_welcome (router_t *self, const letter_t *letter, const sp_hello_t *hello,
+           hub_session_t *session)
+{
+    bool known = s_revision (self, &letter->who, session->revision);
+    sp_message_t message = {
+        .type = SP_WELCOME,
+        .u.welcome = {
+            .now = letter->received,
+            .hello_now = hello->now,
+            .name = letter->who.name,
+            .version = "scanhubd " PACKAGE_VERSION,
+            .part_bytes = SP_PART_BYTES_MOST,
+            .part_hosts = SP_PART_HOSTS_MOST,
+            .revision = { session->revision, known ? SP_REVISION : 0 },
+        },
+    };
+    s_send (self, letter->route, letter->route_size, &message);
+}
+
+static void
+s_on_hello (router_t *self, const letter_t *letter)
+{
+    sp_message_t *message = NULL;
+    sh_why_t why = { "" };
+    sh_err_t rc = sp_decode (&message, letter->frame, &why);
+    if (rc != SH_OK) {
+        s_answer_error (self, letter, rc, &why);
+        return;
+    }
+    hub_session_t *session
+        = hub_sessions_find (self->sessions, letter->who.key);
+    /*  An old connection that is gone already is of no interest; one that
+        still stands may be a second machine with a copy of the key.  */
+    if (session
+        && !hub_session_is (session, letter->route, letter->route_size)
+        && s_send_error (self, session->route, session->route_size,
+                         SH_E_SUPERSEDED, NULL))
+        sh_log (SH_LOG_NOTICE, "a newer connection took over",
+                SH_STR ("scanner", letter->who.name));
+    session = hub_sessions_open (self->sessions, letter->who.key);
+    if (session) {
+        memcpy (session->route, letter->route, letter->route_size);
+        session->route_size = letter->route_size;
+        session->heard = s_mono (self);
+        snprintf (session->name, sizeof session->name, "%s", letter->who.name);
+        sh_log (SH_LOG_INFO, "scanner connected",
+                SH_STR ("scanner", session->name),
+                SH_STR ("version", message->u.hello.version),
+                SH_INT ("clock_behind_ms",
+                        letter->received - message->u.hello.now));
+        s_welcome (self, letter, &message->u.hello, session);
+        s_submit_touch (self, session, &letter->who);
+    }
+    sp_message_destroy (&message);
+}
+
+static void
+s_on_beat (router_t *self, const letter_t *letter)
+{
+    sp_message_t message = {
+        .type = SP_BEAT,
+        .u.beat = { .now = letter->received },
+    };
+    s_send (self, letter->route, letter->route_size, &message);
+}
+
+static void
+s_on_assignments (router_t *self, const letter_t *letter)
+{
+    sp_message_t *message = NULL;
+    hub_assignments_t *all = NULL;
+    sh_why_t why = { "" };
+    const char *code = NULL;
+    uint64_t agent = 0;
+    uint8_t *frame = NULL;
+    size_t size = 0;
+
+    sh_err_t rc = sp_decode (&message, letter->frame, &why);
+    if (rc == SH_OK)
+        rc = hub_principal_code (&letter->who, message->u.assignments.code,
+                                 &code);
+    if (rc == SH_OK) {
+        all = hub_live_assignments (self->args->live);
+        rc = all ? SH_OK : SH_E_NOT_READY;
+    }
+    if (rc == SH_OK)
+        rc = hub_assignments_agent (all, code, &agent);
+    if (rc == SH_OK)
+        rc = hub_assignments_page (all, agent, message->u.assignments.after,
+                                   &frame, &size);
+    if (rc == SH_OK)
+        s_send_frame (self, letter->route, letter->route_size, frame, size);
+    else {
+        sh_log (SH_LOG_WARNING, "no assignments for a scanner",
+                SH_STR ("scanner", letter->who.name),
+                SH_STR ("cause", sh_err_word (rc)),
+                SH_STR ("text", sh_err_text (rc)));
+        s_answer_error (self, letter, rc, &why);
+    }
+    free (frame);
+    hub_assignments_release (&all);
+    sp_message_destroy (&message);
+}
+
+/*  Make a job of the message and hand it to the workers.  */
+static void
+s_submit (router_t *self, const letter_t *letter, hub_job_kind_t kind)
+{
+    if (self->drain_until) {
+        s_put_off (self, letter, SH_E_STOPPING, STOPPING_DELAY_MS);
+        return;
+    }
+    hub_job_t *job = NULL;
+    if (hub_job_new (&job, kind, &letter->who, letter->frame) != SH_OK) {
+        s_put_off (self, letter, SH_E_OVERLOAD, OVERLOAD_DELAY_MS);
+        return;
+    }
+    job->received = letter->received;
+    job->home = self->args->home;
+    memcpy (job->route, letter->route, letter->route_size);
+    job->route_size = letter->route_size;
+    job->shard = letter->peek.subnet;
+    if (kind == HUB_JOB_REPORT
+        && !hub_sessions_note_part (self->sessions, letter->who.key,
+                                    letter->peek.id, letter->peek.part)) {
+        hub_live_count (self->args->live, HUB_COUNT_DUPLICATES, 1);
+        hub_job_destroy (&job);
+        return;
+    }
+    if (hub_pool_submit (self->args->pool, job)) {
+        self->out++;
+        return;
+    }
+    if (kind == HUB_JOB_REPORT)
+        hub_sessions_forget_part (self->sessions, letter->who.key,
+                                  letter->peek.id, letter->peek.part);
+    hub_job_destroy (&job);
+    s_put_off (self, letter, SH_E_OVERLOAD, OVERLOAD_DELAY_MS);
+}
+
+static void
+s_on_targets (router_t *self, const letter_t *letter)
+{
+    s_submit (self, letter, HUB_JOB_TARGETS);
+}
+
+static void
+s_on_report (router_t *self, const letter_t *letter)
+{
+    s_submit (self, letter, HUB_JOB_REPORT);
+}
+
+/*  What a scanner may send once it has said hello.  */
+static void (*const s_handlers[SP_TYPE_COUNT]) (router_t *,
+                                                const letter_t *)
+    = {
+          [SP_BEAT] = s_on_beat,
+          [SP_ASSIGNMENTS] = s_on_assignments,
+          [SP_TARGETS] = s_on_targets,
+          [SP_REPORT] = s_on_report,
+      };
+
+static void
+s_dispatch (router_t *self, const letter_t *letter)
+{
+    if (letter->peek.type == SP_HELLO) {
+        s_on_hello (self, letter);
+        return;
+    }
+    if (!s_handlers[letter->peek.type]) {
+        s_answer_error (self, letter, SH_E_UNKNOWN_TYPE, NULL);
+        return;
+    }
+    hub_session_t *session
+        = hub_sessions_find (self->sessions, letter->who.key);
+    if (!session
+        || !hub_session_is (session, letter->route, letter->route_size)) {
+        s_answer_error (self, letter,
+                        session ? SH_E_SUPERSEDED : SH_E_NO_HELLO, NULL);
+        return;
+    }
+    session->heard = s_mono (self);
+    if (session->heard - session->touched >= TOUCH_MS)
+        s_submit_touch (self, session, &letter->who);
+    s_handlers[letter->peek.type](self, letter);
+}
+
+/*  The key that the handshake proved.  ZAP was asked then; whether the key is
+    still good is asked now.  */
+static bool
+s_identify (router_t *self, zmq_msg_t *body, letter_t *letter)
+{
+    const char *key = zmq_msg_gets (body, "User-Id");
+    if (!key || !*key) {
+        sh_log (SH_LOG_ERROR, "a message without an authenticated key was "
+                              "dropped; this must not happen");
+        return false;
+    }
+    if (hub_registry_find (self->args->registry, key, &letter->who))
+        return true;
+    hub_sessions_close (self->sessions, key);
+    s_answer_error (self, letter, SH_E_KEY_UNKNOWN, NULL);
+    sh_log (SH_LOG_NOTICE, "a message of a revoked key was dropped",
+            SH_STR ("key", key));
+    return false;
+}
+
+static void
+s_take_letter (router_t *self, letter_t *letter, bool more_frames)
+{
+    sh_why_t why = { "" };
+    sh_err_t rc = more_frames
+                      ? sh_fail (&why, SH_E_BAD_FRAME,
+                                 "a message must be a single frame")
+                      : sp_peek (&letter->peek, letter->frame, &why);
+    if (rc == SH_OK) {
+        s_dispatch (self, letter);
+        return;
+    }
+    hub_live_count (self->args->live, HUB_COUNT_MESSAGES_BAD, 1);
+    sh_log (SH_LOG_WARNING, "a message was refused",
+            SH_STR ("scanner", letter->who.name),
+            SH_STR ("cause", sh_err_word (rc)), SH_STR ("why", why.text));
+    s_answer_error (self, letter, rc, &why);
+}
+
+/*  Take one message; false when there is none.  */
+static bool
+s_receive (router_t *self)
+{
+    zmq_msg_t route, body, rest;
+    zmq_msg_init (&route);
+    if (zmq_msg_recv (&route, self->handle, ZMQ_DONTWAIT) < 0) {
+        zmq_msg_close (&route);
+        return false;
+    }
+    zmq_msg_init (&body);
+    if (zmq_msg_more (&route))
+        zmq_msg_recv (&body, self->handle, ZMQ_DONTWAIT);
+    bool more = zmq_msg_more (&body);
+    for (bool again = more; again; zmq_msg_close (&rest)) {
+        zmq_msg_init (&rest);
+        if (zmq_msg_recv (&rest, self->handle, ZMQ_DONTWAIT) < 0)
+            again = false;
+        else
+            again = zmq_msg_more (&rest);
+    }
+
+    letter_t letter = {
+        .route = zmq_msg_data (&route),
+        .route_size = zmq_msg_size (&route),
+        .frame = { zmq_msg_data (&body), zmq_msg_size (&body) },
+        .received = sh_clock_wall (self->args->clock),
+    };
+    if (letter.route_size <= HUB_ROUTE_MOST
+        && s_identify (self, &body, &letter))
+        s_take_letter (self, &letter, more);
+    hub_principal_clear (&letter.who);
+    zmq_msg_close (&body);
+    zmq_msg_close (&route);
+    return true;
+}
+
+/*  A worker is done with a job: pass the answer on, if the connection that
+    asked is still the key's session.  Else the scanner resends on its new
+    one and gets its answer there.  */
+static void
+s_return (router_t *self, hub_job_t *job)
+{
+    self->out--;
+    sp_peek_t peek = { 0 };
+    if (job->kind == HUB_JOB_REPORT
+        && sp_peek (&peek, (sh_bytes_t){ job->frame, job->frame_size }, NULL)
+               == SH_OK)
+        hub_sessions_forget_part (self->sessions, job->who.key, peek.id,
+                                  peek.part);
+    hub_session_t *session = hub_sessions_find (self->sessions, job->who.key);
+    if (!session || !hub_session_is (session, job->route, job->route_size))
+        return;
+    hub_principal_t still;
+    if (!hub_registry_find (self->args->registry, job->who.key, &still)) {
+        s_send_error (self, job->route, job->route_size, SH_E_KEY_UNKNOWN,
+                      NULL);
+        hub_sessions_close (self->sessions, job->who.key);
+        return;
+    }
+    hub_principal_clear (&still);
+    if (job->answer
+        && !s_send_frame (self, job->route, job->route_size, job->answer,
+                          job->answer_size))
+        hub_sessions_close (self->sessions, job->who.key);
+}
+
+static void
+s_return_all (router_t *self)
+{
+    hub_job_t *jobs[AT_ONCE];
+    size_t count = hub_queue_take (self->args->home, jobs, AT_ONCE, 0);
+    for (size_t i = 0; i < count; i++) {
+        s_return (self, jobs[i]);
+        hub_job_destroy (&jobs[i]);
+    }
+}
+
+/*  Tell every session whose assignments changed.  */
+static void
+s_push_revisions (router_t *self)
+{
+    uint64_t value;
+    ssize_t ignored = read (self->args->changed, &value, sizeof value);
+    (void) ignored;
+    for (hub_session_t *one = hub_sessions_first (self->sessions); one;
+         one = hub_sessions_next (self->sessions)) {
+        hub_principal_t who;
+        uint8_t revision[SP_REVISION];
+        if (!hub_registry_find (self->args->registry, one->key, &who))
+            continue;
+        bool known = s_revision (self, &who, revision);
+        hub_principal_clear (&who);
+        if (!known || memcmp (revision, one->revision, SP_REVISION) == 0)
+            continue;
+        memcpy (one->revision, revision, SP_REVISION);
+        sp_message_t message = {
+            .type = SP_REVISION_PUSH,
+            .u.revision = { .revision = { one->revision, SP_REVISION } },
+        };
+        s_send (self, one->route, one->route_size, &message);
+    }
+}
+
+/*  Sessions of revoked keys and of scanners that fell silent end here.  */
+static void
+s_sweep (router_t *self)
+{
+    int64_t now = s_mono (self);
+    unsigned generation = hub_registry_generation (self->args->registry);
+    bool check = generation != self->generation;
+    self->generation = generation;
+    for (hub_session_t *one = hub_sessions_first (self->sessions); one;
+         one = hub_sessions_next (self->sessions)) {
+        hub_principal_t who;
+        bool known = true;
+        if (check) {
+            known = hub_registry_find (self->args->registry, one->key, &who);
+            if (known)
+                hub_principal_clear (&who);
+        }
+        if (!known) {
+            sh_log (SH_LOG_NOTICE, "scanner revoked, its session is over",
+                    SH_STR ("scanner", one->name));
+            s_send_error (self, one->route, one->route_size, SH_E_KEY_UNKNOWN,
+                          NULL);
+        } else if (now - one->heard <= SP_SILENCE_MS)
+            continue;
+        else
+            sh_log (SH_LOG_NOTICE, "scanner fell silent",
+                    SH_STR ("scanner", one->name));
+        hub_sessions_close (self->sessions, one->key);
+    }
+}
+
+static void
+s_status (router_t *self)
+{
+    char text[160];
+    snprintf (text, sizeof text, "scanners connected: %zu, jobs out: %zu",
+              hub_sessions_size (self->sessions), self->out);
+    zstr_send (self->pipe, text);
+}
+
+/*  A command of main; false: end.  */
+static bool
+s_command (router_t *self)
+{
+    char *command = zstr_recv (self->pipe);
+    bool go_on = command && !streq (command, "$TERM");
+    if (go_on && streq (command, "DRAIN"))
+        self->drain_until = s_mono (self) + DRAIN_MS;
+    else if (go_on && streq (command, "STATUS"))
+        s_status (self);
+    zstr_free (&command);
+    return go_on;
+}
+
+static void
+s_tick (router_t *self)
+{
+    int64_t now = s_mono (self);
+    if (self->drain_until > 0 && (self->out == 0 || now >= self->drain_until)) {
+        self->drain_until = -1; /* told; goes on refusing */
+        zstr_send (self->pipe, "DRAINED");
+    }
+    if (now < self->next_tick)
+        return;
+    self->next_tick = now + TICK_MS;
+    s_sweep (self);
+    sh_log_flush ();
+}
+
+static void
+s_loop (router_t *self)
+{
+    zmq_pollitem_t items[] = {
+        { zsock_resolve (self->pipe), 0, ZMQ_POLLIN, 0 },
+        { self->handle, 0, ZMQ_POLLIN, 0 },
+        { NULL, hub_queue_fd (self->args->home), ZMQ_POLLIN, 0 },
+        { NULL, self->args->changed, ZMQ_POLLIN, 0 },
+    };
+    bool go_on = true;
+    while (go_on) {
+        if (zmq_poll (items, 4, TICK_MS) < 0 && errno == ETERM)
+            break;
+        if (items[0].revents)
+            go_on = s_command (self);
+        if (items[2].revents)
+            s_return_all (self);
+        for (int i = 0; items[1].revents && i < AT_ONCE; i++)
+            if (!s_receive (self))
+                break;
+        if (items[3].revents)
+            s_push_revisions (self);
+        s_tick (self);
+    }
+}
+
+static bool
+s_set_int (void *handle, int option, int value)
+{
+    return zmq_setsockopt (handle, option, &value, sizeof value) == 0;
+}
+
+/*  Before bind, or it does not apply.  An unauthenticated peer may make
+    libzmq allocate a frame of MAXMSGSIZE, so it is set.  */
+static bool
+s_set_options (void *handle)
+{
+    int64_t most = SP_FRAME_MOST;
+    return zmq_setsockopt (handle, ZMQ_MAXMSGSIZE, &most, sizeof most) == 0
+           && s_set_int (handle, ZMQ_HANDSHAKE_IVL, 5000)
+           && s_set_int (handle, ZMQ_HEARTBEAT_IVL, 10000)
+           && s_set_int (handle, ZMQ_HEARTBEAT_TIMEOUT, 30000)
+           && s_set_int (handle, ZMQ_RCVHWM, 32)
+           && s_set_int (handle, ZMQ_SNDHWM, 64)
+           && s_set_int (handle, ZMQ_BACKLOG, 1024)
+           && s_set_int (handle, ZMQ_IPV6, 1)
+           && s_set_int (handle, ZMQ_ROUTER_MANDATORY, 1)
+           && s_set_int (handle, ZMQ_LINGER, 500);
+}
+
+static sh_err_t
+s_bind (router_t *self)
+{
+    hub_router_args_t *args = self->args;
+    self->socket = zsock_new (ZMQ_ROUTER);
+    if (!self->socket)
+        return sh_fail (&args->why, SH_E_IO, "no socket: %s", strerror (errno));
+    self->handle = zsock_resolve (self->socket);
+    if (!s_set_options (self->handle))
+        return sh_fail (&args->why, SH_E_IO, "socket option: %s",
+                        zmq_strerror (errno));
+    sh_err_t rc = hub_zap_protect (self->socket, args->secret_key, &args->why);
+    for (size_t i = 0; rc == SH_OK && i < args->config->listen.count; i++) {
+        const char *endpoint = args->config->listen.items[i];
+        if (zmq_bind (self->handle, endpoint) < 0)
+            rc = sh_fail (&args->why, SH_E_IO,
+                          "cannot listen on %s: %s%s", endpoint,
+                          zmq_strerror (errno),
+                          errno == EADDRINUSE
+                              ? " (is another scanhubd running?)" : "");
+        else
+            sh_log (SH_LOG_NOTICE, "listening for scanners",
+                    SH_STR ("endpoint", endpoint));
+    }
+    return rc;
+}
+
+static sh_err_t
+s_open (router_t *self)
+{
+    sh_err_t rc = hub_sessions_new (&self->sessions);
+    if (rc == SH_OK)
+        rc = s_bind (self);
+    return rc;
+}
+
+void
+hub_router_actor (zsock_t *pipe, void *arguments)
+{
+    hub_router_args_t *args = arguments;
+    router_t self = { .args = args, .pipe = pipe };
+    args->err = s_open (&self);
+    zsock_signal (pipe, 0);
+    if (args->err == SH_OK)
+        s_loop (&self);
+    else
+        zsock_wait (pipe);
+    zsock_destroy (&self.socket);
+    hub_sessions_destroy (&self.sessions);
+}

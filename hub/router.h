@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*  The CURVE door: an actor that owns the ROUTER socket and the sessions of
+    the scanners.  It checks the key of every message against the registry,
+    answers what needs no database itself, and hands reports and targets to
+    the pool.
+
+    zactor_new returns when the socket is bound, or with 'err' set.  Commands
+    on its pipe: "DRAIN" stops taking reports and answers "DRAINED" when no
+    job is out or after ten seconds; "STATUS" answers with one string for
+    people; "$TERM" ends it.  */
+
+#ifndef HUB_ROUTER_H
+#define HUB_ROUTER_H
+
+#include <czmq.h>
+
+#include "hub/pool.h"
+
+typedef struct
+{
+    const hub_config_t *config;
+    const char *secret_key;
+    hub_registry_t *registry;
+    hub_pool_t *pool;
+    hub_live_t *live;
+    const sh_clock_t *clock;
+    int changed; /* eventfd: the assignments changed */
+    hub_queue_t *home; /* where answered jobs come back to; outlives the pool */
+    sh_err_t err;  /* out, set before the actor signals */
+    sh_why_t why;  /* out */
+} hub_router_args_t;
+
+void hub_router_actor (zsock_t *pipe, void *args);
+
+#endif

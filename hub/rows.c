@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+
+#include "hub/rows.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void
+hub_agent_clear (hub_agent_t *self)
+{
+    free (self->name);
+    free (self->code);
+    memset (self, 0, sizeof *self);
+}
+
+bool
+hub_agent_updates_tag (const hub_agent_t *self, int tag)
+{
+    for (size_t i = 0; i < self->tag_count; i++)
+        if (self->tags[i] == tag)
+            return true;
+    return false;
+}
+
+void
+hub_rows_destroy (hub_rows_t **self_p)
+{
+    hub_rows_t *self = *self_p;
+    if (!self)
+        return;
+    free (self->items);
+    free (self->memory);
+    free (self);
+    *self_p = NULL;
+}
+
+static int
+s_compare_row (const void *key, const void *item)
+{
+    const hub_row_t *row = item;
+    return sh_addr_cmp (key, &row->ip);
+}
+
+const hub_row_t *
+hub_rows_find (const hub_rows_t *self, const sh_addr_t *ip)
+{
+    if (self->count == 0)
+        return NULL;
+    return bsearch (ip, self->items, self->count, sizeof *self->items,
+                    s_compare_row);
+}
+
+void
+hub_plan_destroy (hub_plan_t **self_p)
+{
+    hub_plan_t *self = *self_p;
+    if (!self)
+        return;
+    for (size_t i = 0; i < self->agent_count; i++) {
+        free (self->agents[i].name);
+        free (self->agents[i].code);
+    }
+    for (size_t i = 0; i < self->subnet_count; i++)
+        free (self->subnets[i].nameservers);
+    free (self->agents);
+    free (self->subnets);
+    free (self);
+    *self_p = NULL;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*  What the hub reads of phpIPAM's tables, as C values.  Column names and
+    rules: docs/architecture.md.  Texts of times are the columns' own.  */
+
+#ifndef HUB_ROWS_H
+#define HUB_ROWS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/addr.h"
+#include "lib/walltime.h"
+
+enum
+{
+    HUB_TAG_OFFLINE = 1, /* ipTags.id of the stock rows */
+    HUB_TAG_USED = 2,
+    HUB_TAG_RESERVED = 3,
+    HUB_TAG_DHCP = 4
+};
+
+#define HUB_TAGS_MOST 256
+
+/*  scanAgents, with what of settings and ipTags concerns every report; read
+    in the transaction that uses it.  */
+typedef struct
+{
+    uint64_t id;
+    char *name;
+    char *code;
+    bool eligible;        /* type has mysql or api, and not direct */
+    char last_access[20]; /* "" for NULL */
+    bool update_tags;     /* settings.updateTags */
+    int tags[HUB_TAGS_MOST]; /* ipTags.id with updateTag = 1 */
+    size_t tag_count;
+    int db_offset; /* the untouched session's seconds east of UTC */
+} hub_agent_t;
+
+typedef struct
+{
+    uint64_t id;
+    bool has_prefix; /* subnet and mask make one */
+    sh_prefix_t prefix;
+    uint64_t agent; /* scanAgent; 0 for none */
+    bool folder, parent;
+    bool check, discover; /* pingSubnet, discoverSubnet */
+    bool pool;
+    char last_scan[20], last_discovery[20]; /* "" for NULL */
+} hub_subnet_t;
+
+/*  One row of ipaddresses.  Texts are borrowed from the hub_rows_t.  */
+typedef struct
+{
+    uint64_t id;
+    sh_addr_t ip;
+    bool excluded;
+    bool autodiscovered;  /* description is exactly phpIPAM's */
+    bool has_state;
+    int state;            /* ipTags.id */
+    const char *last_seen; /* "" for NULL */
+    const char *hostname;  /* "" for NULL */
+    const char *mac;       /* "" for NULL */
+} hub_row_t;
+
+typedef struct hub_rows hub_rows_t;
+
+struct hub_rows
+{
+    hub_row_t *items; /* ascending by address */
+    size_t count;
+    void *memory; /* the store's; what the texts point into */
+};
+
+typedef struct
+{
+    uint64_t id;
+    sh_prefix_t prefix;
+    bool check, discover, resolve, pool;
+    uint64_t agent;
+    char *nameservers; /* nameservers.namesrv1: separated by ';'; or NULL */
+} hub_assigned_t;
+
+typedef struct
+{
+    uint64_t id;
+    char *name;
+    char *code;
+    bool eligible;
+} hub_known_agent_t;
+
+/*  Everything that phpIPAM assigns to anybody, in one look.  */
+typedef struct
+{
+    hub_known_agent_t *agents;
+    size_t agent_count;
+    hub_assigned_t *subnets; /* eligible ones only, ascending by id */
+    size_t subnet_count;
+    int db_offset;
+    char sample_seen[20]; /* some existing lastSeen, for the start-up line */
+} hub_plan_t;
+
+void hub_agent_clear (hub_agent_t *self);
+void hub_rows_destroy (hub_rows_t **self_p);
+void hub_plan_destroy (hub_plan_t **self_p);
+
+/*  The row of an address, or NULL.  */
+const hub_row_t *hub_rows_find (const hub_rows_t *self, const sh_addr_t *ip);
+
+bool hub_agent_updates_tag (const hub_agent_t *self, int tag);
+
+#endif

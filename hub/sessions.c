@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+
+#include "hub/sessions.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct hub_sessions
+{
+    zhashx_t *by_key;
+    zhashx_t *parts;    /* names of parts being worked */
+    zlistx_t *walk;     /* keys, while first/next go through them */
+};
+
+static void
+s_free_session (void **item_p)
+{
+    free (*item_p);
+    *item_p = NULL;
+}
+
+sh_err_t
+hub_sessions_new (hub_sessions_t **out)
+{
+    hub_sessions_t *self = calloc (1, sizeof *self);
+    if (!self)
+        return SH_E_MEMORY;
+    self->by_key = zhashx_new ();
+    self->parts = zhashx_new ();
+    if (!self->by_key || !self->parts) {
+        hub_sessions_destroy (&self);
+        return SH_E_MEMORY;
+    }
+    zhashx_set_destructor (self->by_key, s_free_session);
+    *out = self;
+    return SH_OK;
+}
+
+void
+hub_sessions_destroy (hub_sessions_t **self_p)
+{
+    hub_sessions_t *self = *self_p;
+    if (!self)
+        return;
+    zlistx_destroy (&self->walk);
+    zhashx_destroy (&self->parts);
+    zhashx_destroy (&self->by_key);
+    free (self);
+    *self_p = NULL;
+}
+
+hub_session_t *
+hub_sessions_find (hub_sessions_t *self, const char *key)
+{
+    return zhashx_lookup (self->by_key, key);
+}
+
+hub_session_t *
+hub_sessions_open (hub_sessions_t *self, const char *key)
+{
+    hub_session_t *session = hub_sessions_find (self, key);
+    if (session)
+        return session;
+    session = calloc (1, sizeof *session);
+    if (!session)
+        return NULL;
+    snprintf (session->key, sizeof session->key, "%s", key);
+    zhashx_insert (self->by_key, key, session);
+    return session;
+}
+
+void
+hub_sessions_close (hub_sessions_t *self, const char *key)
+{
+    zhashx_delete (self->by_key, key);
+}
+
+bool
+hub_session_is (const hub_session_t *self, const void *route, size_t route_size)
+{
+    return self->route_size == route_size
+           && memcmp (self->route, route, route_size) == 0;
+}
+
+/*  Goes over a copy of the keys, because zhashx forbids deleting while its
+    own cursor is in use.  */
+hub_session_t *
+hub_sessions_first (hub_sessions_t *self)
+{
+    zlistx_destroy (&self->walk);
+    self->walk = zhashx_keys (self->by_key);
+    if (!self->walk)
+        return NULL;
+    const char *key = zlistx_first (self->walk);
+    return key ? hub_sessions_find (self, key) : NULL;
+}
+
+hub_session_t *
+hub_sessions_next (hub_sessions_t *self)
+{
+    const char *key = self->walk ? zlistx_next (self->walk) : NULL;
+    if (!key)
+        zlistx_destroy (&self->walk);
+    return key ? hub_sessions_find (self, key) : NULL;
+}
+
+size_t
+hub_sessions_size (const hub_sessions_t *self)
+{
+    return zhashx_size (self->by_key);
+}
+
+#define PART_NAME (SH_KEY_TEXT + 2 * SP_REPORT_ID + 24)
+
+static void
+s_part_name (char out[static PART_NAME], const char *key, sh_bytes_t id,
+             uint64_t part)
+{
+    int size = snprintf (out, PART_NAME, "%s %llx ", key,
+                         (unsigned long long) part);
+    for (size_t i = 0; i < id.size && i < SP_REPORT_ID; i++)
+        size += snprintf (out + size, PART_NAME - (size_t) size, "%02x",
+                          id.data[i]);
+}
+
+bool
+hub_sessions_note_part (hub_sessions_t *self, const char *key, sh_bytes_t id,
+                        uint64_t part)
+{
+    char name[PART_NAME];
+    s_part_name (name, key, id, part);
+    /*  Only the name counts; any item that is not NULL will do.  */
+    return zhashx_insert (self->parts, name, self) == 0;
+}
+
+void
+hub_sessions_forget_part (hub_sessions_t *self, const char *key, sh_bytes_t id,
+                          uint64_t part)
+{
+    char name[PART_NAME];
+    s_part_name (name, key, id, part);
+    zhashx_delete (self->parts, name);
+}

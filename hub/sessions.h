@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*  Which scanner is connected by which connection: one session per key, the
+    newest wins.  Belongs to the router's thread.  */
+
+#ifndef HUB_SESSIONS_H
+#define HUB_SESSIONS_H
+
+#include <czmq.h>
+
+#include "hub/job.h"
+#include "scanner-proto/limits.h"
+
+typedef struct
+{
+    char key[SH_KEY_TEXT];
+    char name[HUB_NAME_MOST + 1];
+    uint8_t route[HUB_ROUTE_MOST]; /* the ROUTER's name of the connection */
+    size_t route_size;
+    int64_t heard;   /* mono ms of its last message */
+    int64_t touched; /* mono ms of the last last_access for it */
+    uint8_t revision[SP_REVISION]; /* that it was told last */
+} hub_session_t;
+
+typedef struct hub_sessions hub_sessions_t;
+
+sh_err_t hub_sessions_new (hub_sessions_t **out) SH_MUST_CHECK;
+void hub_sessions_destroy (hub_sessions_t **self_p);
+
+/*  The session of a key, or NULL.  */
+hub_session_t *hub_sessions_find (hub_sessions_t *self, const char *key);
+
+/*  The session of a key, made anew if there is none; NULL: no memory.  */
+hub_session_t *hub_sessions_open (hub_sessions_t *self, const char *key);
+void hub_sessions_close (hub_sessions_t *self, const char *key);
+
+bool hub_session_is (const hub_session_t *self, const void *route,
+                     size_t route_size);
+
+/*  All of them, one after the other; NULL at the end.  Only the one at hand
+    may be closed meanwhile.  */
+hub_session_t *hub_sessions_first (hub_sessions_t *self);
+hub_session_t *hub_sessions_next (hub_sessions_t *self);
+size_t hub_sessions_size (const hub_sessions_t *self);
+
+/*  Report parts that are being worked: a second copy of one is dropped, for
+    the answer to the first is on its way.  'note' is false if it is in the
+    set already.  */
+bool hub_sessions_note_part (hub_sessions_t *self, const char *key,
+                             sh_bytes_t id, uint64_t part);
+void hub_sessions_forget_part (hub_sessions_t *self, const char *key,
+                               sh_bytes_t id, uint64_t part);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*  The door to phpIPAM's database, as a struct of functions: one connection,
+    one thread.  hub_store_mariadb_new makes the real one; tests wrap it to
+    fail the N-th call.
+
+    Errors: SH_E_DB_DOWN (no connection; the next begin connects anew),
+    SH_E_DB_BUSY (roll back and do the whole transaction again), SH_E_DB_RIGHTS,
+    SH_E_DB_SCHEMA, SH_E_DB, SH_E_HOST_COLUMN, SH_E_HOST_TEXT (an INSERT hit a
+    column that cannot take it).  After any of them only rollback is allowed.
+    Each is logged where it arises, with the server's own number and text.  */
+
+#ifndef HUB_STORE_H
+#define HUB_STORE_H
+
+#include "hub/changes.h"
+#include "hub/config.h"
+#include "hub/rows.h"
+#include "lib/clock.h"
+
+typedef struct hub_store hub_store_t;
+
+struct hub_store
+{
+    /*  READ COMMITTED.  begin connects when there is no connection.  */
+    sh_err_t (*begin) (hub_store_t *self) SH_MUST_CHECK;
+    sh_err_t (*commit) (hub_store_t *self) SH_MUST_CHECK;
+    void (*rollback) (hub_store_t *self);
+
+    /*  The agent whose code equals 'code' byte by byte; SH_E_AGENT_UNKNOWN.
+        The caller clears 'out'.  */
+    sh_err_t (*read_agent) (hub_store_t *self, const char *code,
+                            hub_agent_t *out) SH_MUST_CHECK;
+
+    /*  Lock the row until the transaction's end, so that hubs work one after
+        the other on a subnet; SH_E_SUBNET_UNKNOWN.  Lock in ascending id.  */
+    sh_err_t (*lock_subnet) (hub_store_t *self, uint64_t id,
+                             hub_subnet_t *out) SH_MUST_CHECK;
+
+    /*  The agent's subnet with this network: SH_E_SUBNET_UNKNOWN, or
+        SH_E_SUBNET_AMBIGUOUS if there are several.  */
+    sh_err_t (*find_subnet) (hub_store_t *self, uint64_t agent,
+                             const sh_prefix_t *prefix, uint64_t *id)
+        SH_MUST_CHECK;
+
+    /*  The rows of some addresses, or with 'count' 0 all of the subnet's.
+        '*out' is new and the caller's.  Rows whose ip_addr is no address are
+        left out.  */
+    sh_err_t (*read_rows) (hub_store_t *self, uint64_t subnet,
+                           const sh_addr_t *addrs, size_t count,
+                           hub_rows_t **out) SH_MUST_CHECK;
+
+    /*  Write all of it.  Every UPDATE guards itself against other writers
+        that do not take our lock: see store_mariadb.c.  */
+    sh_err_t (*apply) (hub_store_t *self, const hub_changes_t *changes)
+        SH_MUST_CHECK;
+
+    /*  Outside of transactions: move scanAgents.last_access forward to
+        'wall', or back to it from beyond 'limit'.  */
+    sh_err_t (*touch_agent) (hub_store_t *self, uint64_t agent,
+                             const char *wall, const char *limit)
+        SH_MUST_CHECK;
+
+    /*  All agents and assignments, from one snapshot.  */
+    sh_err_t (*read_plan) (hub_store_t *self, hub_plan_t **out) SH_MUST_CHECK;
+
+    /*  For people: "connected to ...", "10.11.6-MariaDB", or the last
+        error.  */
+    const char *(*describe) (hub_store_t *self);
+
+    void (*destroy) (hub_store_t **self_p);
+};
+
+/*  Connects at the first use.  'config' is borrowed and outlives the store. */
+sh_err_t hub_store_mariadb_new (hub_store_t **out,
+                                const hub_database_config_t *config,
+                                const sh_clock_t *clock) SH_MUST_CHECK;
+
+#endif

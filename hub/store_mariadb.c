@@ -1,0 +1,824 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*  phpIPAM's tables in MariaDB or MySQL.
+
+    Hubs serialise on the subnet's row.  phpIPAM's own pages do not take that
+    lock, so between our read and our write a person may have typed a name, a
+    tag or a MAC; every UPDATE therefore repeats in its WHERE what the plan
+    was based on, and is a no-op where that no longer holds.  editDate is kept
+    (it would change on every update).  Not used: INSERT ... ON DUPLICATE KEY
+    UPDATE, which burns ids and deadlocks; see docs/architecture.md.  */
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hub/sql.h"
+#include "hub/store.h"
+#include "lib/log.h"
+
+/*  MariaDB turns IN lists of 1,000 and more into temporary tables.  */
+#define IN_MOST 500
+
+typedef struct
+{
+    hub_store_t base;
+    hub_sql_t sql;
+    bool has_pool;   /* subnets.isPool: phpIPAM 1.5 and later */
+} store_t;
+
+/*  Every column that is read or written; phpIPAM 1.4.0 has them all.  */
+static const char *const s_columns[][2] = {
+    { "scanAgents", "id" },          { "scanAgents", "name" },
+    { "scanAgents", "type" },        { "scanAgents", "code" },
+    { "scanAgents", "last_access" }, { "subnets", "id" },
+    { "subnets", "subnet" },         { "subnets", "mask" },
+    { "subnets", "masterSubnetId" }, { "subnets", "pingSubnet" },
+    { "subnets", "discoverSubnet" }, { "subnets", "resolveDNS" },
+    { "subnets", "nameserverId" },   { "subnets", "scanAgent" },
+    { "subnets", "isFolder" },       { "subnets", "lastScan" },
+    { "subnets", "lastDiscovery" },  { "subnets", "editDate" },
+    { "ipaddresses", "id" },         { "ipaddresses", "subnetId" },
+    { "ipaddresses", "ip_addr" },    { "ipaddresses", "description" },
+    { "ipaddresses", "hostname" },   { "ipaddresses", "mac" },
+    { "ipaddresses", "state" },      { "ipaddresses", "note" },
+    { "ipaddresses", "lastSeen" },   { "ipaddresses", "excludePing" },
+    { "ipaddresses", "editDate" },   { "ipTags", "id" },
+    { "ipTags", "updateTag" },       { "settings", "id" },
+    { "settings", "updateTags" },    { "nameservers", "id" },
+    { "nameservers", "namesrv1" },
+};
+
+static bool
+s_has_column (MYSQL_RES *columns, const char *table, const char *column)
+{
+    mysql_data_seek (columns, 0);
+    MYSQL_ROW row;
+    while ((row = mysql_fetch_row (columns)))
+        if (row[0] && row[1] && strcasecmp (row[0], table) == 0
+            && strcasecmp (row[1], column) == 0)
+            return true;
+    return false;
+}
+
+/*  Look which of phpIPAM's columns this user can see; information_schema
+    shows only those that it has some right on.  */
+static sh_err_t
+s_learn_columns (store_t *self)
+{
+    hub_sql_start (&self->sql,
+                   "SELECT table_name, column_name "
+                   "FROM information_schema.columns "
+                   "WHERE table_schema = DATABASE() AND table_name IN "
+                   "('scanAgents','subnets','ipaddresses','ipTags','settings',"
+                   "'nameservers')");
+    MYSQL_RES *columns;
+    sh_err_t rc = hub_sql_query (&self->sql, &columns);
+    if (rc != SH_OK)
+        return rc;
+    self->has_pool = s_has_column (columns, "subnets", "isPool");
+    for (size_t i = 0; i < sizeof s_columns / sizeof *s_columns; i++) {
+        const char *table = s_columns[i][0], *column = s_columns[i][1];
+        if (s_has_column (columns, table, column))
+            continue;
+        snprintf (self->sql.described, sizeof self->sql.described,
+                  "column %s.%s is missing or not granted; Scanhub needs the "
+                  "tables of phpIPAM 1.4.0 to 1.8.2 and the grants listed in "
+                  "scanhubd(8)", table, column);
+        sh_log (SH_LOG_ERROR, "database lacks a column",
+                SH_STR ("table", table), SH_STR ("column", column),
+                SH_STR ("remedy", "needs the tables of phpIPAM 1.4.0 to 1.8.2 "
+                                  "and the grants listed in scanhubd(8)"));
+        rc = SH_E_DB_SCHEMA;
+        break;
+    }
+    mysql_free_result (columns);
+    return rc;
+}
+
+static sh_err_t
+s_connect (store_t *self)
+{
+    bool fresh;
+    sh_err_t rc = hub_sql_connect (&self->sql, &fresh);
+    if (rc == SH_OK && fresh) {
+        rc = s_learn_columns (self);
+        if (rc != SH_OK)
+            hub_sql_disconnect (&self->sql);
+    }
+    return rc;
+}
+
+static sh_err_t
+s_begin (hub_store_t *base)
+{
+    store_t *self = (store_t *) base;
+    sh_err_t rc = s_connect (self);
+    if (rc != SH_OK)
+        return rc;
+    hub_sql_start (&self->sql, "START TRANSACTION");
+    return hub_sql_run (&self->sql);
+}
+
+static sh_err_t
+s_commit (hub_store_t *base)
+{
+    store_t *self = (store_t *) base;
+    hub_sql_start (&self->sql, "COMMIT");
+    return hub_sql_run (&self->sql);
+}
+
+static void
+s_rollback (hub_store_t *base)
+{
+    store_t *self = (store_t *) base;
+    if (!self->sql.mysql)
+        return;
+    hub_sql_start (&self->sql, "ROLLBACK");
+    /*  A connection that cannot even do this is in no known state.  */
+    if (hub_sql_run (&self->sql) != SH_OK)
+        hub_sql_disconnect (&self->sql);
+}
+
+/*  Copy a column of time into a fixed field; NULL becomes "".  */
+static void
+s_copy_time (char out[static 20], const char *value)
+{
+    snprintf (out, 20, "%.19s", value ? value : "");
+}
+
+/*  BOOL columns are '0' and '1'; before 1.5.0 some were BINARY(1), which can
+    hold the byte 1 as well.  */
+static bool
+s_is_true (const char *value)
+{
+    return value && (*value == '1' || *value == 1);
+}
+
+static uint64_t
+s_number (const char *value)
+{
+    return value ? strtoull (value, NULL, 10) : 0;
+}
+
+static bool
+s_type_eligible (const char *type)
+{
+    if (!type)
+        return false;
+    bool ours = false;
+    for (const char *at = type; *at;) {
+        size_t size = strcspn (at, ",");
+        if (size == 6 && memcmp (at, "direct", 6) == 0)
+            return false;
+        if ((size == 5 && memcmp (at, "mysql", 5) == 0)
+            || (size == 3 && memcmp (at, "api", 3) == 0))
+            ours = true;
+        at += size;
+        at += *at == ',';
+    }
+    return ours;
+}
+
+/*  "1,2,3,4" from GROUP_CONCAT.  */
+static void
+s_read_tags (hub_agent_t *out, const char *list)
+{
+    while (list && *list && out->tag_count < HUB_TAGS_MOST) {
+        char *end;
+        long tag = strtol (list, &end, 10);
+        if (end == list)
+            break;
+        out->tags[out->tag_count++] = (int) tag;
+        list = *end == ',' ? end + 1 : end;
+    }
+}
+
+static sh_err_t
+s_take_agent (hub_agent_t *out, MYSQL_ROW row)
+{
+    out->id = s_number (row[0]);
+    out->name = strdup (row[1] ? row[1] : "");
+    out->code = strdup (row[2] ? row[2] : "");
+    if (!out->name || !out->code) {
+        hub_agent_clear (out);
+        return SH_E_MEMORY;
+    }
+    out->eligible = s_type_eligible (row[3]);
+    s_copy_time (out->last_access, row[4]);
+    out->update_tags = s_is_true (row[5]);
+    s_read_tags (out, row[6]);
+    out->db_offset = row[7] ? (int) strtol (row[7], NULL, 10) : 0;
+    return SH_OK;
+}
+
+static sh_err_t
+s_read_agent (hub_store_t *base, const char *code, hub_agent_t *out)
+{
+    store_t *self = (store_t *) base;
+    hub_sql_start (
+        &self->sql,
+        "SELECT id, name, code, type, last_access, "
+        "(SELECT updateTags FROM settings WHERE id = 1), "
+        "(SELECT GROUP_CONCAT(id) FROM ipTags WHERE updateTag = 1), "
+        "TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(), NOW()) "
+        "FROM scanAgents WHERE code = ");
+    hub_sql_text (&self->sql, code);
+    MYSQL_RES *result;
+    sh_err_t rc = hub_sql_query (&self->sql, &result);
+    if (rc != SH_OK)
+        return rc;
+
+    memset (out, 0, sizeof *out);
+    rc = SH_E_AGENT_UNKNOWN;
+    MYSQL_ROW row;
+    while (rc == SH_E_AGENT_UNKNOWN && (row = mysql_fetch_row (result)))
+        if (row[2] && strcmp (row[2], code) == 0)
+            rc = s_take_agent (out, row);
+    mysql_free_result (result);
+    return rc;
+}
+
+static void
+s_take_subnet (hub_subnet_t *out, MYSQL_ROW row)
+{
+    memset (out, 0, sizeof *out);
+    out->id = s_number (row[0]);
+    out->has_prefix
+        = sh_prefix_from_decimal (&out->prefix, row[1], row[2]) == SH_OK;
+    out->agent = s_number (row[3]);
+    out->folder = s_is_true (row[4]);
+    out->check = s_is_true (row[5]);
+    out->discover = s_is_true (row[6]);
+    out->pool = s_is_true (row[7]);
+    s_copy_time (out->last_scan, row[8]);
+    s_copy_time (out->last_discovery, row[9]);
+    out->parent = s_is_true (row[10]);
+}
+
+static sh_err_t
+s_lock_subnet (hub_store_t *base, uint64_t id, hub_subnet_t *out)
+{
+    store_t *self = (store_t *) base;
+    hub_sql_start (&self->sql,
+                   "SELECT s.id, s.subnet, s.mask, s.scanAgent, s.isFolder, "
+                   "s.pingSubnet, s.discoverSubnet, ");
+    hub_sql_add (&self->sql, self->has_pool ? "s.isPool" : "0");
+    hub_sql_add (&self->sql,
+                 ", s.lastScan, s.lastDiscovery, EXISTS (SELECT 1 "
+                 "FROM subnets c WHERE c.masterSubnetId = s.id) "
+                 "FROM subnets s WHERE s.id = ");
+    hub_sql_number (&self->sql, id);
+    hub_sql_add (&self->sql, " FOR UPDATE");
+    MYSQL_RES *result;
+    sh_err_t rc = hub_sql_query (&self->sql, &result);
+    if (rc != SH_OK)
+        return rc;
+    MYSQL_ROW row = mysql_fetch_row (result);
+    if (row)
+        s_take_subnet (out, row);
+    else
+        rc = SH_E_SUBNET_UNKNOWN;
+    mysql_free_result (result);
+    return rc;
+}
+
+static sh_err_t
+s_find_subnet (hub_store_t *base, uint64_t agent, const sh_prefix_t *prefix,
+               uint64_t *id)
+{
+    store_t *self = (store_t *) base;
+    char decimal[SH_ADDR_DECIMAL], mask[8];
+    sh_addr_decimal (&prefix->base, decimal);
+    snprintf (mask, sizeof mask, "%u", prefix->length);
+    hub_sql_start (&self->sql, "SELECT id FROM subnets WHERE scanAgent = ");
+    hub_sql_number (&self->sql, agent);
+    hub_sql_add (&self->sql, " AND subnet = ");
+    hub_sql_text (&self->sql, decimal);
+    hub_sql_add (&self->sql, " AND mask = ");
+    hub_sql_text (&self->sql, mask);
+    hub_sql_add (&self->sql, " AND COALESCE(isFolder, 0) = 0 LIMIT 2");
+    MYSQL_RES *result;
+    sh_err_t rc = hub_sql_query (&self->sql, &result);
+    if (rc != SH_OK)
+        return rc;
+    my_ulonglong count = mysql_num_rows (result);
+    MYSQL_ROW row = mysql_fetch_row (result);
+    if (count == 1 && row)
+        *id = s_number (row[0]);
+    else
+        rc = count ? SH_E_SUBNET_AMBIGUOUS : SH_E_SUBNET_UNKNOWN;
+    mysql_free_result (result);
+    return rc;
+}
+
+/*  Results of a read in chunks, kept until all rows are copied at once.  */
+typedef struct
+{
+    MYSQL_RES **results;
+    size_t count;
+    size_t rows, bytes;
+} chunks_t;
+
+static void
+s_chunks_clear (chunks_t *self)
+{
+    for (size_t i = 0; i < self->count; i++)
+        mysql_free_result (self->results[i]);
+    free (self->results);
+}
+
+enum { COL_ID, COL_IP, COL_EXCLUDE, COL_DESCRIPTION, COL_STATE, COL_SEEN,
+       COL_HOSTNAME, COL_MAC };
+
+static sh_err_t
+s_read_chunk (store_t *self, uint64_t subnet, const sh_addr_t *addrs,
+              size_t count, chunks_t *chunks)
+{
+    hub_sql_start (&self->sql,
+                   "SELECT id, ip_addr, excludePing, description, state, "
+                   "lastSeen, hostname, mac FROM ipaddresses "
+                   "WHERE subnetId = ");
+    hub_sql_number (&self->sql, subnet);
+    for (size_t i = 0; i < count; i++) {
+        char decimal[SH_ADDR_DECIMAL];
+        sh_addr_decimal (&addrs[i], decimal);
+        /*  As text: a numeric literal misses the index and, being compared
+            as a double, matches neighbouring IPv6 addresses.  */
+        hub_sql_add (&self->sql, i ? "," : " AND ip_addr IN (");
+        hub_sql_text (&self->sql, decimal);
+    }
+    if (count)
+        hub_sql_add (&self->sql, ")");
+    MYSQL_RES *result;
+    sh_err_t rc = hub_sql_query (&self->sql, &result);
+    if (rc != SH_OK)
+        return rc;
+    chunks->results[chunks->count++] = result;
+    chunks->rows += mysql_num_rows (result);
+    MYSQL_ROW row;
+    while ((row = mysql_fetch_row (result)))
+        for (int i = COL_SEEN; i <= COL_MAC; i++)
+            chunks->bytes += (row[i] ? strlen (row[i]) : 0) + 1;
+    return SH_OK;
+}
+
+static const char *
+s_keep (char **text, const char *value)
+{
+    size_t size = value ? strlen (value) : 0;
+    char *kept = *text;
+    if (size)
+        memcpy (kept, value, size);
+    kept[size] = 0;
+    *text += size + 1;
+    return kept;
+}
+
+static void
+s_take_row (hub_rows_t *rows, MYSQL_ROW row, char **text)
+{
+    hub_row_t *one = &rows->items[rows->count];
+    if (!row[COL_IP] || sh_addr_from_decimal (&one->ip, row[COL_IP]) != SH_OK)
+        return;
+    one->id = s_number (row[COL_ID]);
+    one->excluded = s_is_true (row[COL_EXCLUDE]);
+    one->autodiscovered = row[COL_DESCRIPTION]
+                          && strcmp (row[COL_DESCRIPTION], HUB_DESCRIPTION) == 0;
+    one->has_state = row[COL_STATE] != NULL;
+    one->state = one->has_state ? (int) strtol (row[COL_STATE], NULL, 10) : 0;
+    one->last_seen = s_keep (text, row[COL_SEEN]);
+    one->hostname = s_keep (text, row[COL_HOSTNAME]);
+    one->mac = s_keep (text, row[COL_MAC]);
+    rows->count++;
+}
+
+static int
+s_compare_rows (const void *a, const void *b)
+{
+    const hub_row_t *x = a, *y = b;
+    return sh_addr_cmp (&x->ip, &y->ip);
+}
+
+static sh_err_t
+s_take_rows (hub_rows_t **out, const chunks_t *chunks)
+{
+    hub_rows_t *rows = calloc (1, sizeof *rows);
+    if (rows) {
+        rows->items = calloc (chunks->rows + 1, sizeof *rows->items);
+        rows->memory = malloc (chunks->bytes + 1);
+    }
+    if (!rows || !rows->items || !rows->memory) {
+        hub_rows_destroy (&rows);
+        return SH_E_MEMORY;
+    }
+    char *text = rows->memory;
+    for (size_t i = 0; i < chunks->count; i++) {
+        mysql_data_seek (chunks->results[i], 0);
+        MYSQL_ROW row;
+        while ((row = mysql_fetch_row (chunks->results[i])))
+            s_take_row (rows, row, &text);
+    }
+    qsort (rows->items, rows->count, sizeof *rows->items, s_compare_rows);
+    *out = rows;
+    return SH_OK;
+}
+
+static sh_err_t
+s_read_rows (hub_store_t *base, uint64_t subnet, const sh_addr_t *addrs,
+             size_t count, hub_rows_t **out)
+{
+    store_t *self = (store_t *) base;
+    chunks_t chunks = { 0 };
+    chunks.results = calloc (count / IN_MOST + 1, sizeof *chunks.results);
+    sh_err_t rc = chunks.results ? SH_OK : SH_E_MEMORY;
+    size_t done = 0;
+    do {
+        size_t some = count - done > IN_MOST ? IN_MOST : count - done;
+        if (rc == SH_OK)
+            rc = s_read_chunk (self, subnet, addrs ? addrs + done : NULL, some,
+                               &chunks);
+        done += some;
+    } while (rc == SH_OK && done < count);
+    if (rc == SH_OK)
+        rc = s_take_rows (out, &chunks);
+    s_chunks_clear (&chunks);
+    return rc;
+}
+
+/*  "... WHERE subnetId = N AND id IN (" is common to all grouped updates;
+    subnetId guards against a row that was moved meanwhile.  */
+static void
+s_where_rows (store_t *self, const hub_changes_t *changes)
+{
+    hub_sql_add (&self->sql, ", editDate = editDate WHERE subnetId = ");
+    hub_sql_number (&self->sql, changes->subnet);
+    hub_sql_add (&self->sql, " AND id IN (");
+}
+
+static sh_err_t
+s_apply_seen (store_t *self, const hub_changes_t *changes)
+{
+    const hub_seen_t *seen = changes->seen;
+    sh_err_t rc = SH_OK;
+    for (size_t i = 0, next; rc == SH_OK && i < changes->seen_count; i = next) {
+        const char *wall = seen[i].wall.text;
+        hub_sql_start (&self->sql, "UPDATE ipaddresses SET lastSeen = "
+                                   "IF(lastSeen IS NULL OR lastSeen < ");
+        hub_sql_text (&self->sql, wall);
+        hub_sql_add (&self->sql, " OR lastSeen > ");
+        hub_sql_text (&self->sql, changes->limit.text);
+        hub_sql_add (&self->sql, ", ");
+        hub_sql_text (&self->sql, wall);
+        hub_sql_add (&self->sql, ", lastSeen)");
+        s_where_rows (self, changes);
+        for (next = i; next < changes->seen_count
+                       && strcmp (seen[next].wall.text, wall) == 0;
+             next++) {
+            hub_sql_add (&self->sql, next > i ? "," : "");
+            hub_sql_number (&self->sql, seen[next].row);
+        }
+        hub_sql_add (&self->sql, ")");
+        rc = hub_sql_run (&self->sql);
+    }
+    return rc;
+}
+
+/*  Compare a text column byte by byte, whatever its collation and charset. */
+static void
+s_and_equals (store_t *self, const char *column, const char *value)
+{
+    hub_sql_add (&self->sql, " AND CAST(CONVERT(");
+    hub_sql_add (&self->sql, column);
+    hub_sql_add (&self->sql, " USING utf8mb4) AS BINARY) = ");
+    hub_sql_text (&self->sql, value);
+}
+
+static sh_err_t
+s_apply_texts (store_t *self, const hub_changes_t *changes, const char *column,
+               const hub_text_t *texts, size_t count)
+{
+    sh_err_t rc = SH_OK;
+    for (size_t i = 0; rc == SH_OK && i < count; i++) {
+        const hub_text_t *one = &texts[i];
+        hub_sql_start (&self->sql, "UPDATE ipaddresses SET ");
+        hub_sql_add (&self->sql, column);
+        hub_sql_add (&self->sql, " = ");
+        hub_sql_text (&self->sql, one->fresh);
+        s_where_rows (self, changes);
+        hub_sql_number (&self->sql, one->row);
+        hub_sql_add (&self->sql, ")");
+        if (one->follow) {
+            s_and_equals (self, column, one->old);
+            if (one->ground == HUB_GROUND_MADE)
+                s_and_equals (self, "description", HUB_DESCRIPTION);
+            else if (one->ground == HUB_GROUND_DHCP)
+                hub_sql_add (&self->sql, " AND state = 4");
+        } else {
+            hub_sql_add (&self->sql, " AND (");
+            hub_sql_add (&self->sql, column);
+            hub_sql_add (&self->sql, " IS NULL OR ");
+            hub_sql_add (&self->sql, column);
+            hub_sql_add (&self->sql, " = '')");
+        }
+        rc = hub_sql_run (&self->sql);
+    }
+    return rc;
+}
+
+static sh_err_t
+s_apply_tags (store_t *self, const hub_changes_t *changes,
+              const hub_tag_t *tags, size_t count, bool silent)
+{
+    sh_err_t rc = SH_OK;
+    for (size_t i = 0, next; rc == SH_OK && i < count; i = next) {
+        hub_sql_start (&self->sql, "UPDATE ipaddresses SET state = ");
+        hub_sql_number (&self->sql, (uint64_t) tags[i].fresh);
+        s_where_rows (self, changes);
+        for (next = i; next < count && tags[next].old == tags[i].old; next++) {
+            hub_sql_add (&self->sql, next > i ? "," : "");
+            hub_sql_number (&self->sql, tags[next].row);
+        }
+        hub_sql_add (&self->sql, ") AND state = ");
+        if (tags[i].old < 0)
+            hub_sql_add (&self->sql, "-");
+        hub_sql_number (&self->sql, (uint64_t) labs ((long) tags[i].old));
+        hub_sql_add (&self->sql, " AND COALESCE(excludePing, '0') <> '1'");
+        if (silent) {
+            hub_sql_add (&self->sql, " AND lastSeen < ");
+            hub_sql_text (&self->sql, changes->start.text);
+        }
+        rc = hub_sql_run (&self->sql);
+    }
+    return rc;
+}
+
+static sh_err_t
+s_apply_inserts (store_t *self, const hub_changes_t *changes)
+{
+    if (changes->insert_count == 0)
+        return SH_OK;
+    hub_sql_start (&self->sql, "INSERT INTO ipaddresses (subnetId, ip_addr, "
+                               "description, hostname, mac, state, note, "
+                               "lastSeen) VALUES ");
+    for (size_t i = 0; i < changes->insert_count; i++) {
+        const hub_insert_t *row = &changes->inserts[i];
+        char decimal[SH_ADDR_DECIMAL], note[640];
+        sh_addr_decimal (&row->ip, decimal);
+        hub_changes_note (changes, row, note, sizeof note);
+        hub_sql_add (&self->sql, i ? ",(" : "(");
+        hub_sql_number (&self->sql, changes->subnet);
+        hub_sql_add (&self->sql, ",");
+        hub_sql_text (&self->sql, decimal);
+        hub_sql_add (&self->sql, ",");
+        hub_sql_text (&self->sql, HUB_DESCRIPTION);
+        hub_sql_add (&self->sql, ",");
+        hub_sql_text (&self->sql, row->hostname);
+        hub_sql_add (&self->sql, ",");
+        hub_sql_text (&self->sql, row->mac);
+        hub_sql_add (&self->sql, ",");
+        hub_sql_number (&self->sql, HUB_TAG_USED);
+        hub_sql_add (&self->sql, ",");
+        hub_sql_text (&self->sql, note);
+        hub_sql_add (&self->sql, ",");
+        hub_sql_text (&self->sql, row->wall.text);
+        hub_sql_add (&self->sql, ")");
+    }
+    return hub_sql_run (&self->sql);
+}
+
+/*  We hold the row's lock, so what the plan read is still there.  */
+static sh_err_t
+s_apply_subnet (store_t *self, const hub_changes_t *changes)
+{
+    if (!changes->set_last_scan && !changes->set_last_discovery)
+        return SH_OK;
+    hub_sql_start (&self->sql, "UPDATE subnets SET ");
+    if (changes->set_last_scan) {
+        hub_sql_add (&self->sql, "lastScan = ");
+        hub_sql_text (&self->sql, changes->start.text);
+        hub_sql_add (&self->sql, ", ");
+    }
+    if (changes->set_last_discovery) {
+        hub_sql_add (&self->sql, "lastDiscovery = ");
+        hub_sql_text (&self->sql, changes->start.text);
+        hub_sql_add (&self->sql, ", ");
+    }
+    hub_sql_add (&self->sql, "editDate = editDate WHERE id = ");
+    hub_sql_number (&self->sql, changes->subnet);
+    bool truncated;
+    sh_err_t rc = hub_sql_run_time (&self->sql, &truncated);
+    if (truncated)
+        sh_log (SH_LOG_WARNING, "subnet time not written: the database's time "
+                                "zone skips this hour",
+                SH_INT ("subnet", changes->subnet),
+                SH_STR ("time", changes->start.text));
+    return rc;
+}
+
+static sh_err_t
+s_apply (hub_store_t *base, const hub_changes_t *changes)
+{
+    store_t *self = (store_t *) base;
+    sh_err_t rc = s_apply_seen (self, changes);
+    if (rc == SH_OK)
+        rc = s_apply_texts (self, changes, "hostname", changes->names,
+                            changes->name_count);
+    if (rc == SH_OK)
+        rc = s_apply_texts (self, changes, "mac", changes->macs,
+                            changes->mac_count);
+    if (rc == SH_OK)
+        rc = s_apply_tags (self, changes, changes->used, changes->used_count,
+                           false);
+    if (rc == SH_OK)
+        rc = s_apply_tags (self, changes, changes->offline,
+                           changes->offline_count, true);
+    if (rc == SH_OK)
+        rc = s_apply_inserts (self, changes);
+    if (rc == SH_OK)
+        rc = s_apply_subnet (self, changes);
+    return rc;
+}
+
+static sh_err_t
+s_touch_agent (hub_store_t *base, uint64_t agent, const char *wall,
+               const char *limit)
+{
+    store_t *self = (store_t *) base;
+    sh_err_t rc = s_connect (self);
+    if (rc != SH_OK)
+        return rc;
+    hub_sql_start (&self->sql, "UPDATE scanAgents SET last_access = ");
+    hub_sql_text (&self->sql, wall);
+    hub_sql_add (&self->sql, " WHERE id = ");
+    hub_sql_number (&self->sql, agent);
+    hub_sql_add (&self->sql, " AND (last_access IS NULL OR last_access < ");
+    hub_sql_text (&self->sql, wall);
+    hub_sql_add (&self->sql, " OR last_access > ");
+    hub_sql_text (&self->sql, limit);
+    hub_sql_add (&self->sql, ")");
+    return hub_sql_run (&self->sql);
+}
+
+static sh_err_t
+s_plan_agents (store_t *self, hub_plan_t *plan)
+{
+    hub_sql_start (&self->sql, "SELECT id, name, code, type FROM scanAgents "
+                               "WHERE code IS NOT NULL AND code <> '' "
+                               "ORDER BY id");
+    MYSQL_RES *result;
+    sh_err_t rc = hub_sql_query (&self->sql, &result);
+    if (rc != SH_OK)
+        return rc;
+    plan->agents = calloc (mysql_num_rows (result) + 1, sizeof *plan->agents);
+    MYSQL_ROW row;
+    while (plan->agents && (row = mysql_fetch_row (result))) {
+        hub_known_agent_t *one = &plan->agents[plan->agent_count++];
+        one->id = s_number (row[0]);
+        one->name = strdup (row[1] ? row[1] : "");
+        one->code = strdup (row[2] ? row[2] : "");
+        one->eligible = s_type_eligible (row[3]);
+        if (!one->name || !one->code)
+            rc = SH_E_MEMORY;
+    }
+    if (!plan->agents)
+        rc = SH_E_MEMORY;
+    mysql_free_result (result);
+    return rc;
+}
+
+static void
+s_plan_subnet (hub_plan_t *plan, MYSQL_ROW row)
+{
+    hub_assigned_t *one = &plan->subnets[plan->subnet_count];
+    if (sh_prefix_from_decimal (&one->prefix, row[1], row[2]) != SH_OK
+        || one->prefix.length == 0)
+        return;
+    one->id = s_number (row[0]);
+    one->check = s_is_true (row[3]);
+    one->discover = s_is_true (row[4]);
+    one->resolve = s_is_true (row[5]);
+    one->pool = s_is_true (row[6]);
+    one->agent = s_number (row[7]);
+    one->nameservers = row[8] ? strdup (row[8]) : NULL;
+    plan->subnet_count++;
+}
+
+static sh_err_t
+s_plan_subnets (store_t *self, hub_plan_t *plan)
+{
+    hub_sql_start (&self->sql,
+                   "SELECT s.id, s.subnet, s.mask, s.pingSubnet, "
+                   "s.discoverSubnet, s.resolveDNS, ");
+    hub_sql_add (&self->sql, self->has_pool ? "s.isPool" : "0");
+    hub_sql_add (&self->sql,
+                 ", s.scanAgent, n.namesrv1 FROM subnets s "
+                 "LEFT JOIN nameservers n ON n.id = s.nameserverId "
+                 "WHERE s.scanAgent > 0 AND COALESCE(s.isFolder, 0) = 0 "
+                 "AND (s.pingSubnet = 1 OR s.discoverSubnet = 1) "
+                 "AND NOT EXISTS (SELECT 1 FROM subnets c "
+                 "WHERE c.masterSubnetId = s.id) ORDER BY s.id");
+    MYSQL_RES *result;
+    sh_err_t rc = hub_sql_query (&self->sql, &result);
+    if (rc != SH_OK)
+        return rc;
+    plan->subnets
+        = calloc (mysql_num_rows (result) + 1, sizeof *plan->subnets);
+    MYSQL_ROW row;
+    while (plan->subnets && (row = mysql_fetch_row (result)))
+        s_plan_subnet (plan, row);
+    mysql_free_result (result);
+    return plan->subnets ? SH_OK : SH_E_MEMORY;
+}
+
+/*  The session's offset, and some recent lastSeen for people to compare.  The
+    column has no index, hence the look at the newest thousand rows only.  */
+static sh_err_t
+s_plan_times (store_t *self, hub_plan_t *plan)
+{
+    hub_sql_start (&self->sql,
+                   "SELECT TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(), NOW()), "
+                   "(SELECT MAX(lastSeen) FROM (SELECT lastSeen "
+                   "FROM ipaddresses ORDER BY id DESC LIMIT 1000) t)");
+    MYSQL_RES *result;
+    sh_err_t rc = hub_sql_query (&self->sql, &result);
+    if (rc != SH_OK)
+        return rc;
+    MYSQL_ROW row = mysql_fetch_row (result);
+    if (row) {
+        plan->db_offset = row[0] ? (int) strtol (row[0], NULL, 10) : 0;
+        s_copy_time (plan->sample_seen, row[1]);
+    }
+    mysql_free_result (result);
+    return SH_OK;
+}
+
+static sh_err_t
+s_read_plan (hub_store_t *base, hub_plan_t **out)
+{
+    store_t *self = (store_t *) base;
+    sh_err_t rc = s_connect (self);
+    if (rc != SH_OK)
+        return rc;
+    hub_plan_t *plan = calloc (1, sizeof *plan);
+    if (!plan)
+        return SH_E_MEMORY;
+    rc = s_plan_agents (self, plan);
+    if (rc == SH_OK)
+        rc = s_plan_subnets (self, plan);
+    if (rc == SH_OK)
+        rc = s_plan_times (self, plan);
+    if (rc == SH_OK)
+        *out = plan;
+    else
+        hub_plan_destroy (&plan);
+    return rc;
+}
+
+static const char *
+s_describe (hub_store_t *base)
+{
+    return ((store_t *) base)->sql.described;
+}
+
+static void
+s_destroy (hub_store_t **self_p)
+{
+    store_t *self = (store_t *) *self_p;
+    if (!self)
+        return;
+    hub_sql_clear (&self->sql);
+    free (self);
+    *self_p = NULL;
+}
+
+sh_err_t
+hub_store_mariadb_new (hub_store_t **out, const hub_database_config_t *config,
+                       const sh_clock_t *clock)
+{
+    assert (out && config && clock);
+    store_t *self = calloc (1, sizeof *self);
+    if (!self)
+        return SH_E_MEMORY;
+    sh_err_t rc = hub_sql_init (&self->sql, config, clock);
+    if (rc != SH_OK) {
+        free (self);
+        return rc;
+    }
+    self->base = (hub_store_t){
+        .begin = s_begin,
+        .commit = s_commit,
+        .rollback = s_rollback,
+        .read_agent = s_read_agent,
+        .lock_subnet = s_lock_subnet,
+        .find_subnet = s_find_subnet,
+        .read_rows = s_read_rows,
+        .apply = s_apply,
+        .touch_agent = s_touch_agent,
+        .read_plan = s_read_plan,
+        .describe = s_describe,
+        .destroy = s_destroy,
+    };
+    *out = &self->base;
+    return SH_OK;
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+
+#include "hub/watch.h"
+
+#include <assert.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/log.h"
+
+struct hub_watch
+{
+    hub_store_t *store;
+    hub_live_t *live;
+    const sh_clock_t *clock;
+    int changed; /* the router's eventfd */
+    int wake;    /* our own: read now, or stop */
+    atomic_bool stopping;
+    pthread_t thread;
+    bool running;
+    /*  Of the thread alone.  */
+    bool was_up, was_down;
+    bool zone_told;
+    sh_zone_t zone;
+};
+
+static void
+s_raise (int fd)
+{
+    uint64_t one = 1;
+    ssize_t ignored = write (fd, &one, sizeof one);
+    (void) ignored;
+}
+
+/*  Hours of difference are the commonest trouble of all with phpIPAM, so the
+    zone is said with an example that the administrator can compare.  */
+static void
+s_tell_zone (hub_watch_t *self, const hub_plan_t *plan)
+{
+    int64_t now = sh_clock_wall (self->clock) / 1000;
+    sh_zone_t zone = hub_live_zone (self->live, plan->db_offset, now);
+    if (self->zone_told && zone == self->zone)
+        return;
+    self->zone_told = true;
+    self->zone = zone;
+    sh_wall_t wall;
+    sh_wall_at (&wall, zone, now);
+    sh_log (SH_LOG_NOTICE, "times are written as phpIPAM's wall clock",
+            SH_STR ("zone", zone == SH_ZONE_UTC ? "UTC" : tzname[0]),
+            SH_INT ("offset_s", sh_zone_offset (zone, now)),
+            SH_STR ("now", wall.text),
+            SH_INT ("database_offset_s", plan->db_offset),
+            SH_STR ("newest_lastSeen", plan->sample_seen),
+            SH_STR ("to_change", "phpipam_timezone in scanhub.yaml(5)"));
+}
+
+static void
+s_tell_database (hub_watch_t *self, bool up)
+{
+    const char *text = self->store->describe (self->store);
+    hub_live_set_database (self->live, up, text);
+    if (up && !self->was_up)
+        sh_log (SH_LOG_NOTICE, "database is in reach",
+                SH_STR ("database", text));
+    if (!up && !self->was_down)
+        sh_log (SH_LOG_WARNING,
+                "database is out of reach, trying again every 5 s",
+                SH_STR ("because", text));
+    self->was_up = up;
+    self->was_down = !up;
+}
+
+static void
+s_look (hub_watch_t *self)
+{
+    hub_plan_t *plan = NULL;
+    hub_assignments_t *fresh = NULL;
+    sh_err_t rc = self->store->read_plan (self->store, &plan);
+    s_tell_database (self, rc == SH_OK);
+    if (rc != SH_OK)
+        return;
+    s_tell_zone (self, plan);
+    if (hub_assignments_new (&fresh, &plan) != SH_OK) {
+        hub_plan_destroy (&plan);
+        return;
+    }
+    hub_assignments_t *old = hub_live_assignments (self->live);
+    bool equal = hub_assignments_equal (fresh, old);
+    hub_assignments_release (&old);
+    if (equal) {
+        hub_assignments_release (&fresh);
+        return;
+    }
+    hub_live_set_assignments (self->live, fresh);
+    s_raise (self->changed);
+}
+
+static void *
+s_watch (void *argument)
+{
+    hub_watch_t *self = argument;
+    while (!atomic_load (&self->stopping)) {
+        s_look (self);
+        struct pollfd item = { .fd = self->wake, .events = POLLIN };
+        if (poll (&item, 1, HUB_WATCH_MS) > 0) {
+            uint64_t value;
+            ssize_t ignored = read (self->wake, &value, sizeof value);
+            (void) ignored;
+        }
+    }
+    return NULL;
+}
+
+sh_err_t
+hub_watch_new (hub_watch_t **out, hub_store_t **store_p, hub_live_t *live,
+               const sh_clock_t *clock, int changed)
+{
+    assert (out && store_p && *store_p && live && clock);
+    hub_watch_t *self = calloc (1, sizeof *self);
+    if (!self)
+        return SH_E_MEMORY;
+    self->store = *store_p;
+    *store_p = NULL;
+    self->live = live;
+    self->clock = clock;
+    self->changed = changed;
+    atomic_init (&self->stopping, false);
+    self->wake = eventfd (0, EFD_NONBLOCK | EFD_CLOEXEC);
+    self->running = self->wake >= 0
+                    && pthread_create (&self->thread, NULL, s_watch, self) == 0;
+    if (!self->running) {
+        hub_watch_destroy (&self);
+        return SH_E_IO;
+    }
+    *out = self;
+    return SH_OK;
+}
+
+void
+hub_watch_destroy (hub_watch_t **self_p)
+{
+    hub_watch_t *self = *self_p;
+    if (!self)
+        return;
+    atomic_store (&self->stopping, true);
+    if (self->running) {
+        s_raise (self->wake);
+        pthread_join (self->thread, NULL);
+    }
+    if (self->wake >= 0)
+        close (self->wake);
+    self->store->destroy (&self->store);
+    free (self);
+    *self_p = NULL;
+}
+
+void
+hub_watch_poke (hub_watch_t *self)
+{
+    s_raise (self->wake);
+}
