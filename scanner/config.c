@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "scanner/config.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/keyfile.h"
+
+#define DEFAULT_KEY SYSCONFDIR "/scanhub/scanner.cert"
+
+static const char *const s_engines[] = { "nmap", NULL };
+static const char *const s_resolve[] = { "assigned", "never", NULL };
+
+static sh_err_t s_bind_hub (void *target, const sh_yaml_t *node,
+                            const char *path, sh_why_t *why);
+static sh_err_t s_bind_code (void *target, const sh_yaml_t *node,
+                             const char *path, sh_why_t *why);
+static sh_err_t s_bind_level (void *target, const sh_yaml_t *node,
+                              const char *path, sh_why_t *why);
+static sh_err_t s_bind_program (void *target, const sh_yaml_t *node,
+                                const char *path, sh_why_t *why);
+
+#define AT(type, member) .offset = offsetof (type, member)
+
+static const sh_config_field_t s_nmap_fields[] = {
+    { .key = "program", .kind = SH_CONFIG_CALL, .call = s_bind_program },
+    { .key = "rate", .kind = SH_CONFIG_UINT, .low = 1, .high = 1000000,
+      AT (sc_nmap_settings_t, limits.rate) },
+    { .key = "retries", .kind = SH_CONFIG_UINT, .low = 0, .high = 10,
+      AT (sc_nmap_settings_t, limits.retries) },
+    { .key = "deadline", .kind = SH_CONFIG_UINT, .low = 1, .high = 86400,
+      AT (sc_nmap_settings_t, limits.deadline) },
+    { 0 }
+};
+
+static const sh_config_field_t s_fields[] = {
+    { .key = "hub", .kind = SH_CONFIG_CALL, .call = s_bind_hub },
+    { .key = "key", .kind = SH_CONFIG_STR, AT (sc_config_t, key) },
+    { .key = "code", .kind = SH_CONFIG_CALL, .call = s_bind_code },
+    { .key = "engine", .kind = SH_CONFIG_ENUM, .words = s_engines,
+      AT (sc_config_t, engine) },
+    { .key = "nmap", .kind = SH_CONFIG_MAP, .fields = s_nmap_fields,
+      AT (sc_config_t, nmap) },
+    { .key = "resolve", .kind = SH_CONFIG_ENUM, .words = s_resolve,
+      AT (sc_config_t, resolve) },
+    { .key = "interval", .kind = SH_CONFIG_UINT, .low = 1, .high = 604800,
+      AT (sc_config_t, interval) },
+    { .key = "log_level", .kind = SH_CONFIG_CALL, .call = s_bind_level },
+    { 0 }
+};
+
+static const sh_config_field_t s_hub_fields[] = {
+    { .key = "endpoint", .kind = SH_CONFIG_STR, AT (sc_hub_t, endpoint) },
+    { .key = "key", .kind = SH_CONFIG_STR, AT (sc_hub_t, key) },
+    { 0 }
+};
+
+static void
+s_clear_hub (sc_hub_t *hub)
+{
+    free (hub->endpoint);
+    free (hub->key);
+    *hub = (sc_hub_t){ 0 };
+}
+
+/*  A port is asked for, because ZeroMQ has no default for one.  */
+static bool
+s_endpoint_usable (const char *text)
+{
+    if (!text || strncmp (text, "tcp://", 6) != 0)
+        return false;
+    const char *colon = strrchr (text + 6, ':');
+    return colon && colon > text + 6 && colon[1] != '\0'
+           && strspn (colon + 1, "0123456789") == strlen (colon + 1);
+}
+
+static sh_err_t
+s_add_hub (sc_config_t *self, const sh_yaml_t *node, const char *path,
+           sh_why_t *why)
+{
+    if (node->kind != SH_YAML_MAP)
+        return sh_fail (why, SH_E_CONFIG,
+                        "%s:%d: 'hub' is a map with 'endpoint' and 'key', or "
+                        "a list of such maps",
+                        path, node->line);
+    if (self->hub_count == SC_HUBS_MOST)
+        return sh_fail (why, SH_E_CONFIG, "%s:%d: more than %d hubs", path,
+                        node->line, SC_HUBS_MOST);
+    sc_hub_t *hub = &self->hubs[self->hub_count++];
+    sh_err_t rc = sh_config_bind (hub, s_hub_fields, node, path, why);
+    if (rc != SH_OK)
+        return rc;
+    if (!s_endpoint_usable (hub->endpoint))
+        return sh_fail (why, SH_E_CONFIG,
+                        "%s:%d: 'endpoint' must be tcp://HOST:PORT, usually "
+                        "with port %d",
+                        path, node->line, SP_DEFAULT_PORT);
+    if (!hub->key || !sh_key_valid (hub->key))
+        return sh_fail (why, SH_E_CONFIG,
+                        "%s:%d: 'key' must be the hub's public key, 40 "
+                        "characters in quotes",
+                        path, node->line);
+    return SH_OK;
+}
+
+static sh_err_t
+s_bind_hub (void *target, const sh_yaml_t *node, const char *path,
+            sh_why_t *why)
+{
+    sc_config_t *self = target;
+    if (node->kind != SH_YAML_LIST)
+        return s_add_hub (self, node, path, why);
+    sh_err_t rc = SH_OK;
+    for (size_t i = 0; i < node->count && rc == SH_OK; i++)
+        rc = s_add_hub (self, node->items[i], path, why);
+    return rc;
+}
+
+static sh_err_t
+s_bind_code (void *target, const sh_yaml_t *node, const char *path,
+             sh_why_t *why)
+{
+    sc_config_t *self = target;
+    sh_err_t rc = sh_config_str (&self->code, node, "code", path, why);
+    if (rc == SH_OK && (!*self->code || strlen (self->code) > SP_CODE_MOST))
+        rc = sh_fail (why, SH_E_CONFIG, "%s:%d: 'code' has 1 to %d characters",
+                      path, node->line, SP_CODE_MOST);
+    return rc;
+}
+
+static sh_err_t
+s_bind_level (void *target, const sh_yaml_t *node, const char *path,
+              sh_why_t *why)
+{
+    sc_config_t *self = target;
+    static const char *const words[]
+        = { "error", "warning", "notice", "info", "debug", NULL };
+    int word = 0;
+    sh_err_t rc = sh_config_word (&word, node, "log_level", words, path, why);
+    if (rc == SH_OK)
+        self->log_level = SH_LOG_ERROR + word;
+    return rc;
+}
+
+static sh_err_t
+s_bind_program (void *target, const sh_yaml_t *node, const char *path,
+                sh_why_t *why)
+{
+    sc_nmap_settings_t *self = target;
+    sh_err_t rc
+        = sh_config_str (&self->program, node, "program", path, why);
+    if (rc == SH_OK
+        && (!*self->program
+            || (self->program[0] != '/' && strchr (self->program, '/'))))
+        rc = sh_fail (why, SH_E_CONFIG,
+                      "%s:%d: 'program' must be a name or an absolute path",
+                      path, node->line);
+    return rc;
+}
+
+static sh_err_t
+s_new (sc_config_t **out, const char *path)
+{
+    sc_config_t *self = calloc (1, sizeof *self);
+    if (!self)
+        return SH_E_MEMORY;
+    self->path = strdup (path);
+    self->key = strdup (DEFAULT_KEY);
+    self->nmap.program = strdup ("nmap");
+    self->nmap.limits
+        = (sc_limits_t){ .rate = 1000, .retries = 1, .deadline = 300 };
+    self->interval = 300;
+    self->log_level = SH_LOG_INFO;
+    if (!self->path || !self->key || !self->nmap.program) {
+        sc_config_destroy (&self);
+        return SH_E_MEMORY;
+    }
+    *out = self;
+    return SH_OK;
+}
+
+/*  Takes the tree over.  */
+static sh_err_t
+s_from_tree (sc_config_t **out, sh_yaml_t *tree, const char *path,
+             sh_why_t *why)
+{
+    sc_config_t *self = NULL;
+    sh_err_t rc = s_new (&self, path);
+    if (rc != SH_OK)
+        (void) sh_fail (why, rc, "%s", sh_err_text (rc));
+    else
+        rc = sh_config_bind (self, s_fields, tree, path, why);
+    if (rc == SH_OK && self->hub_count == 0)
+        rc = sh_fail (why, SH_E_CONFIG,
+                      "%s:1: no 'hub': it needs 'endpoint' and 'key'", path);
+    sh_yaml_destroy (&tree);
+    if (rc == SH_OK)
+        *out = self;
+    else
+        sc_config_destroy (&self);
+    return rc;
+}
+
+sh_err_t
+sc_config_load (sc_config_t **out, const char *path, sh_why_t *why)
+{
+    sh_yaml_t *tree = NULL;
+    sh_err_t rc = sh_yaml_load (&tree, path, why);
+    return rc == SH_OK ? s_from_tree (out, tree, path, why) : rc;
+}
+
+sh_err_t
+sc_config_parse (sc_config_t **out, const char *text, size_t size,
+                 const char *label, sh_why_t *why)
+{
+    sh_yaml_t *tree = NULL;
+    sh_err_t rc = sh_yaml_parse (&tree, text, size, label, why);
+    return rc == SH_OK ? s_from_tree (out, tree, label, why) : rc;
+}
+
+void
+sc_config_destroy (sc_config_t **self_p)
+{
+    sc_config_t *self = *self_p;
+    if (!self)
+        return;
+    for (size_t i = 0; i < SC_HUBS_MOST; i++)
+        s_clear_hub (&self->hubs[i]);
+    free (self->path);
+    free (self->key);
+    free (self->code);
+    free (self->nmap.program);
+    free (self);
+    *self_p = NULL;
+}
+
+const sc_engine_t *
+sc_config_engine (const sc_config_t *self, const void **settings,
+                  const sc_limits_t **limits)
+{
+    assert (self->engine == 0); /* the only entry of s_engines */
+    *settings = &self->nmap;
+    *limits = &self->nmap.limits;
+    return &sc_engine_nmap;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*  scanhub-scanner's configuration file, see scanhub-scanner(8):
+
+        hub:
+          endpoint: tcp://hub.example:5766
+          key: '40 characters of Z85'     (hub: may be a list of such maps)
+        key: /etc/scanhub/scanner.cert
+        code: site-a                      (only for keys with several codes)
+        engine: nmap
+        nmap: {program: nmap, rate: 1000, retries: 1, deadline: 300}
+        resolve: assigned                 (assigned, never)
+        interval: 300
+        log_level: info
+*/
+
+#ifndef SC_CONFIG_H
+#define SC_CONFIG_H
+
+#include "lib/config.h"
+#include "lib/log.h"
+#include "scanner/nmap.h"
+
+#define SC_HUBS_MOST 16
+
+typedef struct
+{
+    char *endpoint;
+    char *key; /* the hub's public key, Z85 */
+} sc_hub_t;
+
+typedef enum
+{
+    SC_RESOLVE_ASSIGNED, /* where phpIPAM wants it */
+    SC_RESOLVE_NEVER
+} sc_resolve_t;
+
+typedef struct
+{
+    char *path; /* the file it came from */
+    sc_hub_t hubs[SC_HUBS_MOST];
+    size_t hub_count; /* at least 1 after loading */
+    char *key;        /* path of our secret certificate */
+    char *code;       /* NULL: the key's own */
+    int log_level;    /* sh_level_t */
+    int engine;       /* index into the table of engines */
+    int resolve;      /* sc_resolve_t */
+    uint32_t interval; /* seconds from one scan of a subnet to the next */
+    sc_nmap_settings_t nmap;
+} sc_config_t;
+
+/*  SH_E_CONFIG with file and line; SH_E_MEMORY.  The caller destroys it.  */
+sh_err_t sc_config_load (sc_config_t **out, const char *path, sh_why_t *why)
+    SH_MUST_CHECK;
+
+/*  The same from memory; 'label' stands for the path in messages.  */
+sh_err_t sc_config_parse (sc_config_t **out, const char *text, size_t size,
+                          const char *label, sh_why_t *why) SH_MUST_CHECK;
+
+void sc_config_destroy (sc_config_t **self_p);
+
+/*  The engine that was chosen, its settings and its limits; borrowed.  */
+const sc_engine_t *sc_config_engine (const sc_config_t *self,
+                                     const void **settings,
+                                     const sc_limits_t **limits);
+
+#endif

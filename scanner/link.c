@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "scanner/link.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "scanner-proto/codec.h"
+
+#define DOWNS_MOST 3 /* attempts at each hub before a first session */
+
+struct sc_link
+{
+    sp_client_t *client;
+    size_t hub_count;
+    sc_tell_t *tell;
+    const sh_clock_t *clock;
+    int pollset; /* holds the two below, so that the client sees but one */
+    int signals;
+    int signal; /* received */
+    sp_event_t event;
+    bool stale, was_up;
+    uint8_t revision[SP_REVISION];
+    size_t revision_size;
+    size_t downs; /* in a row */
+    sh_err_t down;
+    char down_text[256];
+};
+
+static void
+s_signal_set (sigset_t *set)
+{
+    sigemptyset (set);
+    sigaddset (set, SIGINT);
+    sigaddset (set, SIGTERM);
+    sigaddset (set, SIGHUP);
+}
+
+sh_err_t
+sc_link_block_signals (void)
+{
+    sigset_t set;
+    s_signal_set (&set);
+    return sigprocmask (SIG_BLOCK, &set, NULL) == 0 ? SH_OK : SH_E_INTERNAL;
+}
+
+sh_err_t
+sc_link_watch (sc_link_t *self, int fd)
+{
+    struct epoll_event event = { .events = EPOLLIN, .data = { .fd = fd } };
+    return epoll_ctl (self->pollset, EPOLL_CTL_ADD, fd, &event) == 0
+               ? SH_OK
+               : SH_E_IO;
+}
+
+void
+sc_link_unwatch (sc_link_t *self, int fd)
+{
+    (void) epoll_ctl (self->pollset, EPOLL_CTL_DEL, fd, NULL);
+}
+
+static sh_err_t
+s_open (sc_link_t *self, sh_why_t *why)
+{
+    sigset_t set;
+    s_signal_set (&set);
+    self->pollset = epoll_create1 (EPOLL_CLOEXEC);
+    self->signals = signalfd (-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (self->pollset < 0 || self->signals < 0
+        || sc_link_watch (self, self->signals) != SH_OK)
+        return sh_fail (why, SH_E_IO, "cannot wait for signals: %s",
+                        strerror (errno));
+    return SH_OK;
+}
+
+static sh_err_t
+s_client (sc_link_t *self, const sc_config_t *config, const char *version,
+          sh_why_t *why)
+{
+    sh_keyfile_t *key = NULL;
+    sh_err_t rc = sh_keyfile_load (&key, config->key, true, why);
+    if (rc != SH_OK)
+        return rc;
+    sp_hub_t hubs[SC_HUBS_MOST];
+    for (size_t i = 0; i < config->hub_count; i++)
+        hubs[i] = (sp_hub_t){ .endpoint = config->hubs[i].endpoint,
+                              .public_key = config->hubs[i].key };
+    sp_client_options_t options = { .hubs = hubs,
+                                    .hub_count = config->hub_count,
+                                    .public_key = key->public_key,
+                                    .secret_key = key->secret_key,
+                                    .version = version,
+                                    .clock = self->clock };
+    rc = sp_client_new (&self->client, &options, why);
+    sh_keyfile_destroy (&key);
+    self->hub_count = config->hub_count;
+    return rc;
+}
+
+sh_err_t
+sc_link_new (sc_link_t **out, const sc_config_t *config, const char *version,
+             sc_tell_t *tell, const sh_clock_t *clock, sh_why_t *why)
+{
+    sc_link_t *self = calloc (1, sizeof *self);
+    if (!self)
+        return sh_fail (why, SH_E_MEMORY, "%s", sh_err_text (SH_E_MEMORY));
+    self->tell = tell;
+    self->clock = clock;
+    self->pollset = self->signals = -1;
+    self->stale = true;
+    sh_err_t rc = s_open (self, why);
+    if (rc == SH_OK)
+        rc = s_client (self, config, version, why);
+    if (rc == SH_OK)
+        *out = self;
+    else
+        sc_link_destroy (&self);
+    return rc;
+}
+
+void
+sc_link_destroy (sc_link_t **self_p)
+{
+    sc_link_t *self = *self_p;
+    if (!self)
+        return;
+    sp_message_destroy (&self->event.message);
+    sp_client_destroy (&self->client);
+    if (self->signals >= 0)
+        (void) close (self->signals);
+    if (self->pollset >= 0)
+        (void) close (self->pollset);
+    free (self);
+    *self_p = NULL;
+}
+
+static void
+s_compare_revision (sc_link_t *self, sh_bytes_t revision)
+{
+    if (revision.size != self->revision_size || revision.size == 0
+        || memcmp (revision.data, self->revision, revision.size) != 0)
+        self->stale = true;
+}
+
+static void
+s_notice (sc_link_t *self)
+{
+    const sp_event_t *event = &self->event;
+    if (event->kind == SP_EVENT_UP) {
+        self->was_up = true;
+        self->downs = 0;
+        s_compare_revision (self, event->message->u.welcome.revision);
+        sc_tell_up (self->tell, &event->message->u.welcome,
+                    sp_client_endpoint (self->client));
+    } else if (event->kind == SP_EVENT_DOWN) {
+        self->downs++;
+        /* an attempt that fails like the one before is no news to a reader
+           of 'once'; the log has its own way with repeats */
+        bool news = self->downs == 1 || self->down != event->err
+                    || strcmp (self->down_text, event->text) != 0;
+        self->down = event->err;
+        memcpy (self->down_text, event->text, sizeof self->down_text);
+        if (news || !self->tell->once)
+            sc_tell_down (self->tell, event);
+    } else if (event->kind == SP_EVENT_MESSAGE
+               && event->message->type == SP_REVISION_PUSH) {
+        s_compare_revision (self, event->message->u.revision.revision);
+    }
+}
+
+static void
+s_read_signals (sc_link_t *self)
+{
+    struct signalfd_siginfo info;
+    while (read (self->signals, &info, sizeof info) == (ssize_t) sizeof info)
+        self->signal = (int) info.ssi_signo;
+}
+
+sh_err_t
+sc_link_wait (sc_link_t *self, int timeout, const sp_event_t **event)
+{
+    sp_message_destroy (&self->event.message);
+    self->event = (sp_event_t){ .kind = SP_EVENT_NOTHING };
+    *event = &self->event;
+    if (self->signal)
+        return SH_E_INTERRUPTED;
+    sh_err_t rc = sp_client_wait (self->client, &self->pollset, timeout,
+                                  &self->event);
+    s_read_signals (self);
+    if (rc == SH_E_INTERRUPTED && !self->signal) {
+        self->event.kind = SP_EVENT_NOTHING; /* a stop and continue */
+        rc = SH_OK;
+    }
+    if (rc == SH_OK)
+        s_notice (self);
+    return self->signal ? SH_E_INTERRUPTED : rc;
+}
+
+int
+sc_link_signal (const sc_link_t *self)
+{
+    return self->signal;
+}
+
+sp_client_t *
+sc_link_client (sc_link_t *self)
+{
+    return self->client;
+}
+
+const sh_clock_t *
+sc_link_clock (const sc_link_t *self)
+{
+    return self->clock;
+}
+
+bool
+sc_link_is_stale (const sc_link_t *self)
+{
+    return self->stale;
+}
+
+void
+sc_link_set_stale (sc_link_t *self)
+{
+    self->stale = true;
+}
+
+void
+sc_link_set_revision (sc_link_t *self, sh_bytes_t revision)
+{
+    self->revision_size
+        = revision.size <= SP_REVISION ? revision.size : 0;
+    if (self->revision_size)
+        memcpy (self->revision, revision.data, self->revision_size);
+    self->stale = false;
+}
+
+bool
+sc_link_is_hopeless (const sc_link_t *self)
+{
+    if (sp_client_is_up (self->client) || self->downs == 0)
+        return false;
+    bool refused = self->down == SH_E_KEY_REFUSED || self->down == SH_E_HUB_KEY
+                   || sh_err_class (self->down) == SH_CLASS_DENIED;
+    if (refused && self->hub_count == 1)
+        return true;
+    return !self->was_up && self->downs >= DOWNS_MOST * self->hub_count;
+}
+
+sh_err_t
+sc_link_why (const sc_link_t *self, sh_why_t *why)
+{
+    if (self->down == SH_OK)
+        return sh_fail (why, SH_E_TIMEOUT, "%s does not answer",
+                        sp_client_endpoint (self->client));
+    return sh_fail (why, self->down, "%s", self->down_text);
+}

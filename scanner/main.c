@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*  scanhub-scanner: options, subcommands, and what has to be in order before
+    anything else runs.  */
+
+#ifdef HAVE_CONFIG_H
+#include "build-config.h"
+#endif
+
+#include <czmq.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "lib/secret.h"
+#include "scanner/link.h"
+#include "scanner/nmap_xml.h"
+#include "scanner/run.h"
+
+#define PROGRAM "scanhub-scanner"
+#define DEFAULT_CONFIG SYSCONFDIR "/scanhub/scanner.yaml"
+#define WAIT_DEFAULT 20
+#define WAIT_MOST 86400
+
+typedef struct
+{
+    const char *config_path;
+    uint32_t wait;
+} options_t;
+
+typedef struct
+{
+    const char *name;
+    int (*function) (const options_t *options, const sc_config_t *config);
+    const char *description;
+} command_t;
+
+static int
+s_once (const options_t *options, const sc_config_t *config)
+{
+    sc_run_options_t run = { .config = config,
+                             .version = PROGRAM " " PACKAGE_VERSION,
+                             .once = true,
+                             .wait = options->wait,
+                             .clock = sh_clock_system () };
+    return sc_run (&run);
+}
+
+static int
+s_run (const options_t *options, const sc_config_t *config)
+{
+    (void) options;
+    sc_run_options_t run = { .config = config,
+                             .version = PROGRAM " " PACKAGE_VERSION,
+                             .clock = sh_clock_system () };
+    return sc_run (&run);
+}
+
+/*  Everything that can be wrong without a hub.  */
+static int
+s_check (const options_t *options, const sc_config_t *config)
+{
+    const void *settings;
+    const sc_limits_t *limits;
+    const sc_engine_t *engine = sc_config_engine (config, &settings, &limits);
+    sc_tell_t tell = { .once = true };
+    sc_link_t *link = NULL;
+    sh_why_t why = { 0 };
+    sh_err_t rc = engine->check (settings, &why);
+    if (rc != SH_OK)
+        sc_tell_trouble (&tell, NULL, rc, why.text);
+    else if (why.text[0])
+        sc_tell_note (&tell, NULL, why.text);
+    sh_err_t key = sc_link_new (&link, config, PROGRAM " " PACKAGE_VERSION,
+                                &tell, sh_clock_system (), &why);
+    sc_link_destroy (&link);
+    if (key != SH_OK) {
+        sc_tell_trouble (&tell, NULL, key, why.text);
+        return EX_CONFIG;
+    }
+    if (rc == SH_OK)
+        (void) printf ("%s is in order\n", options->config_path);
+    return tell.exit_status;
+}
+
+static const command_t s_commands[] = {
+    { "once", s_once, "scan every assigned subnet once, print what came of it" },
+    { "run", s_run, "scan again and again, log to standard error" },
+    { "check-config", s_check, "check configuration, key and engine, then exit" },
+    { NULL, NULL, NULL }
+};
+
+static void
+s_usage (FILE *stream)
+{
+    (void) fputs ("usage: " PROGRAM " [OPTION]... COMMAND\n"
+                  "\n"
+                  "Asks a Scanhub hub which subnets this scanner is to scan, "
+                  "scans them and\n"
+                  "delivers what it found.\n"
+                  "\n"
+                  "Commands:\n",
+                  stream);
+    for (const command_t *command = s_commands; command->name; command++)
+        (void) fprintf (stream, "  %-14s%s\n", command->name,
+                        command->description);
+    (void) fprintf (stream,
+                    "\n"
+                    "Options:\n"
+                    "  -c, --config FILE  configuration (%s)\n"
+                    "  -w, --wait SECONDS how long 'once' waits for the hub "
+                    "(%d)\n"
+                    "  -t                 the same as check-config\n"
+                    "  -V, --version      print versions\n"
+                    "  -h, --help         print this\n"
+                    "\n"
+                    "See " PROGRAM "(8).\n",
+                    DEFAULT_CONFIG, WAIT_DEFAULT);
+}
+
+static void
+s_version (void)
+{
+    int major, minor, patch;
+    zmq_version (&major, &minor, &patch);
+    (void) printf (PROGRAM " " PACKAGE_VERSION "\n"
+                           "libzmq %d.%d.%d, CZMQ %d.%d.%d, %s\n",
+                   major, minor, patch, CZMQ_VERSION_MAJOR, CZMQ_VERSION_MINOR,
+                   CZMQ_VERSION_PATCH, sc_nmap_xml_library ());
+}
+
+static int
+s_misuse (const char *text, const char *word)
+{
+    (void) fprintf (stderr, PROGRAM ": %s%s%s; see --help\n", text,
+                    *word ? ": " : "", word);
+    return EX_USAGE;
+}
+
+static bool
+s_seconds (uint32_t *out, const char *text)
+{
+    char *end = NULL;
+    errno = 0;
+    unsigned long value = strtoul (text, &end, 10);
+    if (*text < '0' || *text > '9' || *end || errno || value > WAIT_MOST)
+        return false;
+    *out = (uint32_t) value;
+    return true;
+}
+
+/*  The command to run, or NULL with an exit status.  */
+static const command_t *
+s_parse (options_t *options, int argc, char **argv, int *status)
+{
+    static const struct option table[]
+        = { { "config", required_argument, NULL, 'c' },
+            { "wait", required_argument, NULL, 'w' },
+            { "version", no_argument, NULL, 'V' },
+            { "help", no_argument, NULL, 'h' },
+            { NULL, 0, NULL, 0 } };
+    const char *name = NULL;
+    int letter;
+    *status = EX_USAGE;
+    while ((letter = getopt_long (argc, argv, "c:w:tVh", table, NULL)) != -1) {
+        if (letter == 'c') {
+            options->config_path = optarg;
+        } else if (letter == 'w') {
+            if (!s_seconds (&options->wait, optarg)) {
+                *status = s_misuse ("not a number of seconds", optarg);
+                return NULL;
+            }
+        } else if (letter == 't') {
+            name = "check-config";
+        } else if (letter == 'h' || letter == 'V') {
+            if (letter == 'h')
+                s_usage (stdout);
+            else
+                s_version ();
+            *status = EX_OK;
+            return NULL;
+        } else {
+            return NULL; /* getopt has said what is wrong */
+        }
+    }
+    if (!name && optind < argc)
+        name = argv[optind++];
+    if (!name || optind < argc) {
+        *status = s_misuse (name ? "too many words" : "no command",
+                            name ? argv[optind] : "");
+        return NULL;
+    }
+    for (const command_t *command = s_commands; command->name; command++) {
+        if (strcmp (command->name, name) == 0)
+            return command;
+    }
+    *status = s_misuse ("no such command", name);
+    return NULL;
+}
+
+/*  A service manager may leave 0, 1 or 2 closed; a socket that lands there
+    would be mistaken for standard output.  */
+static bool
+s_fill_standard_files (void)
+{
+    int fd;
+    do
+        fd = open ("/dev/null", O_RDWR | O_CLOEXEC);
+    while (fd >= 0 && fd < 3);
+    if (fd >= 3)
+        (void) close (fd);
+    return fd >= 3;
+}
+
+/*  Before any thread: no core dumps, and signals that come to us alone.  */
+static sh_err_t
+s_prepare (sh_why_t *why)
+{
+    sh_err_t rc = sh_secret_harden (why);
+    if (rc == SH_OK && !s_fill_standard_files ())
+        rc = sh_fail (why, SH_E_IO, "/dev/null: %s", strerror (errno));
+    if (rc == SH_OK && signal (SIGPIPE, SIG_IGN) == SIG_ERR)
+        rc = sh_fail (why, SH_E_INTERNAL, "signal: %s", strerror (errno));
+    if (rc == SH_OK)
+        rc = sc_link_block_signals ();
+    zsys_handler_set (NULL); /* CZMQ would take SIGINT and SIGTERM */
+    return rc;
+}
+
+int
+main (int argc, char **argv)
+{
+    options_t options
+        = { .config_path = DEFAULT_CONFIG, .wait = WAIT_DEFAULT };
+    int status = EX_OK;
+    const command_t *command = s_parse (&options, argc, argv, &status);
+    if (!command)
+        return status;
+
+    sh_why_t why = { 0 };
+    sc_config_t *config = NULL;
+    sh_err_t rc = s_prepare (&why);
+    if (rc == SH_OK)
+        rc = sc_config_load (&config, options.config_path, &why);
+    if (rc == SH_OK) {
+        sh_log_set_level ((sh_level_t) config->log_level);
+        status = command->function (&options, config);
+    } else {
+        (void) fprintf (stderr, PROGRAM ": %s\n",
+                        *why.text ? why.text : sh_err_text (rc));
+        status = rc == SH_E_NOT_FOUND ? EX_CONFIG : sc_exit_status (rc);
+    }
+    sc_config_destroy (&config);
+    zsys_shutdown ();
+    return status;
+}

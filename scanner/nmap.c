@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "scanner/nmap.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/log.h"
+#include "scanner/child.h"
+#include "scanner/nmap_xml.h"
+#include "scanner/rights.h"
+
+typedef struct
+{
+    sc_probe_t base;
+    const sc_job_t *job;
+    const sh_clock_t *clock;
+    sc_child_t *child;
+    sc_nmap_xml_t *xml;
+    sc_result_t result;
+} nmap_t;
+
+sh_err_t
+sc_nmap_targets (char **text, size_t *size, const sc_ranges_t *ranges)
+{
+    FILE *stream = open_memstream (text, size);
+    if (!stream)
+        return SH_E_MEMORY;
+    for (size_t i = 0; i < ranges->count; i++) {
+        sh_addr_t at = ranges->items[i].first;
+        sh_addr_t last = ranges->items[i].last;
+        sh_prefix_t block;
+        do {
+            block = sc_range_block (&at, &last);
+            char line[SH_PREFIX_TEXT];
+            sh_prefix_text (&block, line);
+            (void) fprintf (stream, "%s\n", line);
+            at = sh_prefix_last (&block);
+        } while (sh_addr_cmp (&at, &last) < 0 && sh_addr_next (&at));
+    }
+    bool failed = ferror (stream) != 0;
+    if (fclose (stream) != 0 || failed) {
+        free (*text);
+        *text = NULL;
+        return SH_E_MEMORY;
+    }
+    return SH_OK;
+}
+
+/*  "--dns-servers" takes them with commas.  */
+static void
+s_print_servers (FILE *stream, const sc_job_t *job)
+{
+    for (size_t i = 0; i < job->nameserver_count; i++) {
+        char server[SH_ADDR_TEXT];
+        sh_addr_text (&job->nameservers[i], server);
+        (void) fprintf (stream, "%s%s", i ? "," : "", server);
+    }
+}
+
+/*  Rate, retries and servers as three texts in one block.  */
+static sh_err_t
+s_print (char **text, const sc_job_t *job)
+{
+    size_t size = 0;
+    FILE *stream = open_memstream (text, &size);
+    if (!stream)
+        return SH_E_MEMORY;
+    (void) fprintf (stream, "%u%c%u%c", job->limits.rate, 0,
+                    job->limits.retries, 0);
+    s_print_servers (stream, job);
+    bool failed = ferror (stream) != 0;
+    if (fclose (stream) != 0 || failed) {
+        free (*text);
+        *text = NULL;
+        return SH_E_MEMORY;
+    }
+    return SH_OK;
+}
+
+/*  Without -R: nmap looks up the names of hosts that are up; -R would ask for
+    those of the silent ones, too.  And without --system-dns: nmap then reads
+    the system's servers and hosts file itself and asks in parallel, while
+    the system's resolver is asked one name after the other.  */
+static size_t
+s_put_names (const char **argv, size_t n, const sc_job_t *job,
+             const char *servers)
+{
+    if (!job->resolve) {
+        argv[n++] = "-n";
+    } else if (job->nameserver_count) {
+        argv[n++] = "--dns-servers";
+        argv[n++] = servers;
+    }
+    return n;
+}
+
+sh_err_t
+sc_nmap_command (sc_nmap_command_t *out, const sc_job_t *job, bool privileged)
+{
+    sc_nmap_command_t self = { 0 };
+    sh_err_t rc = s_print (&self.text, job);
+    if (rc != SH_OK)
+        return rc;
+    const char *rate = self.text;
+    const char *retries = rate + strlen (rate) + 1;
+    const char *servers = retries + strlen (retries) + 1;
+    const char **argv = self.argv;
+    size_t n = 0;
+    argv[n++] = "nmap";
+    argv[n++] = privileged ? "--privileged" : "--unprivileged";
+    argv[n++] = "-sn";
+    if (job->ranges->count && job->ranges->items[0].first.family == 6)
+        argv[n++] = "-6";
+    /* on the link nmap asks by ARP or neighbour discovery instead; without
+       rights for either it connects to ports 80 and 443 */
+    if (privileged)
+        argv[n++] = "-PE";
+    argv[n++] = "--max-retries";
+    argv[n++] = retries;
+    argv[n++] = "--min-rate";
+    argv[n++] = rate;
+    n = s_put_names (argv, n, job, servers);
+    argv[n++] = "--no-stylesheet";
+    argv[n++] = "-oX";
+    argv[n++] = "-";
+    argv[n++] = "-iL";
+    argv[n++] = "-";
+    assert (n < SC_NMAP_ARGS);
+    *out = self;
+    return SH_OK;
+}
+
+void
+sc_nmap_command_clear (sc_nmap_command_t *self)
+{
+    free (self->text);
+    *self = (sc_nmap_command_t){ 0 };
+}
+
+static void
+s_output (void *context, const void *data, size_t size)
+{
+    nmap_t *self = context;
+    /* the error stays in the parser and is asked for in the end; until then
+       nmap goes on into the void */
+    if (sc_nmap_xml_feed (self->xml, data, size, NULL) != SH_OK)
+        return;
+}
+
+static void
+s_destroy (sc_probe_t **self_p)
+{
+    nmap_t *self = (nmap_t *) *self_p;
+    if (!self)
+        return;
+    sc_child_destroy (&self->child);
+    sc_nmap_xml_destroy (&self->xml);
+    sc_result_clear (&self->result);
+    free (self);
+    *self_p = NULL;
+}
+
+static sh_err_t
+s_find (char **out, const sc_nmap_settings_t *settings, sh_why_t *why)
+{
+    sh_err_t rc = sc_child_find (out, settings->program);
+    if (rc == SH_E_NOT_FOUND)
+        return sh_fail (why, rc,
+                        "nmap is not installed: no program '%s'; on Debian: "
+                        "apt-get install nmap",
+                        settings->program);
+    if (rc != SH_OK)
+        return sh_fail (why, rc, "%s", sh_err_text (rc));
+    return SH_OK;
+}
+
+static sh_err_t
+s_check (const void *settings, sh_why_t *note)
+{
+    char *program = NULL;
+    sh_err_t rc = s_find (&program, settings, note);
+    free (program);
+    if (rc != SH_OK)
+        return rc;
+    note->text[0] = '\0';
+    if (!sc_rights_raw ())
+        (void) sh_fail (note, SH_OK,
+                        "no CAP_NET_RAW: hosts are only found by connecting "
+                        "to TCP ports 80 and 443, without ARP, echo and MAC "
+                        "addresses; run as root or with that capability");
+    return SH_OK;
+}
+
+static sh_err_t
+s_launch (nmap_t *self, const char *program, sh_why_t *why)
+{
+    sc_nmap_command_t command = { 0 };
+    char *targets = NULL;
+    size_t size = 0;
+    sh_err_t rc = sc_nmap_targets (&targets, &size, self->job->ranges);
+    if (rc == SH_OK)
+        rc = sc_nmap_command (&command, self->job, sc_rights_raw ());
+    if (rc != SH_OK) {
+        free (targets);
+        return sh_fail (why, rc, "%s", sh_err_text (rc));
+    }
+    /* posix_spawn wants char *const, and leaves the texts alone */
+    char *argv[SC_NMAP_ARGS];
+    memcpy (argv, command.argv, sizeof argv);
+    sc_child_options_t options
+        = { .program = program,
+            .argv = argv,
+            .input = targets,
+            .input_size = size,
+            .deadline = (int64_t) self->job->limits.deadline * 1000,
+            .output = s_output,
+            .context = self,
+            .clock = self->clock };
+    rc = sc_child_start (&self->child, &options, why);
+    sc_nmap_command_clear (&command);
+    return rc;
+}
+
+static sh_err_t
+s_start (sc_probe_t **out, const void *settings, const sc_job_t *job,
+         const sh_clock_t *clock, sh_why_t *why)
+{
+    nmap_t *self = calloc (1, sizeof *self);
+    if (!self)
+        return sh_fail (why, SH_E_MEMORY, "%s", sh_err_text (SH_E_MEMORY));
+    self->base.engine = &sc_engine_nmap;
+    self->job = job;
+    self->clock = clock;
+    char *program = NULL;
+    sc_probe_t *probe = &self->base;
+    sh_err_t rc = s_find (&program, settings, why);
+    if (rc == SH_OK) {
+        rc = sc_nmap_xml_new (&self->xml, &self->result,
+                              sc_ranges_count (job->ranges), clock);
+        if (rc != SH_OK)
+            (void) sh_fail (why, rc, "%s", sh_err_text (rc));
+    }
+    if (rc == SH_OK)
+        rc = s_launch (self, program, why);
+    free (program);
+    if (rc == SH_OK)
+        *out = probe;
+    else
+        s_destroy (&probe);
+    return rc;
+}
+
+static const nmap_t *
+s_self (const sc_probe_t *probe)
+{
+    assert (probe->engine == &sc_engine_nmap);
+    return (const nmap_t *) probe;
+}
+
+static int
+s_fd (const sc_probe_t *probe)
+{
+    return sc_child_fd (s_self (probe)->child);
+}
+
+static int
+s_timeout (const sc_probe_t *probe)
+{
+    return sc_child_timeout (s_self (probe)->child);
+}
+
+/*  What nmap says when it could not send, while its exit status and XML
+    speak of success.  */
+static bool
+s_unsent (const char *errors, sh_why_t *why)
+{
+    static const char *const signs[]
+        = { "sendto in ", "Strange read error", "Strange connect error" };
+    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
+        const char *at = strstr (errors, signs[i]);
+        if (!at)
+            continue;
+        char line[128], clean[160];
+        (void) snprintf (line, sizeof line, "%.*s",
+                         (int) strcspn (at, "\n"), at);
+        sh_escape (clean, sizeof clean, line);
+        (void) sh_fail (why, SH_E_PROBE, "nmap could not send: %s", clean);
+        return true;
+    }
+    return false;
+}
+
+static void
+s_judge (nmap_t *self)
+{
+    sh_why_t why = { 0 }, xml = { 0 };
+    uint64_t asked = sc_ranges_count (self->job->ranges);
+    bool exited = sc_child_succeeded (self->child, &why);
+    bool whole = sc_nmap_xml_finish (self->xml, asked, &xml) == SH_OK;
+    bool sent = !s_unsent (sc_child_errors (self->child), exited ? &why : NULL);
+    self->result.complete = exited && whole && sent;
+    if (self->result.complete)
+        return;
+    if (!exited)
+        (void) snprintf (self->result.text, sizeof self->result.text,
+                         "nmap: %.240s", why.text);
+    else
+        (void) snprintf (self->result.text, sizeof self->result.text,
+                         "%.255s", whole ? why.text : xml.text);
+}
+
+static bool
+s_step (sc_probe_t *probe)
+{
+    nmap_t *self = (nmap_t *) probe;
+    if (!sc_child_step (self->child))
+        return false;
+    s_judge (self);
+    return true;
+}
+
+static sc_result_t *
+s_result (sc_probe_t *probe)
+{
+    return &((nmap_t *) probe)->result;
+}
+
+const sc_engine_t sc_engine_nmap = { .name = "nmap",
+                                     .check = s_check,
+                                     .start = s_start,
+                                     .fd = s_fd,
+                                     .timeout = s_timeout,
+                                     .step = s_step,
+                                     .result = s_result,
+                                     .destroy = s_destroy };

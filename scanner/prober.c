@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "scanner/prober.h"
+
+#include <stdlib.h>
+
+sh_err_t
+sc_result_add (sc_result_t *self, const sc_host_t *host)
+{
+    if (self->count == self->room) {
+        size_t room = self->room ? self->room * 2 : 64;
+        sc_host_t *hosts = reallocarray (self->hosts, room, sizeof *hosts);
+        if (!hosts) {
+            free (host->name);
+            return SH_E_MEMORY;
+        }
+        self->hosts = hosts;
+        self->room = room;
+    }
+    self->hosts[self->count++] = *host;
+    return SH_OK;
+}
+
+static int
+s_compare (const void *a, const void *b)
+{
+    const sc_host_t *one = a, *two = b;
+    int order = sh_addr_cmp (&one->ip, &two->ip);
+    if (order == 0)
+        order = (one->seen > two->seen) - (one->seen < two->seen);
+    return order;
+}
+
+/*  Keep 'host' as the next one, or instead of the same address before.  */
+static void
+s_keep (sc_result_t *self, size_t *kept, const sc_host_t *host)
+{
+    if (*kept && sh_addr_cmp (&self->hosts[*kept - 1].ip, &host->ip) == 0)
+        free (self->hosts[--*kept].name);
+    self->hosts[(*kept)++] = *host;
+}
+
+void
+sc_result_settle (sc_result_t *self, const sc_ranges_t *asked,
+                  int64_t started, int64_t finished)
+{
+    if (self->count)
+        qsort (self->hosts, self->count, sizeof *self->hosts, s_compare);
+    size_t kept = 0;
+    for (size_t i = 0; i < self->count; i++) {
+        sc_host_t host = self->hosts[i];
+        if (!sc_ranges_contain (asked, &host.ip)) {
+            free (host.name);
+            continue;
+        }
+        if (host.seen < started)
+            host.seen = started;
+        if (host.seen > finished)
+            host.seen = finished;
+        s_keep (self, &kept, &host);
+    }
+    self->count = kept;
+}
+
+void
+sc_result_clear (sc_result_t *self)
+{
+    for (size_t i = 0; i < self->count; i++)
+        free (self->hosts[i].name);
+    free (self->hosts);
+    *self = (sc_result_t){ 0 };
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*  The scanner at work: ask what is to be scanned, scan it subnet by subnet,
+    deliver, say what came of it.  Once, or for ever.  */
+
+#ifndef SC_RUN_H
+#define SC_RUN_H
+
+#include "scanner/config.h"
+
+typedef struct
+{
+    const sc_config_t *config;
+    const char *version; /* program and version */
+    bool once;           /* every subnet once, then return */
+    uint32_t wait;       /* 'once': seconds to wait for the hub, each time */
+    const sh_clock_t *clock;
+} sc_run_options_t;
+
+/*  Returns the exit status.  sc_link_block_signals must have been called.  */
+int sc_run (const sc_run_options_t *options);
+
+#endif

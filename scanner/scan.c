@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "scanner/scan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct
+{
+    sh_addr_t ip;
+    bool exclude;
+} target_t;
+
+struct sc_scan
+{
+    sc_subnet_t subnet;
+    char cidr[SH_PREFIX_TEXT];
+    target_t *targets;
+    size_t count, room;
+    sh_addr_t last; /* of what was added, in the prefix or not */
+    sc_ranges_t ranges;
+    char note[160];
+    sc_result_t result;
+    sp_report_t report;
+};
+
+sh_err_t
+sc_scan_new (sc_scan_t **out, const sc_subnet_t *subnet, const char *code)
+{
+    sc_scan_t *self = calloc (1, sizeof *self);
+    if (!self)
+        return SH_E_MEMORY;
+    self->subnet = *subnet;
+    sh_prefix_text (&subnet->prefix, self->cidr);
+    self->report.subnet = subnet->id;
+    self->report.cidr = self->cidr;
+    self->report.code = code;
+    *out = self;
+    return SH_OK;
+}
+
+void
+sc_scan_destroy (sc_scan_t **self_p)
+{
+    sc_scan_t *self = *self_p;
+    if (!self)
+        return;
+    free (self->targets);
+    free (self->report.hosts);
+    free (self->report.covered);
+    sc_ranges_clear (&self->ranges);
+    sc_result_clear (&self->result);
+    free (self);
+    *self_p = NULL;
+}
+
+static sh_err_t
+s_append (sc_scan_t *self, const target_t *target)
+{
+    if (self->count == SC_TARGETS_MOST)
+        return SH_E_TOO_LARGE;
+    if (self->count == self->room) {
+        size_t room = self->room ? self->room * 2 : 256;
+        target_t *targets
+            = reallocarray (self->targets, room, sizeof *targets);
+        if (!targets)
+            return SH_E_MEMORY;
+        self->targets = targets;
+        self->room = room;
+    }
+    self->targets[self->count++] = *target;
+    return SH_OK;
+}
+
+sh_err_t
+sc_scan_add (sc_scan_t *self, const sp_target_t *target, sh_why_t *why)
+{
+    target_t item = { .exclude = target->exclude };
+    if (sh_addr_from_bytes (&item.ip, target->ip) != SH_OK)
+        return sh_fail (why, SH_E_BAD_MESSAGE, "a target is no address");
+    if (self->last.family && sh_addr_cmp (&item.ip, &self->last) <= 0)
+        return sh_fail (why, SH_E_BAD_MESSAGE,
+                        "the targets are not in ascending order");
+    self->last = item.ip;
+    if (!sh_prefix_contains (&self->subnet.prefix, &item.ip))
+        return SH_OK;
+    sh_err_t rc = s_append (self, &item);
+    return rc == SH_OK ? rc : sh_fail (why, rc, "%s", sh_err_text (rc));
+}
+
+sh_bytes_t
+sc_scan_last (const sc_scan_t *self)
+{
+    if (self->last.family == 0)
+        return (sh_bytes_t){ 0 };
+    return sh_addr_bytes (&self->last);
+}
+
+/*  The first and last address that may be a host's.  False if there is
+    none.  */
+static bool
+s_bounds (const sc_scan_t *self, sh_addr_t *first, sh_addr_t *last)
+{
+    *first = self->subnet.prefix.base;
+    *last = sh_prefix_last (&self->subnet.prefix);
+    if (!sh_prefix_has_edges (&self->subnet.prefix, self->subnet.pool))
+        return true;
+    return sh_addr_next (first) && sc_addr_previous (last)
+           && sh_addr_cmp (first, last) <= 0;
+}
+
+static sh_err_t
+s_plan_sweep (sc_scan_t *self)
+{
+    sh_addr_t first, last;
+    if (!s_bounds (self, &first, &last))
+        return SH_OK;
+    sh_err_t rc = SH_OK;
+    bool left = true;
+    for (size_t i = 0; i < self->count && left && rc == SH_OK; i++) {
+        sh_addr_t ip = self->targets[i].ip;
+        if (!self->targets[i].exclude || sh_addr_cmp (&ip, &first) < 0
+            || sh_addr_cmp (&ip, &last) > 0)
+            continue;
+        sh_addr_t before = ip;
+        if (sh_addr_cmp (&ip, &first) > 0 && sc_addr_previous (&before))
+            rc = sc_ranges_add (&self->ranges, &first, &before);
+        first = ip;
+        left = sh_addr_next (&first) && sh_addr_cmp (&first, &last) <= 0;
+    }
+    if (rc == SH_OK && left)
+        rc = sc_ranges_add (&self->ranges, &first, &last);
+    return rc;
+}
+
+static sh_err_t
+s_plan_check (sc_scan_t *self)
+{
+    sh_addr_t first, last;
+    if (!s_bounds (self, &first, &last))
+        return SH_OK;
+    sh_err_t rc = SH_OK;
+    for (size_t i = 0; i < self->count && rc == SH_OK; i++) {
+        const sh_addr_t *ip = &self->targets[i].ip;
+        if (!self->targets[i].exclude && sh_addr_cmp (ip, &first) >= 0
+            && sh_addr_cmp (ip, &last) <= 0)
+            rc = sc_ranges_add (&self->ranges, ip, ip);
+    }
+    return rc;
+}
+
+sh_err_t
+sc_scan_plan (sc_scan_t *self)
+{
+    const sc_subnet_t *subnet = &self->subnet;
+    bool sweep = subnet->discover;
+    if (sweep && sh_prefix_count (&subnet->prefix) > SC_SWEEP_MOST) {
+        sweep = false;
+        (void) snprintf (self->note, sizeof self->note,
+                         "more than %d addresses: not swept, only known ones "
+                         "are checked",
+                         SC_SWEEP_MOST);
+    }
+    self->report.kind = !sweep          ? SP_KIND_CHECK
+                        : subnet->check ? SP_KIND_BOTH
+                                        : SP_KIND_DISCOVER;
+    return sweep ? s_plan_sweep (self) : s_plan_check (self);
+}
+
+const sc_ranges_t *
+sc_scan_ranges (const sc_scan_t *self)
+{
+    return &self->ranges;
+}
+
+const char *
+sc_scan_note (const sc_scan_t *self)
+{
+    return self->note;
+}
+
+static const char *
+s_text (const char *text)
+{
+    return text && *text ? text : NULL;
+}
+
+static sh_err_t
+s_report_hosts (sc_scan_t *self)
+{
+    const sc_result_t *result = &self->result;
+    if (result->count == 0)
+        return SH_OK;
+    sp_host_t *hosts = calloc (result->count, sizeof *hosts);
+    if (!hosts)
+        return SH_E_MEMORY;
+    for (size_t i = 0; i < result->count; i++) {
+        const sc_host_t *host = &result->hosts[i];
+        hosts[i] = (sp_host_t){ .ip = sh_addr_bytes (&host->ip),
+                                .seen = host->seen,
+                                .mac = s_text (host->mac),
+                                .name = s_text (host->name),
+                                .how = s_text (host->how) };
+    }
+    self->report.hosts = hosts;
+    self->report.host_count = result->count;
+    return SH_OK;
+}
+
+static sh_err_t
+s_report_covered (sc_scan_t *self)
+{
+    if (!self->result.complete || self->ranges.count == 0)
+        return SH_OK;
+    sp_range_t *covered = calloc (self->ranges.count, sizeof *covered);
+    if (!covered)
+        return SH_E_MEMORY;
+    for (size_t i = 0; i < self->ranges.count; i++) {
+        const sc_range_t *range = &self->ranges.items[i];
+        covered[i] = (sp_range_t){ .first = sh_addr_bytes (&range->first),
+                                   .last = sh_addr_bytes (&range->last) };
+    }
+    self->report.covered = covered;
+    self->report.covered_count = self->ranges.count;
+    return SH_OK;
+}
+
+sh_err_t
+sc_scan_finish (sc_scan_t *self, sc_result_t *result, int64_t started,
+                int64_t finished)
+{
+    if (finished < started) /* the clock was set back in between */
+        finished = started;
+    sc_result_clear (&self->result);
+    self->result = *result;
+    *result = (sc_result_t){ 0 };
+    sc_result_settle (&self->result, &self->ranges, started, finished);
+    self->report.started = started;
+    self->report.finished = finished;
+    self->report.last = true;
+    self->report.complete = self->result.complete;
+    self->report.up = self->result.count;
+    sh_err_t rc = s_report_hosts (self);
+    if (rc == SH_OK)
+        rc = s_report_covered (self);
+    return rc;
+}
+
+const sp_report_t *
+sc_scan_report (const sc_scan_t *self)
+{
+    return &self->report;
+}
+
+const char *
+sc_scan_cidr (const sc_scan_t *self)
+{
+    return self->cidr;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*  One scan of one subnet, from the assignment to the report: which addresses
+    are to be probed, and what the hub is told about them.  Pure: what runs
+    the engine and talks to the hub is elsewhere.
+
+        new - add (every known address) - plan - [probe] - finish - report  */
+
+#ifndef SC_SCAN_H
+#define SC_SCAN_H
+
+#include "scanner/plan.h"
+#include "scanner/prober.h"
+
+#define SC_SWEEP_MOST 65536       /* addresses of a prefix that is swept */
+#define SC_TARGETS_MOST (1 << 20) /* known addresses of one subnet */
+
+typedef struct sc_scan sc_scan_t;
+
+/*  'subnet' is copied; 'code' (may be NULL) is borrowed.  SH_E_MEMORY.  */
+sh_err_t sc_scan_new (sc_scan_t **out, const sc_subnet_t *subnet,
+                      const char *code) SH_MUST_CHECK;
+void sc_scan_destroy (sc_scan_t **self_p);
+
+/*  A known address, in ascending order (SH_E_BAD_MESSAGE).  Ones outside of
+    the subnet are left out.  SH_E_TOO_LARGE, SH_E_MEMORY.  */
+sh_err_t sc_scan_add (sc_scan_t *self, const sp_target_t *target,
+                      sh_why_t *why) SH_MUST_CHECK;
+
+/*  The last address that was added, for the next question; size 0: none.  */
+sh_bytes_t sc_scan_last (const sc_scan_t *self);
+
+/*  Decide what to probe.  With discovery everything in the prefix but network
+    and broadcast (unless it is a pool) and excluded addresses; without it, or
+    in a prefix of more than SC_SWEEP_MOST addresses, the known ones.  */
+sh_err_t sc_scan_plan (sc_scan_t *self) SH_MUST_CHECK;
+
+/*  The addresses to be probed; borrowed.  May be none.  */
+const sc_ranges_t *sc_scan_ranges (const sc_scan_t *self);
+
+/*  "" or a sentence on what was planned otherwise than assigned.  */
+const char *sc_scan_note (const sc_scan_t *self);
+
+/*  Take the result over (it is left empty) and make the report.  Times in ms
+    since the epoch.  A result that is not complete covers nothing.  */
+sh_err_t sc_scan_finish (sc_scan_t *self, sc_result_t *result,
+                         int64_t started, int64_t finished) SH_MUST_CHECK;
+
+/*  Borrowed; valid after sc_scan_finish until the scan is destroyed.  */
+const sp_report_t *sc_scan_report (const sc_scan_t *self);
+
+/*  The network in text.  */
+const char *sc_scan_cidr (const sc_scan_t *self);
+
+#endif

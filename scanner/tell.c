@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "scanner/tell.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "lib/log.h"
+
+#define CIDR_WIDTH 18 /* of an IPv4 network; longer ones get a line */
+
+int
+sc_exit_status (sh_err_t err)
+{
+    static const struct
+    {
+        sh_err_t err;
+        int status;
+    } special[] = {
+        { SH_E_DISCONNECTED, EX_UNAVAILABLE }, { SH_E_TIMEOUT, EX_UNAVAILABLE },
+        { SH_E_HUB_KEY, EX_UNAVAILABLE },      { SH_E_NOT_FOUND, EX_OSFILE },
+        { SH_E_PROBE, EX_TEMPFAIL },           { SH_E_MEMORY, EX_OSERR },
+        { SH_E_IO, EX_IOERR },                 { SH_E_CONFIG, EX_CONFIG },
+        { SH_E_SYNTAX, EX_CONFIG },            { SH_E_MODE, EX_CONFIG },
+    };
+    for (size_t i = 0; i < sizeof special / sizeof *special; i++) {
+        if (special[i].err == err)
+            return special[i].status;
+    }
+    switch (sh_err_class (err)) {
+    case SH_CLASS_NONE:
+        return EX_OK;
+    case SH_CLASS_PEER:
+        return EX_PROTOCOL;
+    case SH_CLASS_DENIED:
+        return EX_NOPERM;
+    case SH_CLASS_RETRY:
+        return EX_TEMPFAIL;
+    case SH_CLASS_OURS:
+        break;
+    }
+    return EX_SOFTWARE;
+}
+
+static void
+s_count (sc_tell_t *self, sh_err_t err)
+{
+    int status = sc_exit_status (err);
+    if (status > self->exit_status)
+        self->exit_status = status;
+}
+
+void
+sc_tell_up (sc_tell_t *self, const sp_welcome_t *welcome, const char *endpoint)
+{
+    if (self->once)
+        return;
+    sh_log (SH_LOG_NOTICE, "connected to the hub", SH_STR ("hub", endpoint),
+            SH_STR ("name", welcome->name),
+            SH_STR ("version", welcome->version));
+}
+
+static void
+s_complain (sc_tell_t *self, const char *what, const char *text)
+{
+    char clean[SP_LONG_TEXT_MOST];
+    if (!what && strncmp (self->last, text, sizeof self->last - 1) == 0)
+        return;
+    if (!what)
+        (void) snprintf (self->last, sizeof self->last, "%s", text);
+    sh_escape (clean, sizeof clean, text);
+    (void) fflush (stdout); /* keeps the order where both go to one place */
+    if (what)
+        (void) fprintf (stderr, "%s: %s\n", what, clean);
+    else
+        (void) fprintf (stderr, "scanhub-scanner: %s\n", clean);
+}
+
+void
+sc_tell_down (sc_tell_t *self, const sp_event_t *event)
+{
+    if (self->once)
+        s_complain (self, NULL, event->text);
+    else
+        sh_log (SH_LOG_WARNING, event->text,
+                SH_STR ("cause", sh_err_word (event->err)),
+                SH_INT ("retry_ms", event->delay));
+}
+
+void
+sc_tell_note (sc_tell_t *self, const char *what, const char *text)
+{
+    if (self->once)
+        s_complain (self, what, text);
+    else
+        sh_log (SH_LOG_NOTICE, text, SH_STR ("about", what));
+}
+
+void
+sc_tell_trouble (sc_tell_t *self, const char *what, sh_err_t err,
+                 const char *text)
+{
+    s_count (self, err);
+    if (!text || !*text)
+        text = sh_err_text (err);
+    if (self->once)
+        s_complain (self, what, text);
+    else
+        sh_log (SH_LOG_WARNING, "failed", SH_STR ("about", what),
+                SH_STR ("cause", sh_err_word (err)), SH_STR ("text", text));
+}
+
+static void
+s_print_line (const sc_outcome_t *outcome, const sp_delivery_sum_t *sum)
+{
+    const char *cidr = sc_scan_cidr (outcome->scan);
+    if (strlen (cidr) > CIDR_WIDTH) {
+        (void) printf ("%s\n", cidr);
+        cidr = "";
+    }
+    (void) printf ("%-*s %6" PRIu64 " up %6" PRIu64 " seen %6" PRIu64
+                   " new %6" PRIu64 " refused %7.1f s\n",
+                   CIDR_WIDTH, cidr, sc_scan_report (outcome->scan)->up,
+                   sum->seen, sum->added, sum->refused,
+                   (double) outcome->took / 1000);
+}
+
+/*  The less usual things, each on a line below.  */
+static void
+s_print_more (const sc_outcome_t *outcome, const sp_delivery_sum_t *sum)
+{
+    char clean[SP_LONG_TEXT_MOST];
+    if (*sc_scan_note (outcome->scan))
+        (void) printf ("    %s\n", sc_scan_note (outcome->scan));
+    if (outcome->incomplete) {
+        sh_escape (clean, sizeof clean, outcome->incomplete);
+        (void) printf ("    incomplete: %s\n", clean);
+    }
+    if (*sum->cause) {
+        sh_err_t err = sh_err_from_word (sum->cause);
+        const char *text = *sum->text ? sum->text : sh_err_text (err);
+        char word[64];
+        sh_escape (word, sizeof word, sum->cause);
+        sh_escape (clean, sizeof clean, text);
+        (void) printf ("    refused by the hub, %s: %s\n", word, clean);
+    }
+    if (sum->noted)
+        (void) printf ("    only noted by the hub, for preview\n");
+    if (sum->bad_names || sum->bad_macs)
+        (void) printf ("    the hub left out %" PRIu64 " names and %" PRIu64
+                       " MAC addresses that are not valid\n",
+                       sum->bad_names, sum->bad_macs);
+}
+
+static void
+s_log_outcome (const sc_outcome_t *outcome, const sp_delivery_sum_t *sum)
+{
+    const sp_report_t *report = sc_scan_report (outcome->scan);
+    const char *cidr = sc_scan_cidr (outcome->scan);
+    if (*sum->cause)
+        sh_log (SH_LOG_WARNING, "report refused", SH_STR ("subnet", cidr),
+                SH_STR ("cause", sum->cause), SH_STR ("text", sum->text));
+    else
+        sh_log (SH_LOG_INFO, "subnet scanned", SH_STR ("subnet", cidr),
+                SH_INT ("up", report->up), SH_INT ("seen", sum->seen),
+                SH_INT ("new", sum->added), SH_INT ("refused", sum->refused),
+                SH_INT ("noted", sum->noted), SH_INT ("ms", outcome->took));
+    if (*sc_scan_note (outcome->scan))
+        sh_log (SH_LOG_NOTICE, sc_scan_note (outcome->scan),
+                SH_STR ("subnet", cidr));
+    if (outcome->incomplete)
+        sh_log (SH_LOG_WARNING, "scan incomplete", SH_STR ("subnet", cidr),
+                SH_STR ("text", outcome->incomplete));
+}
+
+void
+sc_tell_outcome (sc_tell_t *self, const sc_outcome_t *outcome)
+{
+    static const sp_delivery_sum_t nothing = { 0 };
+    const sp_delivery_sum_t *sum = outcome->sum ? outcome->sum : &nothing;
+    self->subnets++;
+    self->up += sc_scan_report (outcome->scan)->up;
+    self->seen += sum->seen;
+    self->added += sum->added;
+    self->refused += sum->refused;
+    if (outcome->incomplete)
+        s_count (self, SH_E_PROBE);
+    if (*sum->cause)
+        s_count (self, sh_err_from_word (sum->cause));
+    if (!self->once) {
+        s_log_outcome (outcome, sum);
+        return;
+    }
+    s_print_line (outcome, sum);
+    s_print_more (outcome, sum);
+    (void) fflush (stdout);
+}
+
+void
+sc_tell_total (sc_tell_t *self, int64_t now)
+{
+    (void) printf ("%" PRIu64 " subnet%s: %" PRIu64 " up, %" PRIu64
+                   " seen, %" PRIu64 " new, %" PRIu64 " refused, %.1f s\n",
+                   self->subnets, self->subnets == 1 ? "" : "s", self->up,
+                   self->seen, self->added, self->refused,
+                   (double) (now - self->begin) / 1000);
+    (void) fflush (stdout);
+}
