@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*  The commands that ask the running hub over its control socket.  */
+
+#define _GNU_SOURCE 1 /* asprintf */
+
+#include "cli/ctl.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+
+#include "hub/control.h"
+#include "lib/clock.h"
+
+#define ASK_MS 30000  /* a reload reads a registry of any size */
+#define PING_MS 5000
+#define WAIT_MS 200   /* between two pings */
+#define WAIT_MOST 86400
+#define FORCE_MS 3000 /* for the hub to take up a change of its registry */
+#define FORCE_STEP_MS 50
+
+static void
+s_pause (long ms)
+{
+    const struct timespec time = { ms / 1000, ms % 1000 * 1000000 };
+    nanosleep (&time, NULL);
+}
+
+static bool
+s_is_ok (const char *answer)
+{
+    return strncmp (answer, "ok", 2) == 0
+           && (answer[2] == '\0' || answer[2] == ' ' || answer[2] == '\n');
+}
+
+/*  What an answer says, without the "error" and without the line end.  */
+static const char *
+s_reason (char *answer)
+{
+    static const char prefix[] = "error ";
+    answer[strcspn (answer, "\n")] = '\0';
+    if (strncmp (answer, prefix, sizeof prefix - 1) == 0)
+        return answer + sizeof prefix - 1;
+    return answer;
+}
+
+static int
+s_fail_ask (sh_err_t rc, const sh_why_t *why)
+{
+    if (rc == SH_E_NOT_FOUND)
+        return ctl_fail (EX_UNAVAILABLE, "%s", why->text);
+    return ctl_fail_err (rc, why);
+}
+
+/*  Options of a command that has none but --help.  -1: go on.  */
+static int
+s_no_arguments (const ctl_t *self, int argc, char **argv)
+{
+    static const struct option options[]
+        = { { "help", no_argument, NULL, 'h' }, { 0 } };
+    int option = getopt_long (argc, argv, "h", options, NULL);
+    if (option == 'h') {
+        ctl_usage_command (stdout, self->command);
+        return 0;
+    }
+    return option != -1 || optind != argc ? ctl_misused (self) : -1;
+}
+
+/*  Ask and print the whole answer: 0 if it is ok, else 1.  */
+static int
+s_relay (ctl_t *self, const char *request, int argc, char **argv)
+{
+    int status = s_no_arguments (self, argc, argv);
+    if (status >= 0)
+        return status;
+    status = ctl_config (self);
+    if (status != 0)
+        return status;
+    char *answer = NULL;
+    sh_why_t why;
+    sh_err_t rc = hub_control_ask (&answer, self->config->control, request,
+                                   ASK_MS, &why);
+    if (rc != SH_OK)
+        return s_fail_ask (rc, &why);
+    bool ok = s_is_ok (answer);
+    fputs (answer, ok ? stdout : stderr);
+    free (answer);
+    return ok ? 0 : 1;
+}
+
+int
+ctl_reload (ctl_t *self, int argc, char **argv)
+{
+    return s_relay (self, "reload", argc, argv);
+}
+
+int
+ctl_status (ctl_t *self, int argc, char **argv)
+{
+    return s_relay (self, "status", argc, argv);
+}
+
+/*  One ping.  'last' is the try after which the reason is printed.  */
+static int
+s_ping (const ctl_t *self, bool last)
+{
+    char *answer = NULL;
+    sh_why_t why;
+    sh_err_t rc = hub_control_ask (&answer, self->config->control, "ping",
+                                   PING_MS, &why);
+    bool waiting_helps = rc == SH_E_NOT_FOUND || rc == SH_E_TIMEOUT
+                         || rc == SH_E_IO; /* it may be starting anew */
+    if (rc != SH_OK)
+        return waiting_helps && !last ? EX_TEMPFAIL : s_fail_ask (rc, &why);
+
+    int status = 0;
+    if (s_is_ok (answer))
+        fputs (answer, stdout);
+    else if (last)
+        status = ctl_fail (EX_TEMPFAIL, "the hub says: %s", s_reason (answer));
+    else
+        status = EX_TEMPFAIL;
+    free (answer);
+    return status;
+}
+
+/*  Digits only, up to WAIT_MOST.  */
+static bool
+s_seconds (long *out, const char *text)
+{
+    size_t size = strspn (text, "0123456789");
+    if (size == 0 || size > 5 || text[size] != '\0')
+        return false;
+    *out = strtol (text, NULL, 10);
+    return *out <= WAIT_MOST;
+}
+
+int
+ctl_ping (ctl_t *self, int argc, char **argv)
+{
+    static const struct option options[]
+        = { { "wait", required_argument, NULL, 'w' },
+            { "help", no_argument, NULL, 'h' },
+            { 0 } };
+    long seconds = 0;
+    int option;
+    while ((option = getopt_long (argc, argv, "w:h", options, NULL)) != -1) {
+        if (option == 'h') {
+            ctl_usage_command (stdout, self->command);
+            return 0;
+        }
+        if (option != 'w')
+            return ctl_misused (self);
+        if (!s_seconds (&seconds, optarg))
+            return ctl_fail (EX_USAGE, "--wait takes seconds, 0 to %d",
+                             WAIT_MOST);
+    }
+    if (optind != argc)
+        return ctl_misused (self);
+    int status = ctl_config (self);
+    if (status != 0)
+        return status;
+
+    const sh_clock_t *clock = sh_clock_system ();
+    int64_t deadline = sh_clock_mono (clock) + seconds * 1000;
+    for (;;) {
+        bool last = sh_clock_mono (clock) + WAIT_MS >= deadline;
+        status = s_ping (self, last);
+        if (last || status != EX_TEMPFAIL)
+            return status;
+        s_pause (WAIT_MS);
+    }
+}
+
+/*  Ask until the key is in force as wanted.  '*answer' is the last one.  */
+static sh_err_t
+s_ask_force (const ctl_t *self, const char *key, bool gone, char **answer,
+             sh_why_t *why)
+{
+    char *request = NULL;
+    const sh_clock_t *clock = sh_clock_system ();
+    int64_t deadline = sh_clock_mono (clock) + FORCE_MS;
+    if (asprintf (&request, "key %s", key) < 0)
+        return sh_fail (why, SH_E_MEMORY, "out of memory");
+    sh_err_t rc;
+    for (;;) {
+        rc = hub_control_ask (answer, self->config->control, request, FORCE_MS,
+                              why);
+        if (rc != SH_OK || s_is_ok (*answer) != gone
+            || sh_clock_mono (clock) >= deadline)
+            break;
+        free (*answer);
+        *answer = NULL;
+        s_pause (FORCE_STEP_MS);
+    }
+    free (request);
+    return rc;
+}
+
+void
+ctl_tell_force (const ctl_t *self, const char *key, bool gone)
+{
+    char *answer = NULL;
+    sh_why_t why;
+    sh_err_t rc = s_ask_force (self, key, gone, &answer, &why);
+    if (rc == SH_E_NOT_FOUND)
+        printf ("the hub is not running; that counts as soon as it starts\n");
+    else if (rc != SH_OK)
+        ctl_warn ("cannot ask the hub whether that is in force: %s", why.text);
+    else if (!gone && s_is_ok (answer))
+        printf ("in force: the running hub lets it in from now on\n");
+    else if (gone && strncmp (s_reason (answer), "not in force", 12) == 0)
+        printf ("in force: the running hub lets it in no longer\n");
+    else
+        ctl_warn ("the running hub has not taken that up; it says: %s",
+                  s_reason (answer));
+    free (answer);
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "cli/ctl.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "lib/log.h"
+
+#define COLUMN 28    /* where the summaries begin */
+#define NAME_MOST 32 /* of what is compared to find the nearest name */
+
+static const ctl_command_t s_commands[] = {
+    { "keygen", "FILE", "make a key pair: FILE (secret) and FILE.pub",
+      ctl_keygen },
+    { "scanner add", "NAME --code CODE (--public-key KEY | --cert FILE)",
+      "let a scanner in (several --code: a shim)", ctl_scanner_add },
+    { "scanner list", "", "show who may come in, and what is wrong",
+      ctl_scanner_list },
+    { "scanner revoke", "NAME", "let a scanner in no longer",
+      ctl_scanner_revoke },
+    { "reload", "", "make the hub read its configuration again", ctl_reload },
+    { "ping", "[--wait SECONDS]", "is the hub ready?", ctl_ping },
+    { "status", "", "what the hub says about itself", ctl_status },
+    { 0 },
+};
+
+static void SH_PRINTF (2, 0)
+s_message (const char *kind, const char *format, va_list args)
+{
+    char text[1024];
+    char shown[sizeof text * 2];
+    vsnprintf (text, sizeof text, format, args);
+    sh_escape (shown, sizeof shown, text);
+    fprintf (stderr, "scanhubctl: %s%s\n", kind, shown);
+}
+
+int
+ctl_fail (int status, const char *format, ...)
+{
+    va_list args;
+    va_start (args, format);
+    s_message ("", format, args);
+    va_end (args);
+    return status;
+}
+
+void
+ctl_warn (const char *format, ...)
+{
+    va_list args;
+    va_start (args, format);
+    s_message ("warning: ", format, args);
+    va_end (args);
+}
+
+int
+ctl_fail_err (sh_err_t err, const sh_why_t *why)
+{
+    assert (why);
+    int status = EX_SOFTWARE;
+    switch (err) {
+    case SH_E_CONFIG:
+        status = EX_CONFIG;
+        break;
+    case SH_E_MODE:
+        status = EX_NOPERM;
+        break;
+    case SH_E_NOT_FOUND:
+        status = EX_NOINPUT;
+        break;
+    case SH_E_EXISTS:
+        status = EX_CANTCREAT;
+        break;
+    case SH_E_SYNTAX:
+    case SH_E_TOO_LARGE:
+        status = EX_DATAERR;
+        break;
+    case SH_E_IO:
+        status = EX_IOERR;
+        break;
+    case SH_E_MEMORY:
+        status = EX_OSERR;
+        break;
+    case SH_E_TIMEOUT:
+        status = EX_TEMPFAIL;
+        break;
+    default:
+        break;
+    }
+    return ctl_fail (status, "%s", why->text);
+}
+
+int
+ctl_config (ctl_t *self)
+{
+    sh_why_t why;
+    if (self->config)
+        return 0;
+    sh_err_t rc = hub_config_peek (&self->config, self->config_path, &why);
+    if (rc == SH_E_NOT_FOUND)
+        return ctl_fail (EX_CONFIG,
+                         "%s; name scanhubd's configuration file by --config "
+                         "FILE",
+                         why.text);
+    return rc == SH_OK ? 0 : ctl_fail_err (rc, &why);
+}
+
+static void
+s_print_command (FILE *to, const ctl_command_t *command)
+{
+    int width = fprintf (to, "  %s%s%s", command->name,
+                         command->args[0] ? " " : "", command->args);
+    if (width >= COLUMN - 1) {
+        fputc ('\n', to);
+        width = 0;
+    }
+    fprintf (to, "%*s%s\n", COLUMN - width, "", command->summary);
+}
+
+void
+ctl_usage (FILE *to, const char *config_path)
+{
+    fputs ("usage: scanhubctl [--config FILE] COMMAND [ARGUMENTS]\n"
+           "Keys, registry and state of a Scanhub hub.\n\n",
+           to);
+    for (const ctl_command_t *command = s_commands; command->name; command++)
+        s_print_command (to, command);
+    fprintf (to,
+             "\n  --config FILE             scanhubd's configuration; default:\n"
+             "                            %s\n"
+             "  --help                    this text; after a command: its call\n"
+             "  --version                 versions of this and its libraries\n\n"
+             "The manual: man scanhubctl\n",
+             config_path);
+}
+
+void
+ctl_usage_command (FILE *to, const ctl_command_t *command)
+{
+    const char *gap = command->args[0] ? " " : "";
+    if (strlen (command->name) + strlen (command->args) > 44)
+        gap = "\n           "; /* to stay within 80 columns */
+    fprintf (to, "usage: scanhubctl [--config FILE] %s%s%s\n    %s\n",
+             command->name, gap, command->args, command->summary);
+}
+
+int
+ctl_misused (const ctl_t *self)
+{
+    ctl_usage_command (stderr, self->command);
+    return EX_USAGE;
+}
+
+/*  How many of argv's words are the command's name; 0: it is another one.  */
+static int
+s_match (const ctl_command_t *command, int argc, char **argv)
+{
+    const char *name = command->name;
+    for (int words = 0; words < argc;) {
+        size_t size = strcspn (name, " ");
+        const char *word = argv[words++];
+        if (strlen (word) != size || strncmp (word, name, size) != 0)
+            return 0;
+        if (name[size] == '\0')
+            return words;
+        name += size + 1;
+    }
+    return 0;
+}
+
+static size_t
+s_least (size_t a, size_t b, size_t c)
+{
+    size_t least = a < b ? a : b;
+    return least < c ? least : c;
+}
+
+/*  How many letters must be put in, taken out or changed to make one text the
+    other.  */
+static size_t
+s_distance (const char *a, const char *b)
+{
+    size_t row[NAME_MOST + 1];
+    size_t size = strlen (b);
+    assert (size <= NAME_MOST);
+    for (size_t i = 0; i <= size; i++)
+        row[i] = i;
+    for (size_t at = 0; a[at]; at++) {
+        size_t diagonal = row[0];
+        row[0] = at + 1;
+        for (size_t i = 1; i <= size; i++) {
+            size_t above = row[i];
+            row[i] = s_least (above + 1, row[i - 1] + 1,
+                              diagonal + (a[at] != b[i - 1]));
+            diagonal = above;
+        }
+    }
+    return row[size];
+}
+
+/*  The command whose name is nearest to 'given', if one is near at all.  */
+static const ctl_command_t *
+s_nearest (const char *given)
+{
+    const ctl_command_t *nearest = NULL;
+    size_t least = 4;
+    for (const ctl_command_t *it = s_commands; it->name; it++) {
+        size_t distance = s_distance (given, it->name);
+        if (distance < least && distance < strlen (it->name)) {
+            nearest = it;
+            least = distance;
+        }
+    }
+    return nearest;
+}
+
+/*  Is 'word' the first of two of some command's name?  */
+static bool
+s_is_first_word (const char *word)
+{
+    size_t size = strlen (word);
+    for (const ctl_command_t *it = s_commands; it->name; it++) {
+        if (strncmp (it->name, word, size) == 0 && it->name[size] == ' ')
+            return true;
+    }
+    return false;
+}
+
+const ctl_command_t *
+ctl_command_find (int argc, char **argv, int *words)
+{
+    assert (argc > 0 && argv && words);
+    for (const ctl_command_t *it = s_commands; it->name; it++) {
+        *words = s_match (it, argc, argv);
+        if (*words > 0)
+            return it;
+    }
+    if (argc == 1 && s_is_first_word (argv[0])) {
+        ctl_fail (0, "'%s' needs a second word; see scanhubctl --help",
+                  argv[0]);
+        return NULL;
+    }
+
+    char given[256];
+    const ctl_command_t *nearest = NULL;
+    if (argc > 1) {
+        snprintf (given, sizeof given, "%s %s", argv[0], argv[1]);
+        nearest = s_nearest (given);
+    }
+    if (!nearest && !s_is_first_word (argv[0])) {
+        snprintf (given, sizeof given, "%s", argv[0]);
+        nearest = s_nearest (given);
+    }
+    if (nearest)
+        ctl_fail (0, "there is no command '%s'; did you mean '%s'?", given,
+                  nearest->name);
+    else
+        ctl_fail (0, "there is no command '%s'; see scanhubctl --help", given);
+    return NULL;
+}

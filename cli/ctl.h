@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*  What scanhubctl's commands share.  A command gets its own words as argc and
+    argv (argv[0] is its whole name, for getopt's messages) and returns the
+    exit status: 0, 1, or one of sysexits.h.  */
+
+#ifndef CTL_CTL_H
+#define CTL_CTL_H
+
+#include <stdio.h>
+
+#include "hub/config.h"
+#include "lib/err.h"
+
+typedef struct ctl_command ctl_command_t;
+
+typedef struct
+{
+    const char *config_path;
+    hub_config_t *config; /* NULL until ctl_config */
+    const ctl_command_t *command;
+} ctl_t;
+
+struct ctl_command
+{
+    const char *name; /* one word or two */
+    const char *args;
+    const char *summary;
+    int (*run) (ctl_t *self, int argc, char **argv);
+};
+
+/*  Find the command that argv begins with; '*words' is how many of them are
+    its name.  NULL: a message is printed.  */
+const ctl_command_t *ctl_command_find (int argc, char **argv, int *words);
+
+/*  Print how to call everything; how to call one command.  */
+void ctl_usage (FILE *to, const char *config_path);
+void ctl_usage_command (FILE *to, const ctl_command_t *command);
+
+/*  For a wrong call: print the command's usage on stderr; EX_USAGE.  */
+int ctl_misused (const ctl_t *self);
+
+/*  Print "scanhubctl: text" on stderr, escaped, and return 'status'.  */
+int ctl_fail (int status, const char *format, ...) SH_PRINTF (2, 3);
+
+/*  The same for an error of ours, with the status that fits it.  */
+int ctl_fail_err (sh_err_t err, const sh_why_t *why);
+
+/*  Print "scanhubctl: warning: text" on stderr.  */
+void ctl_warn (const char *format, ...) SH_PRINTF (1, 2);
+
+/*  Load the configuration if it is not yet; 0 or the status, with a message
+    printed.  */
+int ctl_config (ctl_t *self);
+
+int ctl_keygen (ctl_t *self, int argc, char **argv);
+int ctl_scanner_add (ctl_t *self, int argc, char **argv);
+int ctl_scanner_list (ctl_t *self, int argc, char **argv);
+int ctl_scanner_revoke (ctl_t *self, int argc, char **argv);
+int ctl_reload (ctl_t *self, int argc, char **argv);
+int ctl_ping (ctl_t *self, int argc, char **argv);
+int ctl_status (ctl_t *self, int argc, char **argv);
+
+/*  Tell whether a key that was just added (or, with 'gone', removed) is now in
+    force in the running hub.  That the hub is not running is no error.  */
+void ctl_tell_force (const ctl_t *self, const char *key, bool gone);
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#define _GNU_SOURCE 1 /* asprintf */
+
+#include "cli/roster.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+#include <zmq.h>
+
+#include "hub/registry.h"
+
+#define KEY_BYTES 32
+
+/*  A bad file's key is wanted all the same: revoking must find it.  */
+static void
+s_salvage_key (ctl_entry_t *entry)
+{
+    sh_keyfile_t *key = NULL;
+    if (sh_keyfile_load (&key, entry->path, false, NULL) == SH_OK)
+        memcpy (entry->who.key, key->public_key, sizeof entry->who.key);
+    sh_keyfile_destroy (&key);
+}
+
+static sh_err_t
+s_add (ctl_roster_t *self, const char *directory, const char *file)
+{
+    ctl_entry_t entry = { 0 };
+    ctl_entry_t *items
+        = realloc (self->items, (self->count + 1) * sizeof *items);
+    if (!items)
+        return SH_E_MEMORY;
+    self->items = items;
+    if (asprintf (&entry.path, "%s/%s", directory, file) < 0)
+        return SH_E_MEMORY;
+    entry.file = entry.path + strlen (directory) + 1;
+    entry.bad = hub_registry_read_file (&entry.who, entry.path, &entry.why);
+    if (entry.bad != SH_OK)
+        s_salvage_key (&entry);
+    items[self->count++] = entry;
+    return SH_OK;
+}
+
+static int
+s_compare (const void *a, const void *b)
+{
+    const ctl_entry_t *one = a, *other = b;
+    if ((one->bad != SH_OK) != (other->bad != SH_OK))
+        return one->bad != SH_OK ? 1 : -1;
+    int order = strcmp (one->who.name, other->who.name);
+    return order ? order : strcmp (one->file, other->file);
+}
+
+sh_err_t
+ctl_roster_read (ctl_roster_t *out, const char *directory, sh_why_t *why)
+{
+    assert (out && directory);
+    *out = (ctl_roster_t){ 0 };
+    DIR *stream = opendir (directory);
+    sh_err_t rc = SH_OK;
+    while (stream && rc == SH_OK) {
+        errno = 0;
+        const struct dirent *item = readdir (stream);
+        if (!item)
+            break;
+        if (hub_registry_is_entry (item->d_name))
+            rc = s_add (out, directory, item->d_name);
+    }
+    if (rc != SH_OK)
+        rc = sh_fail (why, rc, "out of memory");
+    else if (!stream || errno != 0)
+        rc = sh_fail (why, errno == EACCES ? SH_E_MODE : SH_E_IO,
+                      "%s: cannot read: %s", directory, strerror (errno));
+    if (stream)
+        closedir (stream);
+    if (rc == SH_OK && out->count > 1)
+        qsort (out->items, out->count, sizeof *out->items, s_compare);
+    return rc;
+}
+
+void
+ctl_roster_clear (ctl_roster_t *self)
+{
+    assert (self);
+    for (size_t i = 0; i < self->count; i++) {
+        hub_principal_clear (&self->items[i].who);
+        free (self->items[i].path);
+    }
+    free (self->items);
+    *self = (ctl_roster_t){ 0 };
+}
+
+const ctl_entry_t *
+ctl_roster_key (const ctl_roster_t *self, const char *key,
+                const ctl_entry_t *from)
+{
+    assert (self && key);
+    const ctl_entry_t *end = self->items + self->count;
+    for (const ctl_entry_t *it = from ? from : self->items; it < end; it++) {
+        if (strcmp (it->who.key, key) == 0)
+            return it;
+    }
+    return NULL;
+}
+
+void
+ctl_fingerprint (char out[static CTL_FINGERPRINT_TEXT], const char *key)
+{
+    uint8_t raw[KEY_BYTES] = { 0 };
+    uint8_t hash[crypto_generichash_BYTES];
+    if (sh_key_valid (key))
+        zmq_z85_decode (raw, key);
+    crypto_generichash (hash, sizeof hash, raw, sizeof raw, NULL, 0);
+    snprintf (out, CTL_FINGERPRINT_TEXT,
+              "%02x%02x-%02x%02x-%02x%02x-%02x%02x", hash[0], hash[1], hash[2],
+              hash[3], hash[4], hash[5], hash[6], hash[7]);
+}
