@@ -266,7 +266,7 @@ s_plan_silent (planner_t *self)
                 reach = ranges[next].last;
         int fresh;
         if (sh_addr_cmp (&row->ip, &reach) <= 0 && !row->excluded
-            && strcmp (row->last_seen, to->start.text) < 0
+            && strcmp (row->last_seen, to->silent.text) < 0
             && hub_tag_when_silent (facts->agent, row, &fresh))
             to->offline[to->offline_count++]
                 = (hub_tag_t){ row->id, row->state, fresh };
@@ -374,6 +374,17 @@ s_allocate (planner_t *self)
     return SH_OK;
 }
 
+/*  The earliest text that a clock may have shown from 'start' to now.  When
+    clocks went back in between, a host seen after that has a text from before
+    the scan's start; taking the whole step off is at worst too cautious.  */
+static void
+s_silent_below (sh_wall_t *out, const hub_facts_t *facts, int64_t start)
+{
+    int then = sh_zone_offset (facts->zone, start);
+    int now = sh_zone_offset (facts->zone, facts->now);
+    sh_wall_at (out, SH_ZONE_UTC, start + (now < then ? now : then));
+}
+
 sh_err_t
 hub_changes_plan (hub_changes_t **out, const hub_facts_t *facts)
 {
@@ -396,6 +407,7 @@ hub_changes_plan (hub_changes_t **out, const hub_facts_t *facts)
     to->agent_name = facts->agent->name;
     sh_wall_latest (&to->limit, facts->zone, facts->now + HUB_FUTURE_S);
     sh_wall_at (&to->start, facts->zone, start);
+    s_silent_below (&to->silent, facts, start);
     planner.late_insert
         = s_is_late (&planner, facts->subnet->last_discovery);
     planner.late_tags = s_is_late (&planner, facts->subnet->last_scan);

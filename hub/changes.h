@@ -83,6 +83,10 @@ struct hub_changes
         60 s, wrong by definition, and gives way to any sighting.  */
     sh_wall_t limit;
     sh_wall_t start; /* the scan's */
+    /*  A row whose lastSeen is below this has been silent: 'start', or less
+        where clocks went back since, for then a host that answered in the
+        scan may carry an earlier text.  */
+    sh_wall_t silent;
     const char *agent_name; /* for the note of new rows; borrowed */
 
     hub_seen_t *seen; /* ascending by wall, then row */

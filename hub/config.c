@@ -538,6 +538,24 @@ s_same_list (const sh_strings_t *a, const sh_strings_t *b)
     return true;
 }
 
+static bool
+s_same_text (const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp (a, b) == 0);
+}
+
+/*  Workers read these without a lock, hence the restart.  */
+static bool
+s_same_database (const hub_database_config_t *a,
+                 const hub_database_config_t *b)
+{
+    return s_same_text (a->host, b->host) && a->port == b->port
+           && s_same_text (a->socket, b->socket)
+           && s_same_text (a->name, b->name) && s_same_text (a->user, b->user)
+           && s_same_text (a->password, b->password) && a->tls == b->tls
+           && s_same_text (a->tls_ca, b->tls_ca);
+}
+
 const char *
 hub_config_needs_restart (const hub_config_t *self, const hub_config_t *fresh)
 {
@@ -554,5 +572,7 @@ hub_config_needs_restart (const hub_config_t *self, const hub_config_t *fresh)
         return "hub.workers";
     if (strcmp (self->timezone, fresh->timezone) != 0)
         return "phpipam_timezone";
+    if (!s_same_database (&self->database, &fresh->database))
+        return "database";
     return NULL;
 }

@@ -88,8 +88,8 @@ sh_err_t hub_config_peek (hub_config_t **out, const char *path, sh_why_t *why)
 void hub_config_destroy (hub_config_t **self_p);
 
 /*  The first setting that 'fresh' has different and that only a restart can
-    change (listen, key, registry, control, workers, timezone); NULL if
-    none.  */
+    change (listen, key, registry, control, workers, timezone, database); NULL
+    if none.  */
 const char *hub_config_needs_restart (const hub_config_t *self,
                                       const hub_config_t *fresh);
 

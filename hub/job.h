@@ -15,6 +15,8 @@ typedef enum
 {
     HUB_JOB_REPORT,  /* 'frame' is a report part; the answer a verdict */
     HUB_JOB_TARGETS, /* 'frame' is a targets request; the answer a page */
+    HUB_JOB_ASSIGNMENTS, /* 'frame' asks for assignments; kept by the router
+                            itself until the watcher has looked */
     HUB_JOB_TOUCH    /* move last_access for the principal's codes; no frame,
                         no answer */
 } hub_job_kind_t;

@@ -35,7 +35,7 @@ typedef struct
     hub_config_t *config;
     sh_keyfile_t *key;
     int signals; /* signalfd */
-    int changed; /* eventfd: assignments changed */
+    int looked;  /* eventfd: the watcher has looked at the assignments */
     hub_registry_t *registry;
     hub_live_t *live;
     hub_queue_t *home;
@@ -242,8 +242,8 @@ s_catch_signals (hub_t *self, sh_why_t *why)
     sigprocmask (SIG_BLOCK, &set, NULL);
     signal (SIGPIPE, SIG_IGN);
     self->signals = signalfd (-1, &set, SFD_CLOEXEC);
-    self->changed = eventfd (0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (self->signals < 0 || self->changed < 0)
+    self->looked = eventfd (0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (self->signals < 0 || self->looked < 0)
         return sh_fail (why, SH_E_IO, "signalfd or eventfd: %s",
                         strerror (errno));
     return SH_OK;
@@ -271,8 +271,9 @@ s_start_router (hub_t *self, sh_why_t *why)
         .pool = self->pool,
         .live = self->live,
         .clock = sh_clock_system (),
-        .changed = self->changed,
+        .looked = self->looked,
         .home = self->home,
+        .watch = self->watch,
     };
     self->router = zactor_new (hub_router_actor, &self->router_args);
     if (!self->router)
@@ -307,7 +308,7 @@ s_start (hub_t *self, sh_why_t *why)
                            self->live, sh_clock_system ());
     if (rc == SH_OK)
         rc = hub_watch_new (&self->watch, &store, self->live,
-                            sh_clock_system (), self->changed);
+                            sh_clock_system (), self->looked);
     if (rc == SH_OK)
         rc = s_start_zap (self, why);
     if (rc == SH_OK)
@@ -371,14 +372,14 @@ s_stop (hub_t *self)
     hub_config_destroy (&self->config);
     if (self->signals >= 0)
         close (self->signals);
-    if (self->changed >= 0)
-        close (self->changed);
+    if (self->looked >= 0)
+        close (self->looked);
 }
 
 static int
 s_run (const char *path, bool test)
 {
-    hub_t hub = { .signals = -1, .changed = -1 };
+    hub_t hub = { .signals = -1, .looked = -1 };
     sh_why_t why = { "" };
     int status = EX_OK;
     sh_err_t rc = s_load (&hub, path, &why);

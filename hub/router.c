@@ -19,6 +19,8 @@
 #define TICK_MS 1000
 #define TOUCH_MS 60000
 #define DRAIN_MS 10000
+#define PARK_MS 3000  /* how long a request waits for younger ones */
+#define PARKED_MOST 4096
 #define AT_ONCE 64      /* messages taken before other work gets its turn */
 #define OVERLOAD_DELAY_MS 2000
 #define STOPPING_DELAY_MS 3000
@@ -33,6 +35,8 @@ typedef struct
     size_t out;         /* jobs that wait for their answer */
     int64_t drain_until; /* mono ms; 0: not draining */
     int64_t next_tick;
+    hub_assignments_t *pushed; /* that sessions were last compared with */
+    zlistx_t *parked; /* hub_job_t: asked for assignments, wait for a look */
     unsigned generation; /* of the registry, when sessions were checked */
 } router_t;
 
@@ -227,7 +231,7 @@ s_on_beat (router_t *self, const letter_t *letter)
 }
 
 static void
-s_on_assignments (router_t *self, const letter_t *letter)
+s_answer_assignments (router_t *self, const letter_t *letter)
 {
     sp_message_t *message = NULL;
     hub_assignments_t *all = NULL;
@@ -262,6 +266,49 @@ s_on_assignments (router_t *self, const letter_t *letter)
     free (frame);
     hub_assignments_release (&all);
     sp_message_destroy (&message);
+}
+
+/*  What an administrator has just saved in phpIPAM should count for a scan
+    that is started by hand right after.  So a request waits for a look of the
+    watcher that begins after it; one look serves all that wait.  */
+static void
+s_on_assignments (router_t *self, const letter_t *letter)
+{
+    hub_job_t *job = NULL;
+    if (zlistx_size (self->parked) >= PARKED_MOST
+        || hub_job_new (&job, HUB_JOB_ASSIGNMENTS, &letter->who, letter->frame)
+               != SH_OK) {
+        s_answer_assignments (self, letter);
+        return;
+    }
+    job->received = s_mono (self);
+    memcpy (job->route, letter->route, letter->route_size);
+    job->route_size = letter->route_size;
+    zlistx_add_end (self->parked, job);
+    hub_watch_poke (self->args->watch);
+}
+
+/*  Answer those that wait since before 'until' (mono ms).  */
+static void
+s_unpark (router_t *self, int64_t until)
+{
+    hub_job_t *job;
+    while ((job = zlistx_first (self->parked)) && job->received <= until) {
+        letter_t letter = {
+            .who = job->who,
+            .route = job->route,
+            .route_size = job->route_size,
+            .frame = { job->frame, job->frame_size },
+        };
+        s_answer_assignments (self, &letter);
+        zlistx_delete (self->parked, NULL);
+    }
+}
+
+static void
+s_free_job (void **item_p)
+{
+    hub_job_destroy ((hub_job_t **) item_p);
 }
 
 /*  Make a job of the message and hand it to the workers.  */
@@ -468,9 +515,6 @@ s_return_all (router_t *self)
 static void
 s_push_revisions (router_t *self)
 {
-    uint64_t value;
-    ssize_t ignored = read (self->args->changed, &value, sizeof value);
-    (void) ignored;
     for (hub_session_t *one = hub_sessions_first (self->sessions); one;
          one = hub_sessions_next (self->sessions)) {
         hub_principal_t who;
@@ -488,6 +532,23 @@ s_push_revisions (router_t *self)
         };
         s_send (self, one->route, one->route_size, &message);
     }
+}
+
+/*  The watcher has looked.  A request that came while it was looking waits
+    for the next look, for which its poke has asked.  */
+static void
+s_on_look (router_t *self)
+{
+    uint64_t value;
+    ssize_t ignored = read (self->args->looked, &value, sizeof value);
+    (void) ignored;
+    hub_assignments_t *now = hub_live_assignments (self->args->live);
+    bool changed = now != self->pushed;
+    hub_assignments_release (&self->pushed);
+    self->pushed = now;
+    s_unpark (self, hub_watch_began (self->args->watch));
+    if (changed)
+        s_push_revisions (self);
 }
 
 /*  Sessions of revoked keys and of scanners that fell silent end here.  */
@@ -552,6 +613,7 @@ s_tick (router_t *self)
         self->drain_until = -1; /* told; goes on refusing */
         zstr_send (self->pipe, "DRAINED");
     }
+    s_unpark (self, now - PARK_MS);
     if (now < self->next_tick)
         return;
     self->next_tick = now + TICK_MS;
@@ -566,7 +628,7 @@ s_loop (router_t *self)
         { zsock_resolve (self->pipe), 0, ZMQ_POLLIN, 0 },
         { self->handle, 0, ZMQ_POLLIN, 0 },
         { NULL, hub_queue_fd (self->args->home), ZMQ_POLLIN, 0 },
-        { NULL, self->args->changed, ZMQ_POLLIN, 0 },
+        { NULL, self->args->looked, ZMQ_POLLIN, 0 },
     };
     bool go_on = true;
     while (go_on) {
@@ -580,7 +642,7 @@ s_loop (router_t *self)
             if (!s_receive (self))
                 break;
         if (items[3].revents)
-            s_push_revisions (self);
+            s_on_look (self);
         s_tick (self);
     }
 }
@@ -640,6 +702,10 @@ static sh_err_t
 s_open (router_t *self)
 {
     sh_err_t rc = hub_sessions_new (&self->sessions);
+    self->parked = zlistx_new ();
+    if (!self->parked)
+        return SH_E_MEMORY;
+    zlistx_set_destructor (self->parked, s_free_job);
     if (rc == SH_OK)
         rc = s_bind (self);
     return rc;
@@ -657,5 +723,7 @@ hub_router_actor (zsock_t *pipe, void *arguments)
     else
         zsock_wait (pipe);
     zsock_destroy (&self.socket);
+    zlistx_destroy (&self.parked);
+    hub_assignments_release (&self.pushed);
     hub_sessions_destroy (&self.sessions);
 }

@@ -15,6 +15,7 @@
 #include <czmq.h>
 
 #include "hub/pool.h"
+#include "hub/watch.h"
 
 typedef struct
 {
@@ -24,7 +25,8 @@ typedef struct
     hub_pool_t *pool;
     hub_live_t *live;
     const sh_clock_t *clock;
-    int changed; /* eventfd: the assignments changed */
+    hub_watch_t *watch;
+    int looked; /* eventfd: the watcher has looked at the assignments */
     hub_queue_t *home; /* where answered jobs come back to; outlives the pool */
     sh_err_t err;  /* out, set before the actor signals */
     sh_why_t why;  /* out */

@@ -546,7 +546,7 @@ s_apply_tags (store_t *self, const hub_changes_t *changes,
         hub_sql_add (&self->sql, " AND COALESCE(excludePing, '0') <> '1'");
         if (silent) {
             hub_sql_add (&self->sql, " AND lastSeen < ");
-            hub_sql_text (&self->sql, changes->start.text);
+            hub_sql_text (&self->sql, changes->silent.text);
         }
         rc = hub_sql_run (&self->sql);
     }

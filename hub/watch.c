@@ -13,14 +13,17 @@
 
 #include "lib/log.h"
 
+#define REST_MS 50 /* from one look's begin to the next at the least */
+
 struct hub_watch
 {
     hub_store_t *store;
     hub_live_t *live;
     const sh_clock_t *clock;
-    int changed; /* the router's eventfd */
-    int wake;    /* our own: read now, or stop */
+    int looked; /* the router's eventfd */
+    int wake;   /* our own: look now, or stop */
     atomic_bool stopping;
+    _Atomic int64_t began;
     pthread_t thread;
     bool running;
     /*  Of the thread alone.  */
@@ -97,7 +100,15 @@ s_look (hub_watch_t *self)
         return;
     }
     hub_live_set_assignments (self->live, fresh);
-    s_raise (self->changed);
+}
+
+/*  However often it is poked, the database gets some rest.  */
+static void
+s_rest (const hub_watch_t *self, int64_t until)
+{
+    int64_t left = until - sh_clock_mono (self->clock);
+    if (left > 0)
+        poll (NULL, 0, (int) left);
 }
 
 static void *
@@ -105,7 +116,11 @@ s_watch (void *argument)
 {
     hub_watch_t *self = argument;
     while (!atomic_load (&self->stopping)) {
+        int64_t began = sh_clock_mono (self->clock);
         s_look (self);
+        atomic_store (&self->began, began);
+        s_raise (self->looked);
+        s_rest (self, began + REST_MS);
         struct pollfd item = { .fd = self->wake, .events = POLLIN };
         if (poll (&item, 1, HUB_WATCH_MS) > 0) {
             uint64_t value;
@@ -118,7 +133,7 @@ s_watch (void *argument)
 
 sh_err_t
 hub_watch_new (hub_watch_t **out, hub_store_t **store_p, hub_live_t *live,
-               const sh_clock_t *clock, int changed)
+               const sh_clock_t *clock, int looked)
 {
     assert (out && store_p && *store_p && live && clock);
     hub_watch_t *self = calloc (1, sizeof *self);
@@ -128,8 +143,9 @@ hub_watch_new (hub_watch_t **out, hub_store_t **store_p, hub_live_t *live,
     *store_p = NULL;
     self->live = live;
     self->clock = clock;
-    self->changed = changed;
+    self->looked = looked;
     atomic_init (&self->stopping, false);
+    atomic_init (&self->began, 0);
     self->wake = eventfd (0, EFD_NONBLOCK | EFD_CLOEXEC);
     self->running = self->wake >= 0
                     && pthread_create (&self->thread, NULL, s_watch, self) == 0;
@@ -163,4 +179,10 @@ void
 hub_watch_poke (hub_watch_t *self)
 {
     s_raise (self->wake);
+}
+
+int64_t
+hub_watch_began (hub_watch_t *self)
+{
+    return atomic_load (&self->began);
 }
