@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  The reader is our own and not CZMQ's zconfig: that one prints a line it
-    cannot parse, secret and all, to stdout; stops a line at a NUL byte without
-    a word; leaves copies of the secret on the heap; and in some releases runs
-    past its buffer on a line of more than 1,024 bytes.  This one works on
-    the text where it lies and copies out only what is kept.  */
+/*  The reader is our own and not CZMQ's zconfig: that one (4.2.1) prints a
+    line it cannot parse, secret and all, to stdout, drops what follows a NUL
+    byte without a word, and frees its copies of the secret without clearing
+    them.  This one works on the text where it lies and copies out only what is
+    kept.  */
 
 #include "lib/keyfile.h"
 
@@ -22,7 +22,7 @@
 
 #define KEY_SIZE 32
 #define KEY_DIGITS (SH_KEY_TEXT - 1)
-#define LINE_MOST 1024 /* what every release of CZMQ can read */
+#define LINE_MOST 1024 /* newer sources of CZMQ cut lines here */
 #define INDENT 4
 #define NAME_MOST 255
 /*  What a field's line has besides name and value: indent, ' = ""'.  */
