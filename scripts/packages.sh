@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MPL-2.0
+# For bash scripts to source: which of Debian's packages are missing, and how
+# they get installed.  A table has lines "package kind names..."; one name of
+# the kind (command, file, library for pkg-config, module for Python) is
+# enough.  Packages that bring a system service have no place in it.
+
+# What a build needs.
+PACKAGES_BUILD='
+gcc                 command cc
+libc6-dev           file    /usr/include/stdio.h
+make                command make
+autoconf            command autoreconf
+automake            command automake
+pkg-config          command pkg-config
+libzmq3-dev         library libzmq
+libczmq-dev         library libczmq
+libsodium-dev       library libsodium
+libmariadb-dev      library libmariadb
+libmsgpack-dev      library msgpack-c msgpack
+libyaml-dev         library yaml-0.1
+libexpat1-dev       library expat
+'
+# What the programs and a private database need.
+PACKAGES_RUN='
+nmap                command nmap
+tzdata              file    /usr/share/zoneinfo/Europe/Berlin
+mariadb-server-core command mariadbd
+mariadb-client-core command mariadb
+'
+# What the tests need besides.
+PACKAGES_TEST='
+libcmocka-dev       library cmocka
+mandoc              command mandoc
+python3             file    /usr/bin/python3
+python3-msgpack     module  msgpack
+python3-zmq         module  zmq
+'
+
+packages_have ()
+{
+    local kind=$1 name
+    shift
+    for name; do
+        case $kind in
+        command) command -v "$name" ;;
+        file) [ -e "$name" ] ;;
+        library) pkg-config --exists "$name" ;;
+        module) /usr/bin/python3 -c "import $name" ;;
+        esac >/dev/null 2>&1 && return 0
+    done
+    return 1
+}
+
+# Prints what of table $1 is missing, in one line.
+packages_missing ()
+{
+    local package probe list=
+    while read -r package probe; do
+        # shellcheck disable=SC2086
+        [ -z "$package" ] || packages_have $probe || list="$list $package"
+    done <<<"$1"
+    printf '%s\n' "${list# }"
+}
+
+# One apt-get call; before it an update where the lists do not know a package.
+packages_install ()
+{
+    local as_root=()
+    [ "$(id -u)" = 0 ] || as_root=(sudo)
+    as_root+=(env DEBIAN_FRONTEND=noninteractive)
+    # shellcheck disable=SC2086
+    {
+        apt-cache show --no-all-versions $1 >/dev/null 2>&1 ||
+            "${as_root[@]}" apt-get -q update
+        "${as_root[@]}" apt-get -q -y --no-install-recommends install $1
+    } </dev/null
+}
+
+# Everything of table $1 is there afterwards, or there is a sentence on
+# standard error and 1 is returned.  $2: may anything be installed (1 or 0);
+# $3: the file that apt-get's output goes to.
+packages_need ()
+{
+    local missing
+    missing=$(packages_missing "$1")
+    [ -n "$missing" ] || return 0
+    if [ "$2" = 0 ]; then
+        echo "Missing, and --no-install was given: $missing" >&2
+        return 1
+    elif ! command -v apt-get >/dev/null; then
+        echo "There is no apt-get here. Install what these Debian packages" \
+            "have, then try again: $missing" >&2
+        return 1
+    elif [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
+        echo "Packages are missing, and you are neither root nor is there" \
+            "sudo. As root: apt-get install $missing" >&2
+        return 1
+    fi
+    echo "Installing with apt-get (none of these starts a system service):"
+    fold -s -w 76 <<<"$missing" | sed 's/^/  /'
+    if ! packages_install "$missing" >>"$3" 2>&1; then
+        tail -n 20 "$3" >&2
+        echo "apt-get could not install these packages (see above)." >&2
+        return 1
+    fi
+    missing=$(packages_missing "$1")
+    [ -z "$missing" ] || {
+        echo "Still missing after apt-get: $missing" >&2
+        return 1
+    }
+}
