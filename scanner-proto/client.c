@@ -302,7 +302,8 @@ s_send_beat (sp_client_t *self, int64_t now)
     self->beat_due = now + SP_BEAT_MS;
     sh_err_t rc = s_send (self, &beat);
     if (rc) /* the monitor or the silence will tell what is the matter */
-        sh_log (SH_LOG_DEBUG, "beat not sent", SH_STR ("error", sh_err_word (rc)));
+        sh_log (SH_LOG_DEBUG, "beat not sent",
+                SH_STR ("cause", sh_err_word (rc)));
 }
 
 static void
@@ -366,7 +367,7 @@ s_take_welcome (sp_client_t *self, sp_message_t *message, sp_event_t *event)
     const sp_welcome_t *welcome = &message->u.welcome;
     int64_t got = sh_clock_wall (self->clock), sent = welcome->hello_now;
     int64_t offset = welcome->now - (sent + (got - sent) / 2);
-    bool small = offset > -SP_OFFSET_IGNORED_MS && offset < SP_OFFSET_IGNORED_MS;
+    bool small = llabs (offset) < SP_OFFSET_IGNORED_MS;
 
     self->offset = small ? 0 : offset;
     self->state = STATE_UP;

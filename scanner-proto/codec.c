@@ -55,10 +55,12 @@ struct s_shape
 #define REQUIRED false
 #define OPTIONAL true
 #define AT(type, member) offsetof (sp_##type##_t, member)
-#define UINT(key, need, at, most) { key, FIELD_UINT, need, at, 0, most, 0, 0, 0 }
+#define UINT(key, need, at, most)                                              \
+    { key, FIELD_UINT, need, at, 0, most, 0, 0, 0 }
 #define INT(key, need, at) { key, FIELD_INT, need, at, 0, 0, 0, 0, 0 }
 #define BOOL(key, need, at) { key, FIELD_BOOL, need, at, 0, 0, 0, 0, 0 }
-#define TEXT(key, need, at, most) { key, FIELD_TEXT, need, at, 0, most, 0, 0, 0 }
+#define TEXT(key, need, at, most)                                              \
+    { key, FIELD_TEXT, need, at, 0, most, 0, 0, 0 }
 #define BIN(key, need, at, least, most)                                        \
     { key, FIELD_BIN, need, at, least, most, 0, 0, 0 }
 #define ADDRESS(key, need, at) { key, FIELD_ADDRESS, need, at, 0, 0, 0, 0, 0 }
@@ -579,7 +581,9 @@ static size_t
 s_find (const s_shape_t *shape, sh_bytes_t key, size_t hint)
 {
     for (size_t i = 0; i < shape->count; i++) {
-        size_t at = hint + i < shape->count ? hint + i : hint + i - shape->count;
+        size_t at = hint + i;
+        if (at >= shape->count)
+            at -= shape->count;
         if (s_key_is (key, shape->fields[at].key))
             return at;
     }

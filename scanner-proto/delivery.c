@@ -15,7 +15,8 @@
 
 /*  Upper bounds of what things take in a frame, keys and headers included.  */
 #define HEAD_BYTES 512 /* all of a report but hosts, ranges */
-#define HOST_BYTES 64  /* a host but its address and texts */
+#define HOST_BYTES 41  /* a host but its address and texts: 1 for the map, 5 for
+                          'ip', 14 'seen', 7 'mac', 8 'name', 6 'how' */
 
 typedef struct
 {
@@ -219,7 +220,8 @@ sp_delivery_push (sp_delivery_t *self, sp_client_t *client)
     assert (self && client);
     self->parked = !sp_client_is_up (client);
     int64_t now = sh_clock_mono (self->clock);
-    if (self->state != SP_DELIVERY_RUNNING || self->parked || now < self->paused)
+    if (self->state != SP_DELIVERY_RUNNING || self->parked
+        || now < self->paused)
         return SH_OK;
     if (!self->off_fixed) {
         self->off = sp_client_offset (client);

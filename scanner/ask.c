@@ -30,7 +30,7 @@ s_give_up (const exchange_t *self, sh_why_t *why)
         return sc_link_why (ask->link, why);
     if (self->later != SH_OK)
         return sh_fail (why, self->later, "%s", self->excuse.text);
-    return sh_fail (why, SH_E_TIMEOUT, "%s does not answer",
+    return sh_fail (why, SH_E_TIMEOUT, "%s is connected but gives no answer",
                     sp_client_endpoint (sc_link_client (ask->link)));
 }
 

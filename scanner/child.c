@@ -19,6 +19,8 @@
 #define CHUNK 65536   /* bytes moved per step, so that beats are not late */
 #define TICK_MS 10    /* looking again for a child that closed its pipes */
 #define LINGER_MS 200 /* waiting for pipes that a reaped child left open */
+#define LOOK_MS 500   /* looking for a child that ended with its pipes held
+                         open by another process */
 
 struct sc_child
 {
@@ -246,7 +248,7 @@ sc_child_timeout (const sc_child_t *self)
     if (self->pid == 0 || (self->out < 0 && self->err < 0))
         due = now + TICK_MS;
     int64_t left = due - now;
-    return left < 0 ? 0 : left > 60000 ? 60000 : (int) left;
+    return left < 0 ? 0 : left > LOOK_MS ? LOOK_MS : (int) left;
 }
 
 static void

@@ -256,7 +256,8 @@ sh_err_t
 sc_link_why (const sc_link_t *self, sh_why_t *why)
 {
     if (self->down == SH_OK)
-        return sh_fail (why, SH_E_TIMEOUT, "%s does not answer",
+        return sh_fail (why, SH_E_DISCONNECTED, "%s does not answer",
                         sp_client_endpoint (self->client));
-    return sh_fail (why, self->down, "%s", self->down_text);
+    sh_err_t rc = self->down == SH_E_TIMEOUT ? SH_E_DISCONNECTED : self->down;
+    return sh_fail (why, rc, "%s", self->down_text);
 }

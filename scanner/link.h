@@ -51,7 +51,8 @@ void sc_link_set_revision (sc_link_t *self, sh_bytes_t revision);
     hubs answered a number of times and none ever did.  */
 bool sc_link_is_hopeless (const sc_link_t *self);
 
-/*  Why there is no session; SH_E_TIMEOUT if nothing is known.  */
+/*  Why there is no session, never SH_E_TIMEOUT: that is for a hub that is
+    there and does not answer.  */
 sh_err_t sc_link_why (const sc_link_t *self, sh_why_t *why);
 
 #endif

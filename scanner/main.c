@@ -17,6 +17,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "build-config.h"
 #include "lib/secret.h"
 #include "scanner/link.h"
 #include "scanner/nmap_xml.h"
@@ -31,6 +32,7 @@ typedef struct
 {
     const char *config_path;
     uint32_t wait;
+    bool check; /* -t */
 } options_t;
 
 typedef struct
@@ -89,9 +91,9 @@ s_check (const options_t *options, const sc_config_t *config)
 }
 
 static const command_t s_commands[] = {
-    { "once", s_once, "scan every assigned subnet once, print what came of it" },
+    { "once", s_once, "scan every assigned subnet once, say what came of it" },
     { "run", s_run, "scan again and again, log to standard error" },
-    { "check-config", s_check, "check configuration, key and engine, then exit" },
+    { "check-config", s_check, "check configuration, key and engine" },
     { NULL, NULL, NULL }
 };
 
@@ -154,6 +156,37 @@ s_seconds (uint32_t *out, const char *text)
     return true;
 }
 
+/*  One option; true if there is nothing more to do, but to exit with
+    'status'.  */
+static bool
+s_option (options_t *options, int letter, int *status)
+{
+    switch (letter) {
+    case 'c':
+        options->config_path = optarg;
+        return false;
+    case 'w':
+        if (s_seconds (&options->wait, optarg))
+            return false;
+        *status = s_misuse ("not a number of seconds", optarg);
+        return true;
+    case 't':
+        options->check = true;
+        return false;
+    case 'V':
+        s_version ();
+        break;
+    case 'h':
+        s_usage (stdout);
+        break;
+    default:
+        *status = EX_USAGE; /* getopt has said what is wrong */
+        return true;
+    }
+    *status = EX_OK;
+    return true;
+}
+
 /*  The command to run, or NULL with an exit status.  */
 static const command_t *
 s_parse (options_t *options, int argc, char **argv, int *status)
@@ -164,30 +197,12 @@ s_parse (options_t *options, int argc, char **argv, int *status)
             { "version", no_argument, NULL, 'V' },
             { "help", no_argument, NULL, 'h' },
             { NULL, 0, NULL, 0 } };
-    const char *name = NULL;
     int letter;
-    *status = EX_USAGE;
     while ((letter = getopt_long (argc, argv, "c:w:tVh", table, NULL)) != -1) {
-        if (letter == 'c') {
-            options->config_path = optarg;
-        } else if (letter == 'w') {
-            if (!s_seconds (&options->wait, optarg)) {
-                *status = s_misuse ("not a number of seconds", optarg);
-                return NULL;
-            }
-        } else if (letter == 't') {
-            name = "check-config";
-        } else if (letter == 'h' || letter == 'V') {
-            if (letter == 'h')
-                s_usage (stdout);
-            else
-                s_version ();
-            *status = EX_OK;
+        if (s_option (options, letter, status))
             return NULL;
-        } else {
-            return NULL; /* getopt has said what is wrong */
-        }
     }
+    const char *name = options->check ? "check-config" : NULL;
     if (!name && optind < argc)
         name = argv[optind++];
     if (!name || optind < argc) {

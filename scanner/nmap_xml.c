@@ -227,7 +227,8 @@ s_end_host (sc_nmap_xml_t *self)
         free (host.name);
     } else if (self->result->count >= self->hosts_most) {
         free (host.name);
-        s_stop (self, SH_E_PROBE, "nmap reports more hosts than were asked for");
+        s_stop (self, SH_E_PROBE,
+                "nmap reports more hosts than it was asked for");
     } else {
         host.seen = sh_clock_wall (self->clock);
         if (sc_result_add (self->result, &host) != SH_OK)

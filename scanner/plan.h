@@ -36,7 +36,8 @@ sh_err_t sc_subnet_read (sc_subnet_t *out, const sp_subnet_t *row,
 
 void sc_plan_clear (sc_plan_t *self);
 
-/*  Append; ids must ascend (SH_E_BAD_MESSAGE).  SH_E_TOO_LARGE, SH_E_MEMORY.  */
+/*  Append; ids must ascend (SH_E_BAD_MESSAGE).  SH_E_TOO_LARGE,
+    SH_E_MEMORY.  */
 sh_err_t sc_plan_add (sc_plan_t *self, const sc_subnet_t *subnet)
     SH_MUST_CHECK;
 

@@ -131,7 +131,7 @@ s_deliver (run_t *self, sp_delivery_t *delivery, sh_why_t *why)
         if (over && !sp_client_is_up (client))
             return sc_link_why (self->link, why);
         if (over)
-            return SH_E_OVERLOAD; /* the sentence stands in 'why' */
+            return SH_E_TIMEOUT; /* the sentence stands in 'why' */
         int timeout = sp_delivery_timeout (delivery);
         if (timeout < 0 || timeout > left)
             timeout = left > INT_MAX ? INT_MAX : (int) left;
@@ -168,12 +168,16 @@ s_report (run_t *self, const sc_scan_t *scan, sc_outcome_t *outcome,
     return rc;
 }
 
+/*  '*begin' becomes the time at which probing begins: waiting for a hub
+    before is no part of the scan, or its end would be followed by the next
+    one at once.  */
 static sh_err_t
-s_scan (run_t *self, const sc_subnet_t *subnet, sc_scan_t *scan, sh_why_t *why)
+s_scan (run_t *self, const sc_subnet_t *subnet, sc_scan_t *scan,
+        int64_t *begin, sh_why_t *why)
 {
-    int64_t begin = s_now (self);
     sc_result_t result = { 0 };
     sh_err_t rc = sc_ask_targets (&self->ask, subnet->id, scan, why);
+    *begin = s_now (self);
     if (rc != SH_OK)
         return rc;
     rc = sc_scan_plan (scan);
@@ -191,7 +195,7 @@ s_scan (run_t *self, const sc_subnet_t *subnet, sc_scan_t *scan, sh_why_t *why)
         return sh_fail (why, rc, "%s", sh_err_text (rc));
     sc_outcome_t outcome = { .scan = scan,
                              .incomplete = complete ? NULL : text,
-                             .took = s_now (self) - begin };
+                             .took = s_now (self) - *begin };
     return s_report (self, scan, &outcome, why);
 }
 
@@ -221,7 +225,7 @@ s_scan_next (run_t *self, sc_subnet_t *subnet)
     sh_err_t rc
         = sc_scan_new (&scan, subnet, self->options->config->code);
     if (rc == SH_OK)
-        rc = s_scan (self, subnet, scan, &why);
+        rc = s_scan (self, subnet, scan, &begin, &why);
     sc_scan_destroy (&scan);
     if (rc == SH_E_INTERRUPTED)
         return rc;

@@ -18,11 +18,15 @@ sc_exit_status (sh_err_t err)
         sh_err_t err;
         int status;
     } special[] = {
-        { SH_E_DISCONNECTED, EX_UNAVAILABLE }, { SH_E_TIMEOUT, EX_UNAVAILABLE },
-        { SH_E_HUB_KEY, EX_UNAVAILABLE },      { SH_E_NOT_FOUND, EX_OSFILE },
-        { SH_E_PROBE, EX_TEMPFAIL },           { SH_E_MEMORY, EX_OSERR },
-        { SH_E_IO, EX_IOERR },                 { SH_E_CONFIG, EX_CONFIG },
-        { SH_E_SYNTAX, EX_CONFIG },            { SH_E_MODE, EX_CONFIG },
+        { SH_E_DISCONNECTED, EX_UNAVAILABLE },
+        { SH_E_HUB_KEY, EX_UNAVAILABLE },
+        { SH_E_NOT_FOUND, EX_OSFILE },
+        { SH_E_PROBE, EX_TEMPFAIL },
+        { SH_E_MEMORY, EX_OSERR },
+        { SH_E_IO, EX_IOERR },
+        { SH_E_CONFIG, EX_CONFIG },
+        { SH_E_SYNTAX, EX_CONFIG },
+        { SH_E_MODE, EX_CONFIG },
     };
     for (size_t i = 0; i < sizeof special / sizeof *special; i++) {
         if (special[i].err == err)

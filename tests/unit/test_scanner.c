@@ -1,0 +1,962 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*  The scanner's parts below the conversation: ranges, configuration, plan,
+    scan, the child process, and nmap itself on the loopback network.  */
+
+#include <errno.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "scanner/child.h"
+#include "scanner/config.h"
+#include "scanner/plan.h"
+#include "scanner/scan.h"
+#include "scanner/tell.h"
+
+static sh_addr_t
+s_ip (const char *text)
+{
+    sh_addr_t ip;
+    assert_int_equal (sh_addr_parse (&ip, text), SH_OK);
+    return ip;
+}
+
+/*  "a-b c-d" of a set.  */
+static const char *
+s_show (const sc_ranges_t *ranges)
+{
+    static char text[4096];
+    text[0] = '\0';
+    for (size_t i = 0; i < ranges->count; i++) {
+        char first[SH_ADDR_TEXT], last[SH_ADDR_TEXT];
+        sh_addr_text (&ranges->items[i].first, first);
+        sh_addr_text (&ranges->items[i].last, last);
+        size_t used = strlen (text);
+        (void) snprintf (text + used, sizeof text - used, "%s%s-%s",
+                         i ? " " : "", first, last);
+    }
+    return text;
+}
+
+static sh_err_t
+s_add (sc_ranges_t *ranges, const char *first, const char *last)
+{
+    sh_addr_t a = s_ip (first), b = s_ip (last);
+    return sc_ranges_add (ranges, &a, &b);
+}
+
+/* ranges */
+
+static void
+test_ranges (void **state)
+{
+    (void) state;
+    sc_ranges_t set = { 0 };
+    assert_int_equal (sc_ranges_count (&set), 0);
+    assert_int_equal (s_add (&set, "10.0.0.1", "10.0.0.1"), SH_OK);
+    assert_int_equal (s_add (&set, "10.0.0.2", "10.0.0.9"), SH_OK);
+    assert_int_equal (s_add (&set, "10.0.1.255", "10.0.2.0"), SH_OK);
+    assert_string_equal (s_show (&set),
+                         "10.0.0.1-10.0.0.9 10.0.1.255-10.0.2.0");
+    assert_int_equal (sc_ranges_count (&set), 11);
+    /* not ascending, upside down, another family */
+    assert_int_equal (s_add (&set, "10.0.2.0", "10.0.2.1"), SH_E_INTERNAL);
+    assert_int_equal (s_add (&set, "10.0.3.2", "10.0.3.1"), SH_E_INTERNAL);
+    assert_int_equal (s_add (&set, "::1", "::2"), SH_E_INTERNAL);
+    static const struct
+    {
+        const char *ip;
+        bool in;
+    } table[] = { { "10.0.0.0", false },  { "10.0.0.1", true },
+                  { "10.0.0.9", true },   { "10.0.0.10", false },
+                  { "10.0.1.255", true }, { "10.0.2.0", true },
+                  { "10.0.2.1", false },  { "a00:1::", false } };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        sh_addr_t ip = s_ip (table[i].ip);
+        assert_int_equal (sc_ranges_contain (&set, &ip), table[i].in);
+    }
+    sc_ranges_clear (&set);
+    assert_int_equal (s_add (&set, "::", "2001:db8::ffff"), SH_OK);
+    assert_true (sc_ranges_count (&set) == UINT64_MAX);
+    sc_ranges_clear (&set);
+    assert_int_equal (s_add (&set, "2001:db8::fffe", "2001:db8::1:0"), SH_OK);
+    assert_int_equal (sc_ranges_count (&set), 3);
+    sc_ranges_clear (&set);
+}
+
+static void
+test_edges_of_families (void **state)
+{
+    (void) state;
+    sh_addr_t ip = s_ip ("0.0.0.0");
+    assert_false (sc_addr_previous (&ip));
+    ip = s_ip ("10.1.0.0");
+    sh_addr_t before = s_ip ("10.0.255.255");
+    assert_true (sc_addr_previous (&ip));
+    assert_int_equal (sh_addr_cmp (&ip, &before), 0);
+    sc_ranges_t set = { 0 };
+    assert_int_equal (s_add (&set, "255.255.255.254", "255.255.255.255"),
+                      SH_OK);
+    char *text = NULL;
+    size_t size = 0;
+    assert_int_equal (sc_nmap_targets (&text, &size, &set), SH_OK);
+    assert_string_equal (text, "255.255.255.254/31\n");
+    free (text);
+    sc_ranges_clear (&set);
+}
+
+static void
+test_targets (void **state)
+{
+    (void) state;
+    static const struct
+    {
+        const char *first, *last, *lines;
+    } table[] = {
+        { "10.0.0.0", "10.0.255.255", "10.0.0.0/16\n" },
+        { "10.0.0.5", "10.0.0.5", "10.0.0.5/32\n" },
+        { "10.0.0.1", "10.0.0.6",
+          "10.0.0.1/32\n10.0.0.2/31\n10.0.0.4/31\n10.0.0.6/32\n" },
+        { "0.0.0.0", "255.255.255.255", "0.0.0.0/0\n" },
+        { "2001:db8::1", "2001:db8::3", "2001:db8::1/128\n2001:db8::2/127\n" },
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        sc_ranges_t set = { 0 };
+        char *text = NULL;
+        size_t size = 0;
+        assert_int_equal (s_add (&set, table[i].first, table[i].last), SH_OK);
+        assert_int_equal (sc_nmap_targets (&text, &size, &set), SH_OK);
+        assert_string_equal (text, table[i].lines);
+        assert_int_equal (size, strlen (text));
+        free (text);
+        sc_ranges_clear (&set);
+    }
+}
+
+/* configuration */
+
+#define KEY "'0123456789012345678901234567890123456789'"
+
+static sh_err_t
+s_config (sc_config_t **out, const char *text, sh_why_t *why)
+{
+    return sc_config_parse (out, text, strlen (text), "x.yaml", why);
+}
+
+static void
+test_config_defaults (void **state)
+{
+    (void) state;
+    sc_config_t *config = NULL;
+    sh_why_t why = { 0 };
+    assert_int_equal (s_config (&config,
+                                "hub: {endpoint: 'tcp://h:5766', key: " KEY
+                                "}\n",
+                                &why),
+                      SH_OK);
+    assert_int_equal (config->hub_count, 1);
+    assert_string_equal (config->hubs[0].endpoint, "tcp://h:5766");
+    assert_string_equal (config->nmap.program, "nmap");
+    assert_int_equal (config->nmap.limits.rate, 1000);
+    assert_int_equal (config->nmap.limits.retries, 1);
+    assert_int_equal (config->nmap.limits.deadline, 300);
+    assert_int_equal (config->interval, 300);
+    assert_int_equal (config->log_level, SH_LOG_INFO);
+    assert_int_equal (config->resolve, SC_RESOLVE_ASSIGNED);
+    assert_null (config->code);
+    assert_non_null (strstr (config->key, "/scanhub/scanner.cert"));
+    const void *settings;
+    const sc_limits_t *limits;
+    assert_string_equal (sc_config_engine (config, &settings, &limits)->name,
+                         "nmap");
+    assert_ptr_equal (limits, &config->nmap.limits);
+    sc_config_destroy (&config);
+    assert_null (config);
+}
+
+static void
+test_config_all (void **state)
+{
+    (void) state;
+    sc_config_t *config = NULL;
+    sh_why_t why = { 0 };
+    assert_int_equal (
+        s_config (&config,
+                  "hub:\n"
+                  "  - {endpoint: 'tcp://a:1', key: " KEY "}\n"
+                  "  - {endpoint: 'tcp://[::1]:2', key: " KEY "}\n"
+                  "key: /k\ncode: site-a\nlog_level: debug\nengine: nmap\n"
+                  "resolve: never\ninterval: 60\n"
+                  "nmap: {program: /opt/nmap, rate: 50, retries: 0, "
+                  "deadline: 9}\n",
+                  &why),
+        SH_OK);
+    assert_int_equal (config->hub_count, 2);
+    assert_string_equal (config->hubs[1].endpoint, "tcp://[::1]:2");
+    assert_string_equal (config->key, "/k");
+    assert_string_equal (config->code, "site-a");
+    assert_int_equal (config->log_level, SH_LOG_DEBUG);
+    assert_int_equal (config->resolve, SC_RESOLVE_NEVER);
+    assert_int_equal (config->interval, 60);
+    assert_string_equal (config->nmap.program, "/opt/nmap");
+    assert_int_equal (config->nmap.limits.rate, 50);
+    assert_int_equal (config->nmap.limits.retries, 0);
+    assert_int_equal (config->nmap.limits.deadline, 9);
+    sc_config_destroy (&config);
+}
+
+static void
+test_config_errors (void **state)
+{
+    (void) state;
+#define HUB "hub: {endpoint: 'tcp://h:5766', key: " KEY "}\n"
+    static const char *const table[][2] = {
+        { "", "x.yaml:1: no 'hub'" },
+        { "hub: []\n", "no 'hub'" },
+        { "hub: text\n", "x.yaml:1: 'hub' is a map" },
+        { "hub: {endpoint: 'tcp://h', key: " KEY "}\n", "tcp://HOST:PORT" },
+        { "hub: {endpoint: 'ipc://h:1', key: " KEY "}\n", "tcp://HOST:PORT" },
+        { "hub: {endpoint: 'tcp://h:1'}\n", "the hub's public key" },
+        { "hub: {endpoint: 'tcp://h:1', key: short}\n",
+          "the hub's public key" },
+        { "hub: {endpoint: 'tcp://h:1', kee: short}\n", "unknown key 'kee'" },
+        { HUB "nmpa: {}\n", "x.yaml:2: unknown key 'nmpa'" },
+        { HUB "nmap:\n  rate: 0\n", "x.yaml:3:" },
+        { HUB "nmap: {program: ./nmap}\n", "absolute path" },
+        { HUB "nmap: {deadline: soon}\n", "x.yaml:2:" },
+        { HUB "engine: ping\n", "x.yaml:2:" },
+        { HUB "log_level: loud\n", "x.yaml:2:" },
+        { HUB "code: abcdefghijabcdefghijabcdefghijabc\n", "1 to 32" },
+        { HUB "interval: 0\n", "x.yaml:2:" },
+        { HUB HUB, "x.yaml:2:" },
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        sc_config_t *config = NULL;
+        sh_why_t why = { 0 };
+        assert_int_equal (s_config (&config, table[i][0], &why), SH_E_CONFIG);
+        assert_null (config);
+        if (!strstr (why.text, table[i][1]))
+            fail_msg ("'%s' is not in '%s'", table[i][1], why.text);
+    }
+}
+
+static void
+test_config_example (void **state)
+{
+    (void) state;
+    const char *top = getenv ("srcdir");
+    char path[512];
+    (void) snprintf (path, sizeof path, "%s/packaging/scanner.yaml.example",
+                     top ? top : ".");
+    sc_config_t *config = NULL;
+    sh_why_t why = { 0 };
+    if (sc_config_load (&config, path, &why) != SH_OK)
+        fail_msg ("%s", why.text);
+    assert_int_equal (config->hub_count, 1);
+    sc_config_destroy (&config);
+}
+
+/* plan */
+
+static sp_subnet_t
+s_row (uint64_t id, const char *cidr)
+{
+    return (sp_subnet_t){ .id = id, .cidr = cidr, .check = true };
+}
+
+static void
+s_plan_add (sc_plan_t *plan, uint64_t id, const char *cidr)
+{
+    sp_subnet_t row = s_row (id, cidr);
+    sc_subnet_t subnet;
+    assert_int_equal (sc_subnet_read (&subnet, &row, NULL), SH_OK);
+    assert_int_equal (sc_plan_add (plan, &subnet), SH_OK);
+}
+
+static void
+test_rows (void **state)
+{
+    (void) state;
+    const char *servers[] = { "10.0.0.53", "dns.example", "--dns-servers",
+                              "2001:db8::53" };
+    sp_subnet_t row = s_row (7, "10.0.0.0/24");
+    row.nameservers = servers;
+    row.nameserver_count = 4;
+    sc_subnet_t subnet;
+    sh_why_t why;
+    assert_int_equal (sc_subnet_read (&subnet, &row, &why), SH_OK);
+    assert_int_equal (subnet.nameserver_count, 2);
+    assert_int_equal (subnet.bad_nameservers, 2);
+    static const char *const bad[]
+        = { "", "10.0.0.0", "10.0.0.1/24", "-iL /etc/passwd", "10.0.0.0/33" };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        row = s_row (7, bad[i]);
+        assert_int_equal (sc_subnet_read (&subnet, &row, &why),
+                          SH_E_BAD_MESSAGE);
+        assert_non_null (strstr (why.text, "subnet 7"));
+    }
+    row = s_row (7, NULL);
+    assert_int_equal (sc_subnet_read (&subnet, &row, &why), SH_E_BAD_MESSAGE);
+}
+
+static void
+test_plan (void **state)
+{
+    (void) state;
+    sc_plan_t plan = { 0 }, fresh = { 0 };
+    assert_null (sc_plan_next (&plan, 0));
+    assert_int_equal (sc_plan_timeout (&plan, 0), -1);
+    s_plan_add (&fresh, 1, "10.0.1.0/24");
+    s_plan_add (&fresh, 2, "10.0.2.0/24");
+    s_plan_add (&fresh, 5, "10.0.5.0/24");
+    sc_subnet_t again = fresh.items[2];
+    assert_int_equal (sc_plan_add (&fresh, &again), SH_E_BAD_MESSAGE);
+    sc_plan_adopt (&plan, &fresh, 1000);
+    assert_int_equal (fresh.count, 0);
+    static const uint64_t order[] = { 1, 2, 5 };
+    for (size_t i = 0; i < 3; i++) {
+        sc_subnet_t *next = sc_plan_next (&plan, 1000);
+        assert_int_equal (next->id, order[i]);
+        next->due = 5000 + (int64_t) i;
+    }
+    assert_null (sc_plan_next (&plan, 1000));
+    assert_int_equal (sc_plan_timeout (&plan, 1000), 4000);
+    /* 1 stays, 2 has another network, 3 is new, 5 is gone */
+    s_plan_add (&fresh, 1, "10.0.1.0/24");
+    s_plan_add (&fresh, 2, "10.0.2.0/25");
+    s_plan_add (&fresh, 3, "10.0.3.0/24");
+    sc_plan_adopt (&plan, &fresh, 2000);
+    assert_int_equal (plan.count, 3);
+    assert_int_equal (plan.items[0].due, 5000);
+    assert_int_equal (plan.items[1].due, 2000);
+    assert_int_equal (plan.items[2].due, 2000);
+    for (size_t i = 0; i < 3; i++)
+        plan.items[i].due = SC_NEVER;
+    assert_null (sc_plan_next (&plan, INT64_MAX - 1));
+    assert_int_equal (sc_plan_timeout (&plan, 0), -1);
+    sc_plan_clear (&plan);
+}
+
+/* scan */
+
+typedef struct
+{
+    const char *cidr;
+    bool discover, check, pool;
+    const char *known;  /* addresses with blanks between; -x: excluded */
+    const char *ranges; /* what is to be probed */
+    int kind;
+} case_t;
+
+static void
+s_add_known (sc_scan_t *scan, const char *known)
+{
+    char text[256], *rest = text;
+    (void) snprintf (text, sizeof text, "%s", known);
+    for (char *word; (word = strsep (&rest, " ")) != NULL;) {
+        if (!*word)
+            continue;
+        bool exclude = *word == '-';
+        sh_addr_t ip = s_ip (word + exclude);
+        sp_target_t target
+            = { .ip = sh_addr_bytes (&ip), .exclude = exclude };
+        assert_int_equal (sc_scan_add (scan, &target, NULL), SH_OK);
+    }
+}
+
+static sc_scan_t *
+s_scan (const case_t *item)
+{
+    sp_subnet_t row = { .id = 9,
+                        .cidr = item->cidr,
+                        .discover = item->discover,
+                        .check = item->check,
+                        .pool = item->pool };
+    sc_subnet_t subnet;
+    sc_scan_t *scan = NULL;
+    assert_int_equal (sc_subnet_read (&subnet, &row, NULL), SH_OK);
+    assert_int_equal (sc_scan_new (&scan, &subnet, "site-a"), SH_OK);
+    s_add_known (scan, item->known);
+    assert_int_equal (sc_scan_plan (scan), SH_OK);
+    return scan;
+}
+
+static void
+test_scan_plans (void **state)
+{
+    (void) state;
+    static const case_t table[] = {
+        { "10.0.0.0/29", true, true, false, "", "10.0.0.1-10.0.0.6",
+          SP_KIND_BOTH },
+        { "10.0.0.0/29", true, false, true, "", "10.0.0.0-10.0.0.7",
+          SP_KIND_DISCOVER },
+        { "10.0.0.0/31", true, true, false, "", "10.0.0.0-10.0.0.1",
+          SP_KIND_BOTH },
+        { "10.0.0.7/32", true, true, false, "", "10.0.0.7-10.0.0.7",
+          SP_KIND_BOTH },
+        { "10.0.0.0/30", true, true, false, "-10.0.0.1 -10.0.0.2", "",
+          SP_KIND_BOTH },
+        { "10.0.0.0/29", true, true, false,
+          "-10.0.0.0 -10.0.0.1 10.0.0.2 -10.0.0.4 -10.0.0.5 -10.0.0.7",
+          "10.0.0.2-10.0.0.3 10.0.0.6-10.0.0.6", SP_KIND_BOTH },
+        { "10.0.0.0/29", true, true, true, "-10.0.0.0 -10.0.0.7",
+          "10.0.0.1-10.0.0.6", SP_KIND_BOTH },
+        { "10.0.0.0/24", false, true, false,
+          "10.0.0.0 10.0.0.3 10.0.0.4 -10.0.0.5 10.0.0.6 10.0.0.255 10.0.1.1",
+          "10.0.0.3-10.0.0.4 10.0.0.6-10.0.0.6", SP_KIND_CHECK },
+        { "10.0.0.0/24", false, true, false, "", "", SP_KIND_CHECK },
+        { "10.0.0.0/16", true, true, false, "", "10.0.0.1-10.0.255.254",
+          SP_KIND_BOTH },
+        { "10.0.0.0/15", true, true, false, "10.1.0.0 -10.1.0.1",
+          "10.1.0.0-10.1.0.0", SP_KIND_CHECK },
+        { "2001:db8::/112", true, true, false, "-2001:db8::5",
+          "2001:db8::-2001:db8::4 2001:db8::6-2001:db8::ffff", SP_KIND_BOTH },
+        { "2001:db8::/64", true, false, false, "2001:db8::1 2001:db8::2",
+          "2001:db8::1-2001:db8::2", SP_KIND_CHECK },
+        { "255.255.255.248/29", true, true, true, "-255.255.255.255",
+          "255.255.255.248-255.255.255.254", SP_KIND_BOTH },
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        sc_scan_t *scan = s_scan (&table[i]);
+        assert_string_equal (s_show (sc_scan_ranges (scan)), table[i].ranges);
+        assert_int_equal (sc_scan_report (scan)->kind, table[i].kind);
+        bool big = table[i].discover && table[i].kind == SP_KIND_CHECK;
+        assert_int_equal (*sc_scan_note (scan) != '\0', big);
+        sc_scan_destroy (&scan);
+        assert_null (scan);
+    }
+}
+
+static void
+test_scan_order (void **state)
+{
+    (void) state;
+    static const case_t item
+        = { "10.0.0.0/24", true, true, false, "10.0.0.9", "", SP_KIND_BOTH };
+    sc_scan_t *scan = s_scan (&item);
+    assert_int_equal (sc_scan_last (scan).size, 4);
+    assert_memory_equal (sc_scan_last (scan).data, "\x0a\0\0\x09", 4);
+    sh_why_t why;
+    sh_addr_t ip = s_ip ("10.0.0.9");
+    sp_target_t target = { .ip = sh_addr_bytes (&ip) };
+    assert_int_equal (sc_scan_add (scan, &target, &why), SH_E_BAD_MESSAGE);
+    target.ip.size = 3;
+    assert_int_equal (sc_scan_add (scan, &target, &why), SH_E_BAD_MESSAGE);
+    sc_scan_destroy (&scan);
+}
+
+static void
+s_found (sc_result_t *result, const char *ip, int64_t seen, const char *name)
+{
+    sc_host_t host = { .ip = s_ip (ip), .seen = seen };
+    host.name = name ? strdup (name) : NULL;
+    assert_int_equal (sc_result_add (result, &host), SH_OK);
+}
+
+static void
+test_report (void **state)
+{
+    (void) state;
+    static const case_t item = { "10.0.0.0/29", true, true, false,
+                                 "-10.0.0.3", "", SP_KIND_BOTH };
+    sc_scan_t *scan = s_scan (&item);
+    sc_result_t result = { .complete = true };
+    s_found (&result, "10.0.0.6", 5000, NULL);
+    s_found (&result, "10.0.0.1", 900, "old");
+    s_found (&result, "10.0.0.1", 1500, "new");
+    s_found (&result, "10.0.0.3", 1500, "excluded");
+    s_found (&result, "10.0.0.7", 1500, NULL);
+    s_found (&result, "192.0.2.1", 1500, "elsewhere");
+    assert_int_equal (sc_scan_finish (scan, &result, 1000, 2000), SH_OK);
+    assert_int_equal (result.count, 0);
+    const sp_report_t *report = sc_scan_report (scan);
+    assert_int_equal (report->subnet, 9);
+    assert_string_equal (report->cidr, "10.0.0.0/29");
+    assert_string_equal (report->code, "site-a");
+    assert_int_equal (report->kind, SP_KIND_BOTH);
+    assert_int_equal (report->started, 1000);
+    assert_int_equal (report->finished, 2000);
+    assert_true (report->complete);
+    assert_int_equal (report->up, 2);
+    assert_int_equal (report->host_count, 2);
+    assert_memory_equal (report->hosts[0].ip.data, "\x0a\0\0\x01", 4);
+    assert_string_equal (report->hosts[0].name, "new");
+    assert_int_equal (report->hosts[0].seen, 1500);
+    assert_memory_equal (report->hosts[1].ip.data, "\x0a\0\0\x06", 4);
+    assert_int_equal (report->hosts[1].seen, 2000);
+    assert_null (report->hosts[1].name);
+    assert_null (report->hosts[1].mac);
+    assert_int_equal (report->covered_count, 2);
+    assert_memory_equal (report->covered[0].last.data, "\x0a\0\0\x02", 4);
+    assert_memory_equal (report->covered[1].first.data, "\x0a\0\0\x04", 4);
+    sc_scan_destroy (&scan);
+}
+
+static void
+test_report_incomplete (void **state)
+{
+    (void) state;
+    static const case_t item
+        = { "10.0.0.0/29", true, true, false, "", "", SP_KIND_BOTH };
+    sc_scan_t *scan = s_scan (&item);
+    sc_result_t result = { .complete = false };
+    s_found (&result, "10.0.0.6", 1500, NULL);
+    /* and a clock that was set back during the scan */
+    assert_int_equal (sc_scan_finish (scan, &result, 2000, 1000), SH_OK);
+    const sp_report_t *report = sc_scan_report (scan);
+    assert_false (report->complete);
+    assert_int_equal (report->covered_count, 0);
+    assert_int_equal (report->up, 1);
+    assert_int_equal (report->finished, 2000);
+    assert_int_equal (report->hosts[0].seen, 2000);
+    sc_scan_destroy (&scan);
+}
+
+static void
+test_exit_statuses (void **state)
+{
+    (void) state;
+    static const struct
+    {
+        sh_err_t err;
+        int status;
+    } table[] = {
+        { SH_OK, EX_OK },
+        { SH_E_DISCONNECTED, EX_UNAVAILABLE },
+        { SH_E_HUB_KEY, EX_UNAVAILABLE },
+        { SH_E_KEY_REFUSED, EX_NOPERM },
+        { SH_E_AGENT_UNKNOWN, EX_NOPERM },
+        { SH_E_CIDR_MISMATCH, EX_PROTOCOL },
+        { SH_E_DB_DOWN, EX_TEMPFAIL },
+        { SH_E_TIMEOUT, EX_TEMPFAIL },
+        { SH_E_PROBE, EX_TEMPFAIL },
+        { SH_E_NOT_FOUND, EX_OSFILE },
+        { SH_E_CONFIG, EX_CONFIG },
+        { SH_E_DB_RIGHTS, EX_SOFTWARE },
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        assert_int_equal (sc_exit_status (table[i].err), table[i].status);
+}
+
+/* child */
+
+typedef struct
+{
+    char data[262144];
+    size_t size;
+} sink_t;
+
+static void
+s_collect (void *context, const void *data, size_t size)
+{
+    sink_t *sink = context;
+    assert_true (size <= sizeof sink->data - sink->size);
+    memcpy (sink->data + sink->size, data, size);
+    sink->size += size;
+}
+
+static sc_child_t *
+s_start (const char *script, sink_t *sink, char *input, int64_t deadline)
+{
+    char shell[] = "sh", flag[] = "-c", *text = strdup (script);
+    char *argv[] = { shell, flag, text, NULL };
+    sc_child_options_t options = { .program = "/bin/sh",
+                                   .argv = argv,
+                                   .input = input,
+                                   .input_size = input ? strlen (input) : 0,
+                                   .deadline = deadline,
+                                   .output = s_collect,
+                                   .context = sink,
+                                   .clock = sh_clock_system () };
+    sc_child_t *child = NULL;
+    sh_why_t why = { 0 };
+    if (sc_child_start (&child, &options, &why) != SH_OK)
+        fail_msg ("%s", why.text);
+    free (text);
+    return child;
+}
+
+static void
+s_wait_child (sc_child_t *child)
+{
+    while (!sc_child_step (child)) {
+        struct pollfd item = { .fd = sc_child_fd (child), .events = POLLIN };
+        (void) poll (&item, 1, sc_child_timeout (child));
+    }
+}
+
+/*  More than a pipe holds, both ways at once.  */
+static void
+test_child_cat (void **state)
+{
+    (void) state;
+    size_t size = 250000;
+    char *input = malloc (size + 1);
+    assert_non_null (input);
+    for (size_t i = 0; i < size; i++)
+        input[i] = (char) ('a' + i % 23);
+    input[size] = '\0';
+    char *copy = strdup (input);
+    static sink_t sink;
+    sink.size = 0;
+    sc_child_t *child = s_start ("cat; echo said >&2", &sink, input, 20000);
+    s_wait_child (child);
+    sh_why_t why = { 0 };
+    assert_true (sc_child_succeeded (child, &why));
+    assert_string_equal (sc_child_errors (child), "said\n");
+    assert_int_equal (sink.size, size);
+    assert_memory_equal (sink.data, copy, size);
+    free (copy);
+    sc_child_destroy (&child);
+    sc_child_destroy (&child);
+}
+
+static void
+test_child_ends (void **state)
+{
+    (void) state;
+    static const char *const table[][2] = {
+        { "echo first >&2; echo no luck >&2; exit 3",
+          "exit status 3: no luck" },
+        { "kill -KILL $$", "killed by signal 9" },
+        { "sleep 60", "stopped at its deadline" },
+        { "trap '' TERM; sleep 60 & wait; sleep 60",
+          "stopped at its deadline" },
+        /* somebody else holds the pipe */
+        { "setsid sleep 2 & exit 4", "exit status 4" },
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        static sink_t sink;
+        sink.size = 0;
+        bool sleeps = strstr (table[i][0], "sleep 60") != NULL;
+        int64_t begin = sh_clock_mono (sh_clock_system ());
+        sc_child_t *child
+            = s_start (table[i][0], &sink, NULL, sleeps ? 200 : 20000);
+        s_wait_child (child);
+        sh_why_t why = { 0 };
+        assert_false (sc_child_succeeded (child, &why));
+        if (!strstr (why.text, table[i][1]))
+            fail_msg ("'%s' is not in '%s'", table[i][1], why.text);
+        assert_in_range (sh_clock_mono (sh_clock_system ()) - begin, 0, 1800);
+        sc_child_destroy (&child);
+    }
+}
+
+/*  Destroyed while it runs: the whole group is gone, also one that does not
+    want to.  */
+static void
+test_child_destroy (void **state)
+{
+    (void) state;
+    static sink_t sink;
+    sink.size = 0;
+    sc_child_t *child = s_start ("trap '' TERM; sleep 60 & echo $$ $!; wait; "
+                                 "wait; sleep 60",
+                                 &sink, strdup ("unread"), 20000);
+    while (!memchr (sink.data, '\n', sink.size)) {
+        assert_false (sc_child_step (child));
+        (void) poll (NULL, 0, 5);
+    }
+    sink.data[sink.size] = '\0';
+    int shell = 0, sleeper = 0;
+    assert_int_equal (sscanf (sink.data, "%d %d", &shell, &sleeper), 2);
+    assert_int_equal (kill (shell, 0), 0);
+    int64_t begin = sh_clock_mono (sh_clock_system ());
+    sc_child_destroy (&child);
+    assert_null (child);
+    assert_in_range (sh_clock_mono (sh_clock_system ()) - begin, 0, 900);
+    assert_int_equal (kill (shell, 0), -1);
+    assert_int_equal (errno, ESRCH);
+    /* a zombie may remain where nobody reaps orphans */
+    char path[64], text[256] = "";
+    (void) snprintf (path, sizeof path, "/proc/%d/stat", sleeper);
+    FILE *stat = fopen (path, "r");
+    if (stat) {
+        assert_non_null (fgets (text, sizeof text, stat));
+        assert_non_null (strstr (text, ") Z "));
+        (void) fclose (stat);
+    }
+}
+
+/*  No descriptor, no variable and no blocked signal is inherited.  */
+static void
+test_child_inherits_nothing (void **state)
+{
+    (void) state;
+    int leak = dup (1);
+    assert_true (leak > 2);
+    assert_int_equal (setenv ("NMAP_PRIVILEGED", "1", 1), 0);
+    static sink_t sink;
+    sink.size = 0;
+    char script[256];
+    (void) snprintf (script, sizeof script,
+                     "test -e /proc/self/fd/%d && echo leaked; pwd; "
+                     "echo ${NMAP_PRIVILEGED-unset} $LC_ALL; "
+                     "grep SigBlk /proc/self/status",
+                     leak);
+    sc_child_t *child = s_start (script, &sink, NULL, 20000);
+    s_wait_child (child);
+    assert_int_equal (unsetenv ("NMAP_PRIVILEGED"), 0);
+    sink.data[sink.size] = '\0';
+    assert_string_equal (sink.data,
+                         "/\nunset C\nSigBlk:\t0000000000000000\n");
+    sc_child_destroy (&child);
+    (void) close (leak);
+}
+
+static void
+test_child_find (void **state)
+{
+    (void) state;
+    char *path = NULL;
+    assert_int_equal (sc_child_find (&path, "sh"), SH_OK);
+    assert_int_equal (path[0], '/');
+    free (path);
+    path = NULL;
+    assert_int_equal (sc_child_find (&path, "/bin/sh"), SH_OK);
+    assert_string_equal (path, "/bin/sh");
+    free (path);
+    path = NULL;
+    assert_int_equal (sc_child_find (&path, "no-such-program"),
+                      SH_E_NOT_FOUND);
+    assert_int_equal (sc_child_find (&path, "/no/such/program"),
+                      SH_E_NOT_FOUND);
+    assert_int_equal (sc_child_find (&path, "bin/sh"), SH_E_NOT_FOUND);
+    assert_null (path);
+}
+
+/* nmap */
+
+static const char *
+s_words (const sc_job_t *job, bool privileged)
+{
+    static char line[1024];
+    sc_nmap_command_t command;
+    assert_int_equal (sc_nmap_command (&command, job, privileged), SH_OK);
+    line[0] = '\0';
+    for (size_t i = 0; command.argv[i]; i++) {
+        size_t used = strlen (line);
+        (void) snprintf (line + used, sizeof line - used, "%s%s",
+                         i ? " " : "", command.argv[i]);
+    }
+    sc_nmap_command_clear (&command);
+    return line;
+}
+
+static void
+test_nmap_command (void **state)
+{
+    (void) state;
+    sc_ranges_t four = { 0 }, six = { 0 };
+    assert_int_equal (s_add (&four, "10.0.0.1", "10.0.0.2"), SH_OK);
+    assert_int_equal (s_add (&six, "2001:db8::1", "2001:db8::2"), SH_OK);
+    sh_addr_t servers[] = { s_ip ("10.0.0.53"), s_ip ("2001:db8::53") };
+    sc_job_t job = { .ranges = &four,
+                     .nameservers = servers,
+                     .nameserver_count = 2,
+                     .limits = { .rate = 1000, .retries = 1, .deadline = 9 } };
+    assert_string_equal (s_words (&job, true),
+                         "nmap --privileged -sn -PE --max-retries 1 "
+                         "--min-rate 1000 -n --no-stylesheet -oX - -iL -");
+    job.resolve = true;
+    assert_string_equal (s_words (&job, false),
+                         "nmap --unprivileged -sn --max-retries 1 "
+                         "--min-rate 1000 --dns-servers "
+                         "10.0.0.53,2001:db8::53 --no-stylesheet -oX - -iL -");
+    job.ranges = &six;
+    job.nameserver_count = 0;
+    assert_string_equal (s_words (&job, true),
+                         "nmap --privileged -sn -6 -PE --max-retries 1 "
+                         "--min-rate 1000 --no-stylesheet -oX - -iL -");
+    sc_ranges_clear (&four);
+    sc_ranges_clear (&six);
+}
+
+/*  Run the engine on a range; the caller clears the result.  */
+static sh_err_t
+s_probe (sc_result_t *out, const char *program, const char *first,
+         const char *last, uint32_t deadline, sh_why_t *why)
+{
+    sc_ranges_t ranges = { 0 };
+    assert_int_equal (s_add (&ranges, first, last), SH_OK);
+    char *name = strdup (program);
+    sc_nmap_settings_t settings = { .program = name };
+    sc_job_t job = { .ranges = &ranges,
+                     .limits = { .rate = 1000,
+                                 .retries = 1,
+                                 .deadline = deadline } };
+    sc_probe_t *probe = NULL;
+    sh_err_t rc = sc_engine_nmap.start (&probe, &settings, &job,
+                                        sh_clock_system (), why);
+    while (rc == SH_OK && !sc_engine_nmap.step (probe)) {
+        struct pollfd item
+            = { .fd = sc_engine_nmap.fd (probe), .events = POLLIN };
+        (void) poll (&item, 1, sc_engine_nmap.timeout (probe));
+    }
+    if (rc == SH_OK) {
+        sc_result_t *result = sc_engine_nmap.result (probe);
+        *out = *result;
+        *result = (sc_result_t){ 0 };
+        sc_engine_nmap.destroy (&probe);
+    }
+    assert_null (probe);
+    free (name);
+    sc_ranges_clear (&ranges);
+    return rc;
+}
+
+static void
+s_need_nmap (void)
+{
+    sc_nmap_settings_t settings = { .program = strdup ("nmap") };
+    sh_why_t why = { 0 };
+    sh_err_t rc = sc_engine_nmap.check (&settings, &why);
+    free (settings.program);
+    if (rc != SH_OK) {
+        print_message ("skipped: %s\n", why.text);
+        skip ();
+    }
+}
+
+static void
+test_nmap_loopback (void **state)
+{
+    (void) state;
+    s_need_nmap ();
+    sc_result_t result = { 0 };
+    sh_why_t why = { 0 };
+    int64_t begin = sh_clock_wall (sh_clock_system ());
+    if (s_probe (&result, "nmap", "127.0.0.1", "127.0.0.14", 60, &why)
+        != SH_OK)
+        fail_msg ("%s", why.text);
+    if (!result.complete)
+        fail_msg ("%s", result.text);
+    assert_int_equal (result.count, 14);
+    for (size_t i = 0; i < result.count; i++) {
+        assert_int_equal (result.hosts[i].ip.bytes[0], 127);
+        assert_true (result.hosts[i].seen >= begin);
+        assert_null (result.hosts[i].name);
+    }
+    sc_result_clear (&result);
+}
+
+static void
+test_nmap_v6 (void **state)
+{
+    (void) state;
+    s_need_nmap ();
+    if (access ("/proc/net/if_inet6", R_OK) != 0) {
+        print_message ("skipped: no IPv6 here\n");
+        skip ();
+    }
+    sc_result_t result = { 0 };
+    sh_why_t why = { 0 };
+    assert_int_equal (s_probe (&result, "nmap", "::1", "::1", 60, &why),
+                      SH_OK);
+    if (!result.complete)
+        fail_msg ("%s", result.text);
+    assert_int_equal (result.count, 1);
+    assert_int_equal (result.hosts[0].ip.family, 6);
+    sc_result_clear (&result);
+}
+
+static void
+test_nmap_missing (void **state)
+{
+    (void) state;
+    sc_result_t result = { 0 };
+    sh_why_t why = { 0 };
+    assert_int_equal (s_probe (&result, "/no/such/nmap", "127.0.0.1",
+                               "127.0.0.2", 60, &why),
+                      SH_E_NOT_FOUND);
+    assert_non_null (strstr (why.text, "apt-get install nmap"));
+}
+
+/*  What a broken run of nmap looks like, played by a script: found hosts are
+    kept, and it is never complete.  */
+static void
+test_nmap_broken (void **state)
+{
+    (void) state;
+#define START                                                                  \
+    "#!/bin/sh\ncat >/dev/null\necho '<nmaprun><host><status state=\"up\"/>"   \
+    "<address addr=\"127.0.0.1\" addrtype=\"ipv4\"/></host>'\n"
+#define END                                                                    \
+    "echo '<runstats><finished exit=\"success\"/><hosts total=\"2\"/>"         \
+    "</runstats></nmaprun>'\n"
+    static const char *const table[][2] = {
+        { START END, "" },
+        { START "kill -KILL $$\n", "killed by signal 9" },
+        { START "sleep 60\n", "stopped at its deadline" },
+        { START "echo gone >&2; exit 1\n", "exit status 1: gone" },
+        { START "exit 0\n", "ends early" },
+        { START END "exit 1\n", "exit status 1" },
+        { START END
+          "echo 'sendto in send_ip_packet_sd: sendto(4) => No' >&2\n",
+          "could not send" },
+    };
+    char path[] = "/tmp/test_scanner-XXXXXX";
+    int fd = mkstemp (path);
+    assert_true (fd >= 0);
+    (void) close (fd);
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        FILE *file = fopen (path, "w");
+        assert_non_null (file);
+        assert_true (fputs (table[i][0], file) >= 0);
+        assert_int_equal (fclose (file), 0);
+        assert_int_equal (chmod (path, 0700), 0);
+        sc_result_t result = { 0 };
+        sh_why_t why = { 0 };
+        sh_err_t rc
+            = s_probe (&result, path, "127.0.0.1", "127.0.0.2", 1, &why);
+        if (rc != SH_OK)
+            fail_msg ("%s", why.text);
+        assert_int_equal (result.count, 1);
+        assert_int_equal (result.complete, i == 0);
+        if (!strstr (result.text, table[i][1]))
+            fail_msg ("'%s' is not in '%s'", table[i][1], result.text);
+        sc_result_clear (&result);
+    }
+    (void) unlink (path);
+}
+
+int
+main (void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test (test_ranges),
+        cmocka_unit_test (test_edges_of_families),
+        cmocka_unit_test (test_targets),
+        cmocka_unit_test (test_config_defaults),
+        cmocka_unit_test (test_config_all),
+        cmocka_unit_test (test_config_errors),
+        cmocka_unit_test (test_config_example),
+        cmocka_unit_test (test_rows),
+        cmocka_unit_test (test_plan),
+        cmocka_unit_test (test_scan_plans),
+        cmocka_unit_test (test_scan_order),
+        cmocka_unit_test (test_report),
+        cmocka_unit_test (test_report_incomplete),
+        cmocka_unit_test (test_exit_statuses),
+        cmocka_unit_test (test_child_cat),
+        cmocka_unit_test (test_child_ends),
+        cmocka_unit_test (test_child_destroy),
+        cmocka_unit_test (test_child_inherits_nothing),
+        cmocka_unit_test (test_child_find),
+        cmocka_unit_test (test_nmap_command),
+        cmocka_unit_test (test_nmap_loopback),
+        cmocka_unit_test (test_nmap_v6),
+        cmocka_unit_test (test_nmap_missing),
+        cmocka_unit_test (test_nmap_broken),
+    };
+    return cmocka_run_group_tests (tests, NULL, NULL);
+}
