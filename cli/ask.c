@@ -174,6 +174,16 @@ ctl_ping (ctl_t *self, int argc, char **argv)
     }
 }
 
+#define NOT_IN_FORCE "error not in force"
+
+/*  Is it one of the two answers that there are about a key?  */
+static bool
+s_is_force (const char *answer)
+{
+    return s_is_ok (answer)
+           || strncmp (answer, NOT_IN_FORCE, sizeof NOT_IN_FORCE - 1) == 0;
+}
+
 /*  Ask until the key is in force as wanted.  '*answer' is the last one.  */
 static sh_err_t
 s_ask_force (const ctl_t *self, const char *key, bool gone, char **answer,
@@ -188,7 +198,8 @@ s_ask_force (const ctl_t *self, const char *key, bool gone, char **answer,
     for (;;) {
         rc = hub_control_ask (answer, self->config->control, request, FORCE_MS,
                               why);
-        if (rc != SH_OK || s_is_ok (*answer) != gone
+        if (rc != SH_OK || !s_is_force (*answer)
+            || s_is_ok (*answer) != gone
             || sh_clock_mono (clock) >= deadline)
             break;
         free (*answer);
@@ -209,10 +220,9 @@ ctl_tell_force (const ctl_t *self, const char *key, bool gone)
         printf ("the hub is not running; that counts as soon as it starts\n");
     else if (rc != SH_OK)
         ctl_warn ("cannot ask the hub whether that is in force: %s", why.text);
-    else if (!gone && s_is_ok (answer))
-        printf ("in force: the running hub lets it in from now on\n");
-    else if (gone && strncmp (s_reason (answer), "not in force", 12) == 0)
-        printf ("in force: the running hub lets it in no longer\n");
+    else if (s_is_force (answer) && s_is_ok (answer) != gone)
+        printf ("in force: the running hub lets it in %s\n",
+                gone ? "no longer" : "from now on");
     else
         ctl_warn ("the running hub has not taken that up; it says: %s",
                   s_reason (answer));

@@ -129,10 +129,12 @@ ctl_usage (FILE *to, const char *config_path)
     for (const ctl_command_t *command = s_commands; command->name; command++)
         s_print_command (to, command);
     fprintf (to,
-             "\n  --config FILE             scanhubd's configuration; default:\n"
+             "\n"
+             "  --config FILE             scanhubd's configuration; default:\n"
              "                            %s\n"
-             "  --help                    this text; after a command: its call\n"
-             "  --version                 versions of this and its libraries\n\n"
+             "  --help                    this text, or that of a command\n"
+             "  --version                 of this and of its libraries\n"
+             "\n"
              "The manual: man scanhubctl\n",
              config_path);
 }

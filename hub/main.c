@@ -214,6 +214,19 @@ s_answer_status (hub_t *self, char *answer, size_t size)
                                                    (hub_count_t) i));
 }
 
+/*  Is the key in force already?  scanhubctl asks after it wrote a file.  */
+static void
+s_answer_key (hub_t *self, const char *key, char *answer, size_t size)
+{
+    hub_principal_t who;
+    if (!hub_registry_find (self->registry, key, &who)) {
+        snprintf (answer, size, "error not in force");
+        return;
+    }
+    snprintf (answer, size, "ok %s", who.name);
+    hub_principal_clear (&who);
+}
+
 static void
 s_on_request (void *context, const char *request, char *answer, size_t size)
 {
@@ -224,6 +237,8 @@ s_on_request (void *context, const char *request, char *answer, size_t size)
         s_reload (self, answer, size);
     else if (streq (request, "status"))
         s_answer_status (self, answer, size);
+    else if (strncmp (request, "key ", 4) == 0)
+        s_answer_key (self, request + 4, answer, size);
     else
         snprintf (answer, size, "error unknown request; is scanhubctl of "
                                 "another version than scanhubd?");
