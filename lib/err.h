@@ -51,6 +51,9 @@ typedef enum
        "a newer connection with the same key took over")                       \
     X (E_CODE_DENIED, DENIED, "code-denied",                                   \
        "the key's registry entry does not list this scanner code")             \
+    X (E_CODE_HAS_KEY, DENIED, "code-has-key",                                 \
+       "a scanner's own key speaks for this code; to let HTTP speak for it "   \
+       "as well, put legacy_http = \"true\" into its registry entry")          \
     X (E_AGENT_UNKNOWN, DENIED, "agent-unknown",                               \
        "phpIPAM has no scan agent with this code; create it there or correct " \
        "the code in the hub's registry")                                       \
@@ -73,6 +76,8 @@ typedef enum
     X (E_HOST_ADDRESS, PEER, "host-address", "not an IPv4 or IPv6 address")    \
     X (E_HOST_OUTSIDE, PEER, "host-outside",                                   \
        "the address is not in the subnet")                                     \
+    X (E_HOST_SUBNET, PEER, "host-subnet",                                     \
+       "the host names another subnet than the one it was reported in")        \
     X (E_HOST_NETWORK, PEER, "host-network", "the subnet's network address")   \
     X (E_HOST_BROADCAST, PEER, "host-broadcast",                               \
        "the subnet's broadcast address")                                       \

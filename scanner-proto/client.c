@@ -589,3 +589,20 @@ sp_client_set_load (sp_client_t *self, uint64_t spool, uint64_t running)
     self->spool = spool;
     self->running = running;
 }
+
+static sh_err_t
+s_outlet_send (void *context, const sp_message_t *message)
+{
+    return sp_client_send (context, message);
+}
+
+sp_outlet_t
+sp_client_outlet (sp_client_t *self)
+{
+    return (sp_outlet_t){
+        .send = s_outlet_send,
+        .context = self,
+        .up = sp_client_is_up (self),
+        .offset = sp_client_offset (self),
+    };
+}

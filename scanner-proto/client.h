@@ -12,7 +12,7 @@
 
 #include "lib/clock.h"
 #include "lib/keyfile.h"
-#include "scanner-proto/message.h"
+#include "scanner-proto/outlet.h"
 
 typedef struct
 {
@@ -75,6 +75,9 @@ sh_err_t sp_client_send (sp_client_t *self, const sp_message_t *message)
 int64_t sp_client_offset (const sp_client_t *self);
 
 bool sp_client_is_up (const sp_client_t *self);
+
+/*  The session as an outlet, as it is at this moment.  */
+sp_outlet_t sp_client_outlet (sp_client_t *self);
 
 /*  The endpoint in use, for messages.  */
 const char *sp_client_endpoint (const sp_client_t *self);

@@ -163,6 +163,7 @@ static const s_field_t s_host_fields[] = {
     TEXT ("mac", OPTIONAL, AT (host, mac), SP_LONG_TEXT_MOST),
     TEXT ("name", OPTIONAL, AT (host, name), SP_LONG_TEXT_MOST),
     TEXT ("how", OPTIONAL, AT (host, how), SP_TEXT_MOST),
+    UINT ("subnet", OPTIONAL, AT (host, subnet), ANY),
 };
 SHAPE (s_host, sp_host_t);
 
@@ -177,6 +178,7 @@ static const s_field_t s_report_fields[] = {
     UINT ("part", REQUIRED, AT (report, part), SP_PARTS_MOST - 1),
     TEXT ("for", OPTIONAL, AT (report, code), SP_CODE_MOST),
     UINT ("subnet", OPTIONAL, AT (report, subnet), ANY),
+    UINT ("hint", OPTIONAL, AT (report, hint), ANY),
     TEXT ("cidr", REQUIRED, AT (report, cidr), SP_CIDR_MOST),
     WORD ("kind", AT (report, kind), SP_KIND_COUNT, SP_KIND_COUNT,
           sp_kind_word),

@@ -161,6 +161,7 @@ s_message (const sp_delivery_t *self, size_t index)
         .part = index,
         .code = report->code,
         .subnet = report->subnet,
+        .hint = report->hint,
         .cidr = report->cidr,
         .kind = report->kind,
         .started = report->started,
@@ -182,10 +183,11 @@ s_message (const sp_delivery_t *self, size_t index)
 }
 
 static sh_err_t
-s_send (sp_delivery_t *self, sp_client_t *client, size_t index, int64_t now)
+s_send (sp_delivery_t *self, const sp_outlet_t *outlet, size_t index,
+        int64_t now)
 {
     sp_message_t message = s_message (self, index);
-    sh_err_t rc = sp_client_send (client, &message);
+    sh_err_t rc = outlet->send (outlet->context, &message);
     if (rc)
         return rc;
     s_part_t *part = &self->parts[index];
@@ -215,16 +217,16 @@ s_may_send (const sp_delivery_t *self, const s_part_t *part)
 }
 
 sh_err_t
-sp_delivery_push (sp_delivery_t *self, sp_client_t *client)
+sp_delivery_push (sp_delivery_t *self, const sp_outlet_t *outlet)
 {
-    assert (self && client);
-    self->parked = !sp_client_is_up (client);
+    assert (self && outlet && outlet->send);
+    self->parked = !outlet->up;
     int64_t now = sh_clock_mono (self->clock);
     if (self->state != SP_DELIVERY_RUNNING || self->parked
         || now < self->paused)
         return SH_OK;
     if (!self->off_fixed) {
-        self->off = sp_client_offset (client);
+        self->off = outlet->offset;
         self->off_fixed = true;
     }
     sh_err_t rc = SH_OK;
@@ -234,7 +236,7 @@ sp_delivery_push (sp_delivery_t *self, sp_client_t *client)
         if (part->state == PART_WAITING && self->unanswered == SP_WINDOW)
             break;
         if (s_may_send (self, part) && part->due <= now)
-            rc = s_send (self, client, i, now);
+            rc = s_send (self, outlet, i, now);
     }
     if (rc)
         self->paused = now + RETRY_MS;

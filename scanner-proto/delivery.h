@@ -9,6 +9,7 @@
 #define SP_DELIVERY_H
 
 #include "scanner-proto/client.h"
+#include "scanner-proto/outlet.h"
 
 typedef struct sp_delivery sp_delivery_t;
 
@@ -42,10 +43,10 @@ void sp_delivery_destroy (sp_delivery_t **self_p);
 
 /*  Send what may be sent now.  Call after every event and when
     sp_delivery_timeout has passed.  The clock offset is fixed by the first
-    call that finds the client up.  SH_OK also while nothing can be sent;
+    call that finds the outlet up.  SH_OK also while nothing can be sent;
     SH_E_INTERNAL: the report breaks a limit and can never be sent;
     SH_E_MEMORY.  */
-sh_err_t sp_delivery_push (sp_delivery_t *self, sp_client_t *client)
+sh_err_t sp_delivery_push (sp_delivery_t *self, const sp_outlet_t *outlet)
     SH_MUST_CHECK;
 
 /*  Show it an event of the client: DOWN makes unanswered parts due again, a

@@ -134,6 +134,7 @@ typedef struct
     const char *mac;  /* any usual spelling, or absent */
     const char *name; /* or absent */
     const char *how;  /* what answered (arp, echo, ...), for people */
+    uint64_t subnet;  /* the subnet id that the sender believes; 0: none */
 } sp_host_t;
 
 typedef struct
@@ -147,6 +148,7 @@ typedef struct
     uint64_t part;
     const char *code; /* 'for' */
     uint64_t subnet;  /* 0: absent, only with 'for' */
+    uint64_t hint;    /* subnet id that all hosts name; 0: none or several */
     const char *cidr;
     int kind; /* sp_kind_t */
     int64_t started, finished;

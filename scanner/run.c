@@ -122,7 +122,8 @@ s_deliver (run_t *self, sp_delivery_t *delivery, sh_why_t *why)
     (void) sh_fail (why, SH_OK, "no verdict came in time");
     while (sp_delivery_state (delivery) == SP_DELIVERY_RUNNING) {
         sp_client_t *client = sc_link_client (self->link);
-        sh_err_t rc = sp_delivery_push (delivery, client);
+        const sp_outlet_t outlet = sp_client_outlet (client);
+        sh_err_t rc = sp_delivery_push (delivery, &outlet);
         if (rc != SH_OK)
             return sh_fail (why, rc, "%s", sh_err_text (rc));
         int64_t left = until - s_now (self);

@@ -37,6 +37,11 @@ static sp_host_t s_hosts_v6[] = {
     { .ip = V6 ("\x42"), .seen = NOW + 30, .how = "nd" },
 };
 
+static sp_host_t s_hosts_shim[] = {
+    { .ip = V4 ("\x05"), .seen = NOW + 40, .name = "printer", .subnet = 9 },
+    { .ip = V4 ("\x06"), .seen = NOW + 40, .subnet = 8 },
+};
+
 static sp_range_t s_covered[] = {
     { V4 ("\x01"), V4 ("\xfe") },
     { V4 ("\x07"), V4 ("\x07") },
@@ -107,6 +112,12 @@ const sample_t samples[] = {
                       .cidr = "2001:db8::/64", .kind = SP_KIND_BOTH,
                       .started = NOW, .finished = NOW + 61000, .off = 86400000,
                       .hosts = s_hosts_v6, .host_count = 1 } } },
+    { "report-hosts-shim",
+      { .type = SP_REPORT,
+        .u.report = { .id = REPORT_ID, .code = "code-of-site-a", .hint = 9,
+                      .cidr = "10.0.0.0/24", .kind = SP_KIND_BOTH,
+                      .started = NOW, .finished = NOW, .hosts = s_hosts_shim,
+                      .host_count = 2 } } },
     { "report-closing",
       { .type = SP_REPORT,
         .u.report = { .id = REPORT_ID, .part = 2, .subnet = 7,
@@ -270,6 +281,7 @@ s_hosts_of (const sp_report_t *a, const sp_report_t *b)
         TEXT (hosts[i].mac);
         TEXT (hosts[i].name);
         TEXT (hosts[i].how);
+        VALUE (hosts[i].subnet);
     }
     return NULL;
 }
@@ -281,6 +293,7 @@ s_report (const sp_report_t *a, const sp_report_t *b)
     VALUE (part);
     TEXT (code);
     VALUE (subnet);
+    VALUE (hint);
     TEXT (cidr);
     VALUE (kind);
     VALUE (started);
