@@ -170,6 +170,23 @@ s_order (hub_part_t **parts, size_t count)
     }
 }
 
+/*  A key that was revoked while its report waited writes nothing, not even
+    last_access, whatever else is wrong with the report.  */
+static sh_err_t
+s_check_keys (hub_intake_t *self, hub_part_t **parts, size_t count)
+{
+    sh_err_t rc = SH_OK;
+    for (size_t i = 0; i < count; i++) {
+        if (self->options.allows (self->options.allows_context,
+                                  &parts[i]->job->who, parts[i]->code))
+            continue;
+        if (parts[i]->rc == SH_OK)
+            rc = SH_E_KEY_UNKNOWN; /* its changes have to be undone */
+        parts[i]->rc = SH_E_KEY_UNKNOWN;
+    }
+    return rc;
+}
+
 /*  Everything between BEGIN and COMMIT.  Refusals stay with their parts;
     anything else is returned and means ROLLBACK.  */
 static sh_err_t
@@ -187,15 +204,7 @@ s_work_all (hub_intake_t *self, hub_part_t **parts, size_t count)
         if (s_ends_transaction (parts[i]->rc))
             return parts[i]->rc;
     }
-    /*  A key that was revoked while its report waited writes nothing.  */
-    for (size_t i = 0; i < count; i++)
-        if (parts[i]->rc == SH_OK
-            && !self->options.allows (self->options.allows_context,
-                                      &parts[i]->job->who, parts[i]->code)) {
-            parts[i]->rc = SH_E_KEY_UNKNOWN;
-            return SH_E_KEY_UNKNOWN;
-        }
-    return SH_OK;
+    return s_check_keys (self, parts, count);
 }
 
 static sh_err_t
@@ -218,7 +227,8 @@ s_transact (hub_intake_t *self, hub_part_t **parts, size_t count)
 static void
 s_pause (int attempt)
 {
-    struct timespec time = { .tv_nsec = (rand () % 40 + 20L * attempt) * 1000000L };
+    long ms = rand () % 40 + 20L * attempt;
+    struct timespec time = { .tv_nsec = ms * 1000000L };
     nanosleep (&time, NULL);
 }
 
@@ -229,13 +239,13 @@ s_take_alone (hub_intake_t *self, hub_part_t *part)
 {
     sh_err_t rc = SH_OK;
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+        if (rc == SH_E_DB_BUSY)
+            s_pause (attempt);
         rc = s_transact (self, &part, 1);
         if ((rc == SH_E_HOST_COLUMN || rc == SH_E_HOST_TEXT)
             && part->no_inserts == SH_OK)
             part->no_inserts = rc;
-        else if (rc == SH_E_DB_BUSY)
-            s_pause (attempt);
-        else
+        else if (rc != SH_E_DB_BUSY)
             break;
     }
     if (rc != SH_OK)
@@ -297,9 +307,30 @@ s_finish (hub_intake_t *self, hub_part_t *part)
         s_tell_differing (self, part);
     hub_part_account (part, self->options.live);
     hub_part_answer (part);
-    if (part->has_agent && part->agent.eligible
-        && !s_ends_transaction (part->rc) && part->rc != SH_E_KEY_UNKNOWN)
-        s_touch (self, &part->agent);
+}
+
+/*  A report that came to an end, even a refused one, shows that its agent is
+    alive.  */
+static bool
+s_shows_life (const hub_part_t *part)
+{
+    return part->has_agent && !s_ends_transaction (part->rc)
+           && part->rc != SH_E_KEY_UNKNOWN
+           && hub_authorise_agent (&part->agent, part->code) == SH_OK;
+}
+
+/*  Once per agent, for all parts of a batch read the same last_access.  */
+static void
+s_touch_agents (hub_intake_t *self, const hub_part_t *parts, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        bool due = s_shows_life (&parts[i]);
+        for (size_t j = 0; due && j < i; j++)
+            due = !s_shows_life (&parts[j])
+                  || parts[j].agent.id != parts[i].agent.id;
+        if (due)
+            s_touch (self, &parts[i].agent);
+    }
 }
 
 static void
@@ -317,6 +348,7 @@ s_take_reports (hub_intake_t *self, hub_part_t *parts, size_t count)
         s_take_alone (self, sound[i]);
     for (size_t i = 0; i < count; i++)
         s_finish (self, &parts[i]);
+    s_touch_agents (self, parts, count);
 }
 
 /*  Known addresses of a subnet, for the scanner it is assigned to.  */

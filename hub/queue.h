@@ -22,7 +22,7 @@ bool hub_queue_put (hub_queue_t *self, hub_job_t *job) SH_MUST_CHECK;
 size_t hub_queue_take (hub_queue_t *self, hub_job_t **jobs, size_t most,
                        int timeout);
 
-/*  Readable while jobs wait.  */
+/*  Readable while jobs wait, and from close on.  */
 int hub_queue_fd (const hub_queue_t *self);
 
 /*  No more puts; take gives what is left.  */

@@ -720,8 +720,12 @@ hub_router_actor (zsock_t *pipe, void *arguments)
     zsock_signal (pipe, 0);
     if (args->err == SH_OK)
         s_loop (&self);
-    else
-        zsock_wait (pipe);
+    else {
+        /*  zactor_destroy's "$TERM" is text: zsock_wait would pass it over
+            and wait for ever.  */
+        char *command = zstr_recv (pipe);
+        zstr_free (&command);
+    }
     zsock_destroy (&self.socket);
     zlistx_destroy (&self.parked);
     hub_assignments_release (&self.pushed);

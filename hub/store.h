@@ -6,7 +6,8 @@
     Errors: SH_E_DB_DOWN (no connection; the next begin connects anew),
     SH_E_DB_BUSY (roll back and do the whole transaction again), SH_E_DB_RIGHTS,
     SH_E_DB_SCHEMA, SH_E_DB, SH_E_HOST_COLUMN, SH_E_HOST_TEXT (an INSERT hit a
-    column that cannot take it).  After any of them only rollback is allowed.
+    column that cannot take it).  Once begin has succeeded, only rollback is
+    allowed after any of them.
     Each is logged where it arises, with the server's own number and text.  */
 
 #ifndef HUB_STORE_H

@@ -446,14 +446,15 @@ s_read_rows (hub_store_t *base, uint64_t subnet, const sh_addr_t *addrs,
     return rc;
 }
 
-/*  "... WHERE subnetId = N AND id IN (" is common to all grouped updates;
-    subnetId guards against a row that was moved meanwhile.  */
+/*  "... WHERE subnetId = N AND ... AND id IN (" is common to all updates: it
+    guards against a row that was moved or excluded meanwhile.  */
 static void
 s_where_rows (store_t *self, const hub_changes_t *changes)
 {
     hub_sql_add (&self->sql, ", editDate = editDate WHERE subnetId = ");
     hub_sql_number (&self->sql, changes->subnet);
-    hub_sql_add (&self->sql, " AND id IN (");
+    hub_sql_add (&self->sql,
+                 " AND COALESCE(excludePing, '0') <> '1' AND id IN (");
 }
 
 static sh_err_t
@@ -543,7 +544,6 @@ s_apply_tags (store_t *self, const hub_changes_t *changes,
         if (tags[i].old < 0)
             hub_sql_add (&self->sql, "-");
         hub_sql_number (&self->sql, (uint64_t) labs ((long) tags[i].old));
-        hub_sql_add (&self->sql, " AND COALESCE(excludePing, '0') <> '1'");
         if (silent) {
             hub_sql_add (&self->sql, " AND lastSeen < ");
             hub_sql_text (&self->sql, changes->silent.text);
