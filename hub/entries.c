@@ -20,7 +20,7 @@ struct hub_entries
 {
     index_t files;
     index_t keys;
-    index_t codes; /* of entries with one code only */
+    index_t codes; /* of scanners, not shims: each has one */
     size_t in_force;
     size_t rechecks;
 };
@@ -199,6 +199,8 @@ hub_entry_same (const hub_entry_t *a, const hub_entry_t *b)
     if (a->bad != b->bad || !s_same_text (a->why, b->why)
         || strcmp (a->who.key, b->who.key) != 0
         || strcmp (a->who.name, b->who.name) != 0
+        || a->who.shim != b->who.shim
+        || a->who.legacy_http != b->who.legacy_http
         || a->who.code_count != b->who.code_count)
         return false;
     for (size_t i = 0; i < a->who.code_count; i++) {
@@ -236,7 +238,7 @@ hub_entries_add (hub_entries_t *self, hub_entry_t **entry_p)
         self->in_force++;
     else if (before == 1)
         self->in_force--;
-    if (entry->who.code_count == 1)
+    if (!entry->who.shim)
         s_index_add (&self->codes, &entry->by_code, entry,
                      entry->who.codes[0].text);
 }
@@ -291,10 +293,13 @@ hub_entries_in_force (const hub_entries_t *self, const char *key)
 }
 
 bool
-hub_entries_has_code (const hub_entries_t *self, const char *code)
+hub_entries_reserve (const hub_entries_t *self, const char *code)
 {
     assert (self && code);
-    return s_index_find (&self->codes, code) != NULL;
+    hub_link_t *link = s_index_find (&self->codes, code);
+    while (link && link->entry->who.legacy_http)
+        link = s_match (link->next, link->hash, link->text);
+    return link != NULL;
 }
 
 size_t

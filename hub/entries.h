@@ -68,8 +68,9 @@ hub_entry_t *hub_entries_key_next (const hub_entry_t *entry);
 /*  The entry that is in force for a key: the only one that has it, or NULL. */
 hub_entry_t *hub_entries_in_force (const hub_entries_t *self, const char *key);
 
-/*  Is there a good entry whose one and only code is this?  */
-bool hub_entries_has_code (const hub_entries_t *self, const char *code);
+/*  Is there a good entry of a scanner with this code that keeps it to itself
+    (does not say legacy_http)?  */
+bool hub_entries_reserve (const hub_entries_t *self, const char *code);
 
 /*  How many keys are in force.  */
 size_t hub_entries_size (const hub_entries_t *self);

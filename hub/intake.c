@@ -3,6 +3,7 @@
 #include "hub/intake.h"
 
 #include <assert.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -77,7 +78,7 @@ s_identify (hub_intake_t *self, hub_part_t *part)
         return sh_fail (&part->why, SH_E_BAD_MESSAGE,
                         "report: cidr: not a network");
     return store->find_subnet (store, part->agent.id, &prefix,
-                               &part->subnet_id);
+                               part->report->hint, &part->subnet_id);
 }
 
 static sh_err_t
@@ -173,18 +174,21 @@ s_order (hub_part_t **parts, size_t count)
 /*  A key that was revoked while its report waited writes nothing, not even
     last_access, whatever else is wrong with the report.  */
 static sh_err_t
-s_check_keys (hub_intake_t *self, hub_part_t **parts, size_t count)
+s_check_speakers (hub_intake_t *self, hub_part_t **parts, size_t count)
 {
-    sh_err_t rc = SH_OK;
+    sh_err_t undo = SH_OK;
     for (size_t i = 0; i < count; i++) {
-        if (self->options.allows (self->options.allows_context,
-                                  &parts[i]->job->who, parts[i]->code))
+        sh_err_t rc = self->options.allows (self->options.allows_context,
+                                            &parts[i]->job->who,
+                                            parts[i]->code);
+        if (rc == SH_OK)
             continue;
         if (parts[i]->rc == SH_OK)
-            rc = SH_E_KEY_UNKNOWN; /* its changes have to be undone */
-        parts[i]->rc = SH_E_KEY_UNKNOWN;
+            undo = rc; /* its changes */
+        parts[i]->rc = rc;
+        parts[i]->may_not_speak = true;
     }
-    return rc;
+    return undo;
 }
 
 /*  Everything between BEGIN and COMMIT.  Refusals stay with their parts;
@@ -204,7 +208,7 @@ s_work_all (hub_intake_t *self, hub_part_t **parts, size_t count)
         if (s_ends_transaction (parts[i]->rc))
             return parts[i]->rc;
     }
-    return s_check_keys (self, parts, count);
+    return s_check_speakers (self, parts, count);
 }
 
 static sh_err_t
@@ -227,7 +231,7 @@ s_transact (hub_intake_t *self, hub_part_t **parts, size_t count)
 static void
 s_pause (int attempt)
 {
-    long ms = rand () % 40 + 20L * attempt;
+    long ms = (long) randombytes_uniform (40) + 20L * attempt;
     struct timespec time = { .tv_nsec = ms * 1000000L };
     nanosleep (&time, NULL);
 }
@@ -315,7 +319,7 @@ static bool
 s_shows_life (const hub_part_t *part)
 {
     return part->has_agent && !s_ends_transaction (part->rc)
-           && part->rc != SH_E_KEY_UNKNOWN
+           && !part->may_not_speak
            && hub_authorise_agent (&part->agent, part->code) == SH_OK;
 }
 
@@ -353,8 +357,8 @@ s_take_reports (hub_intake_t *self, hub_part_t *parts, size_t count)
 
 /*  Known addresses of a subnet, for the scanner it is assigned to.  */
 static sh_err_t
-s_read_targets (hub_intake_t *self, const sp_targets_t *ask, const char *code,
-                hub_rows_t **rows)
+s_read_targets (hub_intake_t *self, const hub_job_t *job,
+                const sp_targets_t *ask, const char *code, hub_rows_t **rows)
 {
     hub_store_t *store = self->options.store;
     hub_agent_t agent = { 0 };
@@ -371,6 +375,10 @@ s_read_targets (hub_intake_t *self, const sp_targets_t *ask, const char *code,
         rc = hub_authorise_subnet (&agent, &subnet);
     if (rc == SH_OK)
         rc = store->read_rows (store, ask->subnet, NULL, 0, rows);
+    sh_err_t allowed = self->options.allows (self->options.allows_context,
+                                             &job->who, code);
+    if (allowed != SH_OK)
+        rc = allowed;
     store->rollback (store);
     hub_agent_clear (&agent);
     return rc;
@@ -426,7 +434,7 @@ s_take_targets (hub_intake_t *self, hub_job_t *job)
     if (rc == SH_OK)
         rc = hub_principal_code (&job->who, message->u.targets.code, &code);
     if (rc == SH_OK)
-        rc = s_read_targets (self, &message->u.targets, code, &rows);
+        rc = s_read_targets (self, job, &message->u.targets, code, &rows);
     if (rc == SH_OK)
         rc = s_targets_page (&message->u.targets, rows, job);
     if (rc != SH_OK) {

@@ -15,9 +15,12 @@
 
 typedef struct hub_intake hub_intake_t;
 
-/*  Is the key still good for the code?  Asked right before COMMIT.  */
-typedef bool (hub_intake_allows_fn) (void *context, const hub_principal_t *who,
-                                     const char *code);
+/*  May the principal speak for the code, now?  Asked when its report is
+    looked at and once more right before COMMIT, for a key may be revoked in
+    between.  SH_E_KEY_UNKNOWN, SH_E_CODE_DENIED, SH_E_CODE_HAS_KEY.  */
+typedef sh_err_t (hub_intake_allows_fn) (void *context,
+                                         const hub_principal_t *who,
+                                         const char *code);
 
 typedef struct
 {

@@ -37,6 +37,7 @@ hub_part_reset (hub_part_t *self)
     if (self->has_agent)
         hub_agent_clear (&self->agent);
     self->has_agent = false;
+    self->may_not_speak = false;
     hub_changes_destroy (&self->changes);
     hub_rows_destroy (&self->rows);
     hub_sightings_destroy (&self->sightings);

@@ -30,7 +30,8 @@ typedef struct
         this cause, the rest is applied.  */
     sh_err_t no_inserts;
 
-    sh_err_t rc; /* what became of it */
+    bool may_not_speak; /* 'rc' says that the code is not the sender's */
+    sh_err_t rc;        /* what became of it */
     sh_why_t why;
 } hub_part_t;
 

@@ -33,13 +33,20 @@ struct hub_pool
     atomic_bool stopping;
 };
 
-static bool
+/*  A token was checked by its door when the request came in; a key is looked
+    up again.  Whoever speaks for others must not speak for a scanner that has
+    a key: that would put the code, which is no secret, in the key's place.  */
+static sh_err_t
 s_allows (void *context, const hub_principal_t *who, const char *code)
 {
     hub_pool_t *self = context;
-    if (who->door != HUB_DOOR_CURVE)
-        return true;
-    return hub_registry_allows (self->registry, who->key, code);
+    if (who->door == HUB_DOOR_CURVE
+        && !hub_registry_allows (self->registry, who->key, code))
+        return SH_E_KEY_UNKNOWN;
+    if ((who->door != HUB_DOOR_CURVE || who->shim)
+        && hub_registry_reserves (self->registry, code))
+        return SH_E_CODE_HAS_KEY;
+    return SH_OK;
 }
 
 static void

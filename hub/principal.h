@@ -32,6 +32,8 @@ typedef struct
     char name[HUB_NAME_MOST + 1]; /* registry name or token label */
     hub_code_t *codes;            /* owned; the codes it may speak for */
     size_t code_count;
+    bool shim;        /* speaks for scanners that have no key of their own */
+    bool legacy_http; /* a scanner whose code others may speak for as well */
 } hub_principal_t;
 
 /*  A deep copy; 'to' is overwritten, not cleared first.  */

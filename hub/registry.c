@@ -716,11 +716,11 @@ hub_registry_allows (hub_registry_t *self, const char *key, const char *code)
 }
 
 bool
-hub_registry_has_code (hub_registry_t *self, const char *code)
+hub_registry_reserves (hub_registry_t *self, const char *code)
 {
     assert (self && code);
     pthread_rwlock_rdlock (&self->lock);
-    bool found = self->entries && hub_entries_has_code (self->entries, code);
+    bool found = self->entries && hub_entries_reserve (self->entries, code);
     pthread_rwlock_unlock (&self->lock);
     return found;
 }

@@ -5,6 +5,10 @@
 
         name = "site-a"         (optional; else the file's name)
         code = "32 characters"  (once, or several times for a shim)
+        kind = "shim"           (optional; a shim speaks for scanners that
+                                have no key; several codes imply it)
+        legacy_http = "true"    (optional; a scanner whose code shims and HTTP
+                                clients may go on speaking for)
 
     Files that do not end in .cert or begin with a dot are ignored.  A file is
     taken whole or not at all: a file that cannot be read or is wrong lets
@@ -58,9 +62,11 @@ bool hub_registry_find (hub_registry_t *self, const char *key,
 bool hub_registry_allows (hub_registry_t *self, const char *key,
                           const char *code);
 
-/*  Is this code some scanner's own: the only code of an entry?  Also true for
-    an entry that is not in force because another file has the same key.  */
-bool hub_registry_has_code (hub_registry_t *self, const char *code);
+/*  Is this code some scanner's own, so that nobody may speak for it through a
+    shim or over HTTP?  Not if all entries of scanners with this code say
+    legacy_http.  Also true for an entry that is not in force because another
+    file has the same key.  */
+bool hub_registry_reserves (hub_registry_t *self, const char *code);
 
 /*  How many good files have the key: 0, 1, or 2 for more, which is why nobody
     with it gets in.  */

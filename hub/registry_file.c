@@ -130,6 +130,17 @@ s_take_code (hub_principal_t *who, const char *code, const char *path,
 }
 
 static sh_err_t
+s_take_choice (bool *out, const sh_keyfield_t *field, const char *yes,
+               const char *no, const char *path, sh_why_t *why)
+{
+    *out = strcmp (field->value, yes) == 0;
+    if (*out || strcmp (field->value, no) == 0)
+        return SH_OK;
+    return sh_fail (why, SH_E_SYNTAX, "%s: %s must be \"%s\" or \"%s\"", path,
+                    field->name, yes, no);
+}
+
+static sh_err_t
 s_take_fields (hub_principal_t *who, const sh_keyfile_t *key, const char *path,
                sh_why_t *why)
 {
@@ -143,7 +154,16 @@ s_take_fields (hub_principal_t *who, const sh_keyfile_t *key, const char *path,
         else if (strcmp (field->name, "name") == 0)
             rc = s_take_name (who, field->value, strlen (field->value), path,
                               why);
+        else if (strcmp (field->name, "kind") == 0)
+            rc = s_take_choice (&who->shim, field, "shim", "scanner", path,
+                                why);
+        else if (strcmp (field->name, "legacy_http") == 0)
+            rc = s_take_choice (&who->legacy_http, field, "true", "false",
+                                path, why);
     }
+    /*  Nobody but a shim speaks for several.  */
+    if (who->code_count > 1)
+        who->shim = true;
     if (rc == SH_OK && who->code_count == 0)
         rc = sh_fail (why, SH_E_SYNTAX,
                       "%s: names no scanner code; put a line code = \"...\" "

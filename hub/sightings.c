@@ -36,6 +36,8 @@ s_check_address (sh_addr_t *out, const sp_host_t *host,
 {
     if (sh_addr_from_bytes (out, host->ip) != SH_OK)
         return SH_E_HOST_ADDRESS;
+    if (host->subnet && host->subnet != subnet->id)
+        return SH_E_HOST_SUBNET;
     if (!sh_prefix_contains (&subnet->prefix, out))
         return SH_E_HOST_OUTSIDE;
     if (!sh_addr_storable (out))

@@ -37,11 +37,11 @@ struct hub_store
     sh_err_t (*lock_subnet) (hub_store_t *self, uint64_t id,
                              hub_subnet_t *out) SH_MUST_CHECK;
 
-    /*  The agent's subnet with this network: SH_E_SUBNET_UNKNOWN, or
-        SH_E_SUBNET_AMBIGUOUS if there are several.  */
+    /*  The agent's subnet with this network: SH_E_SUBNET_UNKNOWN; of several
+        the one with the id 'hint', else SH_E_SUBNET_AMBIGUOUS.  */
     sh_err_t (*find_subnet) (hub_store_t *self, uint64_t agent,
-                             const sh_prefix_t *prefix, uint64_t *id)
-        SH_MUST_CHECK;
+                             const sh_prefix_t *prefix, uint64_t hint,
+                             uint64_t *id) SH_MUST_CHECK;
 
     /*  The rows of some addresses, or with 'count' 0 all of the subnet's.
         '*out' is new and the caller's.  Rows whose ip_addr is no address are

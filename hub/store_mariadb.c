@@ -285,7 +285,7 @@ s_lock_subnet (hub_store_t *base, uint64_t id, hub_subnet_t *out)
 
 static sh_err_t
 s_find_subnet (hub_store_t *base, uint64_t agent, const sh_prefix_t *prefix,
-               uint64_t *id)
+               uint64_t hint, uint64_t *id)
 {
     store_t *self = (store_t *) base;
     char decimal[SH_ADDR_DECIMAL], mask[8];
@@ -297,17 +297,20 @@ s_find_subnet (hub_store_t *base, uint64_t agent, const sh_prefix_t *prefix,
     hub_sql_text (&self->sql, decimal);
     hub_sql_add (&self->sql, " AND mask = ");
     hub_sql_text (&self->sql, mask);
-    hub_sql_add (&self->sql, " AND COALESCE(isFolder, 0) = 0 LIMIT 2");
+    hub_sql_add (&self->sql, " AND COALESCE(isFolder, 0) = 0");
     MYSQL_RES *result;
     sh_err_t rc = hub_sql_query (&self->sql, &result);
     if (rc != SH_OK)
         return rc;
-    my_ulonglong count = mysql_num_rows (result);
-    MYSQL_ROW row = mysql_fetch_row (result);
-    if (count == 1 && row)
-        *id = s_number (row[0]);
-    else
-        rc = count ? SH_E_SUBNET_AMBIGUOUS : SH_E_SUBNET_UNKNOWN;
+    bool only = mysql_num_rows (result) == 1;
+    rc = SH_E_SUBNET_UNKNOWN;
+    MYSQL_ROW row;
+    while (rc != SH_OK && (row = mysql_fetch_row (result))) {
+        uint64_t found = s_number (row[0]);
+        rc = only || found == hint ? SH_OK : SH_E_SUBNET_AMBIGUOUS;
+        if (rc == SH_OK)
+            *id = found;
+    }
     mysql_free_result (result);
     return rc;
 }

@@ -223,7 +223,7 @@ s_lock_subnet (hub_store_t *base, uint64_t id, hub_subnet_t *out)
 
 static sh_err_t
 s_find_subnet (hub_store_t *base, uint64_t agent, const sh_prefix_t *prefix,
-               uint64_t *id)
+               uint64_t hint, uint64_t *id)
 {
     fake_t *self = s_fake (base);
     sh_err_t rc = s_enter (self, 'F', agent, true);
@@ -233,11 +233,11 @@ s_find_subnet (hub_store_t *base, uint64_t agent, const sh_prefix_t *prefix,
     for (size_t i = 0; i < SUBNETS; i++) {
         const hub_subnet_t *one = &self->now.subnets[i];
         if (one->agent == agent && sh_prefix_equal (&one->prefix, prefix)) {
-            *id = one->id;
-            found++;
+            if (found++ == 0 || one->id == hint)
+                *id = one->id;
         }
     }
-    return found == 1 ? SH_OK
+    return found == 1 || (found && *id == hint) ? SH_OK
            : found    ? SH_E_SUBNET_AMBIGUOUS
                       : SH_E_SUBNET_UNKNOWN;
 }
@@ -396,7 +396,7 @@ s_wall (void *context)
     return NOON * 1000;
 }
 
-static bool
+static sh_err_t
 s_allows (void *context, const hub_principal_t *who, const char *code)
 {
     world_t *world = context;
@@ -404,7 +404,9 @@ s_allows (void *context, const hub_principal_t *who, const char *code)
     assert_non_null (code);
     if (!world->fake.open)
         s_fault (&world->fake, "the key was asked for too early or too late");
-    return !world->revoked || strcmp (world->revoked, who->name) != 0;
+    bool revoked
+        = world->revoked && strcmp (world->revoked, who->name) == 0;
+    return revoked ? SH_E_KEY_UNKNOWN : SH_OK;
 }
 
 static void
@@ -561,6 +563,7 @@ typedef struct
 {
     const char *ip, *name, *mac;
     int64_t age; /* seconds before noon */
+    uint64_t subnet;
 } host_t;
 
 /*  A report whose id is 'tag' repeated, with up to four hosts; none makes it
@@ -571,7 +574,7 @@ typedef struct
     const char *codes; /* NULL: CODE */
     const char *code; /* 'for' */
     uint8_t tag;
-    uint64_t part, subnet;
+    uint64_t part, subnet, hint;
     const char *cidr;
     host_t hosts[4];
     int kind; /* 0: both */
@@ -590,7 +593,7 @@ s_add_report (world_t *self, const ask_t *ask)
     sp_report_t *report = &message.u.report;
     *report = (sp_report_t){
         .id = { id, sizeof id }, .part = ask->part, .code = ask->code,
-        .subnet = ask->subnet, .cidr = ask->cidr, .hosts = hosts,
+        .subnet = ask->subnet, .hint = ask->hint, .cidr = ask->cidr, .hosts = hosts,
         .kind = ask->kind ? ask->kind : SP_KIND_BOTH,
         .started = ask->started ? ask->started : (NOON - 60) * 1000,
         .finished = NOON * 1000,
@@ -602,7 +605,8 @@ s_add_report (world_t *self, const ask_t *ask)
         assert_int_equal (sh_addr_parse (&addrs[i], host->ip), SH_OK);
         hosts[i] = (sp_host_t){ .ip = sh_addr_bytes (&addrs[i]),
                                 .seen = (NOON - host->age) * 1000,
-                                .name = host->name, .mac = host->mac };
+                                .name = host->name, .mac = host->mac,
+                                .subnet = host->subnet };
     }
     if (report->host_count == 0) {
         assert_int_equal (sh_addr_parse (&ends[0], "0.0.0.0"), SH_OK);
@@ -1388,6 +1392,40 @@ test_revoked_in_batch (void **state)
     s_shut (&world);
 }
 
+/*  Two subnets of one network: the id that the hosts name decides, if it is
+    one of them; a host that names another is refused by itself.  */
+static void
+test_hints (void **state)
+{
+    (void) state;
+    static const struct
+    {
+        uint64_t hint, subnet;
+        const char *cause;
+    } cases[] = { { 0, 0, "ambiguous" }, { 20, 0, "ambiguous" },
+                  { 22, 22, NULL }, { 21, 21, NULL } };
+    for (size_t i = 0; i < COUNT (cases); i++) {
+        world_t world;
+        s_open (&world);
+        REPORT (&world, .tag = 1, .codes = CODE "," CODE_B, .code = CODE_B,
+                .hint = cases[i].hint, .cidr = "10.0.21.0/24",
+                .hosts = { { .ip = "10.0.21.5", .subnet = cases[i].hint },
+                           { .ip = "10.0.21.6", .subnet = 99 } });
+        s_work (&world);
+        if (cases[i].cause)
+            s_assert_verdict (&world, 0, SP_REFUSED, cases[i].cause);
+        else {
+            const sp_verdict_t *verdict = s_verdict (&world, 0);
+            assert_int_equal (verdict->result, SP_APPLIED);
+            assert_int_equal (verdict->refused_count, 1);
+            assert_string_equal (verdict->refused[0].cause, "host-subnet");
+            s_assert_trace (&world, "BAFLRWKCT");
+            assert_int_equal (world.fake.trace[3].number, cases[i].subnet);
+        }
+        s_close (&world);
+    }
+}
+
 /*  A report that would be refused anyway: the revoked key learns nothing and
     does not keep its agent alive; the others' transaction stands.  */
 static void
@@ -1663,7 +1701,7 @@ test_targets (void **state)
         s_row_of (&world, "10.0.7.9")->excluded = true;
         s_ask_targets (&world, 7, cases[i].after);
         s_work (&world);
-        s_assert_trace (&world, "BALRr");
+        s_assert_trace (&world, "BALRKr");
         assert_int_equal (world.answers[0]->type, SP_TARGETS_PAGE);
         const sp_targets_page_t *page = &world.answers[0]->u.targets_page;
         assert_int_equal (page->subnet, 7);
@@ -1865,6 +1903,7 @@ main (void)
         cmocka_unit_test (test_no_new_rows),
         cmocka_unit_test (test_revoked),
         cmocka_unit_test (test_revoked_in_batch),
+        cmocka_unit_test (test_hints),
         cmocka_unit_test (test_revoked_and_refused),
         cmocka_unit_test (test_revoked_beside_good),
         cmocka_unit_test (test_touch_rule),

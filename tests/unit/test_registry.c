@@ -205,10 +205,10 @@ codes_are_compared_byte_by_byte (void **state)
     assert_false (allows (registry, 2, "abcDEF-_="));
     assert_false (allows (registry, 9, CODE_A));
 
-    assert_true (hub_registry_has_code (registry, "abcDEF-_="));
-    assert_false (hub_registry_has_code (registry, CODE_A)); /* a shim's */
-    assert_false (hub_registry_has_code (registry, "abcdef-_="));
-    assert_true (hub_registry_has_code (registry, "twice"));
+    assert_true (hub_registry_reserves (registry, "abcDEF-_="));
+    assert_false (hub_registry_reserves (registry, CODE_A)); /* a shim's */
+    assert_false (hub_registry_reserves (registry, "abcdef-_="));
+    assert_true (hub_registry_reserves (registry, "twice"));
     hub_registry_destroy (&registry);
 }
 
@@ -226,7 +226,7 @@ a_file_comes_changes_and_goes (void **state)
     follow_for (registry, 300);
     assert_true (allows (registry, 1, CODE_B));
     assert_false (allows (registry, 1, CODE_A));
-    assert_false (hub_registry_has_code (registry, CODE_A));
+    assert_false (hub_registry_reserves (registry, CODE_A));
 
     put ("a.cert", 2, CODE_B, NULL); /* another key */
     assert_true (follow_until (registry, 2, true));
@@ -235,7 +235,7 @@ a_file_comes_changes_and_goes (void **state)
     assert_int_equal (unlink (path_of ("a.cert")), 0);
     assert_true (follow_until (registry, 2, false));
     assert_int_equal (hub_registry_size (registry), 0);
-    assert_false (hub_registry_has_code (registry, CODE_B));
+    assert_false (hub_registry_reserves (registry, CODE_B));
     hub_registry_destroy (&registry);
 }
 
@@ -303,7 +303,7 @@ two_files_with_one_key_let_nobody_in (void **state)
     assert_int_equal (hub_registry_size (registry), 0);
     assert_false (allows (registry, 1, CODE_A));
     assert_false (allows (registry, 1, CODE_B));
-    assert_true (hub_registry_has_code (registry, CODE_A));
+    assert_true (hub_registry_reserves (registry, CODE_A));
 
     put ("c.cert", 1, CODE_B, NULL);
     follow_for (registry, 200);
@@ -435,7 +435,7 @@ a_shim_may_list_many_codes (void **state)
     assert_true (allows (registry, 1, "code-0000"));
     assert_true (allows (registry, 1, "code-0499"));
     assert_false (allows (registry, 1, "code-0500"));
-    assert_false (hub_registry_has_code (registry, "code-0000"));
+    assert_false (hub_registry_reserves (registry, "code-0000"));
     hub_registry_destroy (&registry);
 }
 
@@ -517,7 +517,7 @@ a_directory_that_goes_takes_everybody_out (void **state)
     assert_int_equal (rename (s_dir, away), 0);
     assert_true (follow_until (registry, 1, false));
     assert_int_equal (hub_registry_size (registry), 0);
-    assert_false (hub_registry_has_code (registry, CODE_A));
+    assert_false (hub_registry_reserves (registry, CODE_A));
 
     assert_int_equal (mkdir (s_dir, 0755), 0);
     put ("b.cert", 2, CODE_A, NULL);
@@ -613,7 +613,7 @@ many_keys (void **state)
     for (unsigned i = 0; i < MANY; i++) {
         snprintf (code, sizeof code, "code-%u", i);
         assert_true (allows (registry, i, code));
-        assert_true (hub_registry_has_code (registry, code));
+        assert_true (hub_registry_reserves (registry, code));
     }
     assert_false (knows (registry, MANY));
 
