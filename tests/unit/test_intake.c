@@ -1422,7 +1422,7 @@ test_hints (void **state)
             s_assert_trace (&world, "BAFLRWKCT");
             assert_int_equal (world.fake.trace[3].number, cases[i].subnet);
         }
-        s_close (&world);
+        s_shut (&world);
     }
 }
 
