@@ -12,13 +12,8 @@
 
 #include "lib/clock.h"
 #include "lib/keyfile.h"
+#include "scanner-proto/hubs.h"
 #include "scanner-proto/outlet.h"
-
-typedef struct
-{
-    const char *endpoint;   /* tcp://host:5766 */
-    const char *public_key; /* the hub's, Z85 */
-} sp_hub_t;
 
 typedef struct
 {

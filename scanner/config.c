@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/keyfile.h"
+#include "scanner-proto/limits.h"
 
 #define DEFAULT_KEY SYSCONFDIR "/scanhub/scanner.cert"
 
@@ -50,71 +50,12 @@ static const sh_config_field_t s_fields[] = {
     { 0 }
 };
 
-static const sh_config_field_t s_hub_fields[] = {
-    { .key = "endpoint", .kind = SH_CONFIG_STR, AT (sc_hub_t, endpoint) },
-    { .key = "key", .kind = SH_CONFIG_STR, AT (sc_hub_t, key) },
-    { 0 }
-};
-
-static void
-s_clear_hub (sc_hub_t *hub)
-{
-    free (hub->endpoint);
-    free (hub->key);
-    *hub = (sc_hub_t){ 0 };
-}
-
-/*  A port is asked for, because ZeroMQ has no default for one.  */
-static bool
-s_endpoint_usable (const char *text)
-{
-    if (!text || strncmp (text, "tcp://", 6) != 0)
-        return false;
-    const char *colon = strrchr (text + 6, ':');
-    return colon && colon > text + 6 && colon[1] != '\0'
-           && strspn (colon + 1, "0123456789") == strlen (colon + 1);
-}
-
-static sh_err_t
-s_add_hub (sc_config_t *self, const sh_yaml_t *node, const char *path,
-           sh_why_t *why)
-{
-    if (node->kind != SH_YAML_MAP)
-        return sh_fail (why, SH_E_CONFIG,
-                        "%s:%d: 'hub' is a map with 'endpoint' and 'key', or "
-                        "a list of such maps",
-                        path, node->line);
-    if (self->hub_count == SC_HUBS_MOST)
-        return sh_fail (why, SH_E_CONFIG, "%s:%d: more than %d hubs", path,
-                        node->line, SC_HUBS_MOST);
-    sc_hub_t *hub = &self->hubs[self->hub_count++];
-    sh_err_t rc = sh_config_bind (hub, s_hub_fields, node, path, why);
-    if (rc != SH_OK)
-        return rc;
-    if (!s_endpoint_usable (hub->endpoint))
-        return sh_fail (why, SH_E_CONFIG,
-                        "%s:%d: 'endpoint' must be tcp://HOST:PORT, usually "
-                        "with port %d",
-                        path, node->line, SP_DEFAULT_PORT);
-    if (!hub->key || !sh_key_valid (hub->key))
-        return sh_fail (why, SH_E_CONFIG,
-                        "%s:%d: 'key' must be the hub's public key, 40 "
-                        "characters in quotes",
-                        path, node->line);
-    return SH_OK;
-}
-
 static sh_err_t
 s_bind_hub (void *target, const sh_yaml_t *node, const char *path,
             sh_why_t *why)
 {
     sc_config_t *self = target;
-    if (node->kind != SH_YAML_LIST)
-        return s_add_hub (self, node, path, why);
-    sh_err_t rc = SH_OK;
-    for (size_t i = 0; i < node->count && rc == SH_OK; i++)
-        rc = s_add_hub (self, node->items[i], path, why);
-    return rc;
+    return sp_hubs_bind (&self->hubs, node, path, why);
 }
 
 static sh_err_t
@@ -191,7 +132,7 @@ s_from_tree (sc_config_t **out, sh_yaml_t *tree, const char *path,
         (void) sh_fail (why, rc, "%s", sh_err_text (rc));
     else
         rc = sh_config_bind (self, s_fields, tree, path, why);
-    if (rc == SH_OK && self->hub_count == 0)
+    if (rc == SH_OK && self->hubs.count == 0)
         rc = sh_fail (why, SH_E_CONFIG,
                       "%s:1: no 'hub': it needs 'endpoint' and 'key'", path);
     sh_yaml_destroy (&tree);
@@ -225,8 +166,7 @@ sc_config_destroy (sc_config_t **self_p)
     sc_config_t *self = *self_p;
     if (!self)
         return;
-    for (size_t i = 0; i < SC_HUBS_MOST; i++)
-        s_clear_hub (&self->hubs[i]);
+    sp_hubs_clear (&self->hubs);
     free (self->path);
     free (self->key);
     free (self->code);

@@ -18,15 +18,8 @@
 
 #include "lib/config.h"
 #include "lib/log.h"
+#include "scanner-proto/hubs.h"
 #include "scanner/nmap.h"
-
-#define SC_HUBS_MOST 16
-
-typedef struct
-{
-    char *endpoint;
-    char *key; /* the hub's public key, Z85 */
-} sc_hub_t;
 
 typedef enum
 {
@@ -37,8 +30,7 @@ typedef enum
 typedef struct
 {
     char *path; /* the file it came from */
-    sc_hub_t hubs[SC_HUBS_MOST];
-    size_t hub_count; /* at least 1 after loading */
+    sp_hubs_t hubs; /* at least 1 after loading */
     char *key;        /* path of our secret certificate */
     char *code;       /* NULL: the key's own */
     int log_level;    /* sh_level_t */

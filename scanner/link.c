@@ -85,19 +85,15 @@ s_client (sc_link_t *self, const sc_config_t *config, const char *version,
     sh_err_t rc = sh_keyfile_load (&key, config->key, true, why);
     if (rc != SH_OK)
         return rc;
-    sp_hub_t hubs[SC_HUBS_MOST];
-    for (size_t i = 0; i < config->hub_count; i++)
-        hubs[i] = (sp_hub_t){ .endpoint = config->hubs[i].endpoint,
-                              .public_key = config->hubs[i].key };
-    sp_client_options_t options = { .hubs = hubs,
-                                    .hub_count = config->hub_count,
+    sp_client_options_t options = { .hubs = config->hubs.items,
+                                    .hub_count = config->hubs.count,
                                     .public_key = key->public_key,
                                     .secret_key = key->secret_key,
                                     .version = version,
                                     .clock = self->clock };
     rc = sp_client_new (&self->client, &options, why);
     sh_keyfile_destroy (&key);
-    self->hub_count = config->hub_count;
+    self->hub_count = config->hubs.count;
     return rc;
 }
 

@@ -958,7 +958,7 @@ def _(s):
                     f'    secret-key = "{secret}"\n')
     done = subprocess.run(
         [sys.executable, '-B', harness.SOURCE / 'tests/integration/peer.py',
-         '--endpoint', s.hub.endpoint, '--hub-key', s.hub.public, '--cert',
+         '--endpoint', s.hub.endpoint, f'--hub-key={s.hub.public}', '--cert',
          cert, '--subnet', '10', '--up', '10.0.0.5,10.0.0.6'],
         capture_output=True, text=True, timeout=60, check=False)
     equal((done.returncode, done.stderr), (0, ''))

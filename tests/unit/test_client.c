@@ -390,7 +390,7 @@ test_name_does_not_resolve (void **state)
     (void) state;
     /* not a name at all, so that no name server is asked */
     sp_client_t *client
-        = s_client (&(sp_hub_t){ "tcp://a..b:5766", s_public }, 1);
+        = s_client (&(sp_hub_t){ (char[]){ "tcp://a..b:5766" }, s_public }, 1);
     sp_event_t event;
     assert_int_equal (sp_client_wait (client, NULL, 200, &event), SH_OK);
     assert_int_equal (event.kind, SP_EVENT_NOTHING);
@@ -643,7 +643,7 @@ test_options (void **state)
     char bad_key[41];
     memset (bad_key, '"', 40);
     bad_key[40] = '\0';
-    sp_hub_t hub = { "tcp://[::1]:5766", s_public };
+    sp_hub_t hub = { (char[]){ "tcp://[::1]:5766" }, s_public };
     sp_client_options_t options = { .hubs = &hub,
                                     .hub_count = 1,
                                     .public_key = s_public,

@@ -163,8 +163,8 @@ test_config_defaults (void **state)
                                 "}\n",
                                 &why),
                       SH_OK);
-    assert_int_equal (config->hub_count, 1);
-    assert_string_equal (config->hubs[0].endpoint, "tcp://h:5766");
+    assert_int_equal (config->hubs.count, 1);
+    assert_string_equal (config->hubs.items[0].endpoint, "tcp://h:5766");
     assert_string_equal (config->nmap.program, "nmap");
     assert_int_equal (config->nmap.limits.rate, 1000);
     assert_int_equal (config->nmap.limits.retries, 1);
@@ -200,8 +200,8 @@ test_config_all (void **state)
                   "deadline: 9}\n",
                   &why),
         SH_OK);
-    assert_int_equal (config->hub_count, 2);
-    assert_string_equal (config->hubs[1].endpoint, "tcp://[::1]:2");
+    assert_int_equal (config->hubs.count, 2);
+    assert_string_equal (config->hubs.items[1].endpoint, "tcp://[::1]:2");
     assert_string_equal (config->key, "/k");
     assert_string_equal (config->code, "site-a");
     assert_int_equal (config->log_level, SH_LOG_DEBUG);
@@ -261,7 +261,7 @@ test_config_example (void **state)
     sh_why_t why = { 0 };
     if (sc_config_load (&config, path, &why) != SH_OK)
         fail_msg ("%s", why.text);
-    assert_int_equal (config->hub_count, 1);
+    assert_int_equal (config->hubs.count, 1);
     sc_config_destroy (&config);
 }
 

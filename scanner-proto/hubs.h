@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*  The 'hub' entry of a configuration file: which hubs to connect to, in order
+    of preference.
+
+        hub:                              (or a list of such maps)
+          endpoint: tcp://hub.example:5766
+          key: '40 characters of Z85'
+*/
+
+#ifndef SP_HUBS_H
+#define SP_HUBS_H
+
+#include "lib/config.h"
+
+#define SP_HUBS_MOST 16
+
+typedef struct
+{
+    char *endpoint;
+    char *public_key; /* the hub's, Z85 */
+} sp_hub_t;
+
+typedef struct
+{
+    sp_hub_t items[SP_HUBS_MOST];
+    size_t count;
+} sp_hubs_t;
+
+/*  Add what the entry names.  SH_E_CONFIG with file and line; what was added
+    until then stays the caller's to clear.  */
+sh_err_t sp_hubs_bind (sp_hubs_t *self, const sh_yaml_t *node,
+                       const char *path, sh_why_t *why) SH_MUST_CHECK;
+void sp_hubs_clear (sp_hubs_t *self);
+
+#endif
