@@ -307,7 +307,10 @@ static int
 s_compare_text (const void *a, const void *b)
 {
     const hub_text_t *x = a, *y = b;
-    return (x->row > y->row) - (x->row < y->row);
+    int order = (x->follow > y->follow) - (x->follow < y->follow);
+    if (order == 0)
+        order = (x->ground > y->ground) - (x->ground < y->ground);
+    return order ? order : (x->row > y->row) - (x->row < y->row);
 }
 
 static int

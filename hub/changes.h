@@ -91,7 +91,7 @@ struct hub_changes
 
     hub_seen_t *seen; /* ascending by wall, then row */
     size_t seen_count;
-    hub_text_t *names, *macs; /* ascending by row */
+    hub_text_t *names, *macs; /* ascending by follow, ground, row */
     size_t name_count, mac_count;
     hub_tag_t *used;    /* went online; ascending by old, then row */
     hub_tag_t *offline; /* silent; ascending by old, then row */

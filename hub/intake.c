@@ -13,6 +13,7 @@
 #include "lib/log.h"
 
 #define ATTEMPTS 4          /* of one part alone, when the database is busy */
+#define PATIENCE_MS 4000    /* no further attempt after that */
 #define TOUCH_AFTER_S 5     /* last_access is a hot row: not more often */
 #define DIFFERS_ROOM 8192   /* MACs that were told already, about so many */
 
@@ -130,11 +131,12 @@ static sh_err_t
 s_apply (hub_intake_t *self, hub_part_t *part)
 {
     hub_store_t *store = self->options.store;
-    if (part->no_inserts == SH_OK)
-        return store->apply (store, part->changes);
-    hub_changes_t without = *part->changes;
-    without.insert_count = 0;
-    return store->apply (store, &without);
+    if (part->no_texts)
+        part->changes->name_count = part->changes->mac_count = 0;
+    hub_changes_t changes = *part->changes;
+    if (part->no_inserts != SH_OK)
+        changes.insert_count = 0; /* they are counted as refused */
+    return store->apply (store, &changes);
 }
 
 /*  The road itself, inside a transaction that the caller began and will end:
@@ -236,24 +238,65 @@ s_pause (int attempt)
     nanosleep (&time, NULL);
 }
 
+/*  What can be left out so that the rest is applied: new rows or texts that
+    the table does not take.  False if nothing more can.  */
+static bool
+s_do_without (hub_part_t *part, sh_err_t rc)
+{
+    if (rc == SH_E_HOST_UPDATE && !part->no_texts) {
+        part->no_texts = true;
+        return true;
+    }
+    if ((rc != SH_E_HOST_COLUMN && rc != SH_E_HOST_TEXT
+         && rc != SH_E_HOST_UNIQUE)
+        || part->no_inserts != SH_OK)
+        return false;
+    part->no_inserts = rc;
+    return true;
+}
+
 /*  One part in a transaction of its own, until it is clear what becomes of
-    it.  */
+    it.  A row that another writer inserted first (1062) is found by reading
+    again; if that does not help, it was another unique key.  */
 static void
 s_take_alone (hub_intake_t *self, hub_part_t *part)
 {
+    int64_t begun = sh_clock_mono (self->options.clock);
     sh_err_t rc = SH_OK;
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-        if (rc == SH_E_DB_BUSY)
+        if (attempt)
             s_pause (attempt);
         rc = s_transact (self, &part, 1);
-        if ((rc == SH_E_HOST_COLUMN || rc == SH_E_HOST_TEXT)
-            && part->no_inserts == SH_OK)
-            part->no_inserts = rc;
-        else if (rc != SH_E_DB_BUSY)
+        if (rc != SH_E_DB_BUSY && rc != SH_E_HOST_UNIQUE)
+            break;
+        if (sh_clock_mono (self->options.clock) - begun >= PATIENCE_MS)
             break;
     }
+    while (rc != SH_OK && s_do_without (part, rc))
+        rc = s_transact (self, &part, 1);
     if (rc != SH_OK)
         part->rc = rc;
+}
+
+/*  A lock that somebody holds on a subnet holds up all of its parts: when one
+    has waited in vain, the others of the batch need not try.  */
+static void
+s_take_each (hub_intake_t *self, hub_part_t **parts, size_t count)
+{
+    uint64_t stuck = 0;
+    for (size_t i = 0; i < count; i++) {
+        hub_part_t *part = parts[i];
+        hub_part_reset (part);
+        if (self->options.ended
+            && self->options.ended (self->options.allows_context))
+            part->rc = SH_E_STOPPING;
+        else if (part->subnet_id && part->subnet_id == stuck)
+            part->rc = SH_E_DB_BUSY;
+        else
+            s_take_alone (self, part);
+        if (part->rc == SH_E_DB_BUSY)
+            stuck = part->subnet_id;
+    }
 }
 
 /*  Say once per row and MAC that another MAC answers for an address.  */
@@ -348,8 +391,7 @@ s_take_reports (hub_intake_t *self, hub_part_t *parts, size_t count)
 
     if (sound_count > 1 && s_transact (self, sound, sound_count) == SH_OK)
         sound_count = 0;
-    for (size_t i = 0; i < sound_count; i++)
-        s_take_alone (self, sound[i]);
+    s_take_each (self, sound, sound_count);
     for (size_t i = 0; i < count; i++)
         s_finish (self, &parts[i]);
     s_touch_agents (self, parts, count);
@@ -467,8 +509,11 @@ s_take_touch (hub_intake_t *self, const hub_job_t *job)
         if (store->begin (store) != SH_OK)
             return;
         sh_err_t rc = store->read_agent (store, code, &agent);
+        bool allowed = self->options.allows (self->options.allows_context,
+                                             &job->who, code) == SH_OK;
         store->rollback (store);
-        if (rc == SH_OK && hub_authorise_agent (&agent, code) == SH_OK)
+        if (rc == SH_OK && allowed
+            && hub_authorise_agent (&agent, code) == SH_OK)
             s_touch (self, &agent);
         if (rc == SH_OK)
             hub_agent_clear (&agent);

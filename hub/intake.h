@@ -29,6 +29,7 @@ typedef struct
     const sh_clock_t *clock;
     hub_intake_allows_fn *allows;
     void *allows_context;
+    bool (*ended) (void *allows_context); /* the hub is stopping; or NULL */
 } hub_intake_options_t;
 
 sh_err_t hub_intake_new (hub_intake_t **out,

@@ -15,8 +15,6 @@ typedef enum
 {
     HUB_JOB_REPORT,  /* 'frame' is a report part; the answer a verdict */
     HUB_JOB_TARGETS, /* 'frame' is a targets request; the answer a page */
-    HUB_JOB_ASSIGNMENTS, /* 'frame' asks for assignments; kept by the router
-                            itself until the watcher has looked */
     HUB_JOB_TOUCH    /* move last_access for the principal's codes; no frame,
                         no answer */
 } hub_job_kind_t;
@@ -35,7 +33,6 @@ typedef struct
     hub_queue_t *home; /* where the answered job goes; the door's */
     uint8_t route[HUB_ROUTE_MOST]; /* the door's own: who to answer */
     size_t route_size;
-    uint64_t ticket; /* the door's own */
 
     uint8_t *answer; /* owned; an encoded message, or NULL */
     size_t answer_size;

@@ -38,6 +38,7 @@ hub_part_reset (hub_part_t *self)
         hub_agent_clear (&self->agent);
     self->has_agent = false;
     self->may_not_speak = false;
+    self->why.text[0] = 0;
     hub_changes_destroy (&self->changes);
     hub_rows_destroy (&self->rows);
     hub_sightings_destroy (&self->sightings);
@@ -160,6 +161,13 @@ s_account_applied (const hub_part_t *self, hub_live_t *live)
     sp_refused_t list[SP_REFUSED_MOST];
     size_t named = s_name_refused (self, list, &refused);
     hub_live_count (live, HUB_COUNT_PARTS_APPLIED, 1);
+    if (self->report->last)
+        sh_log (SH_LOG_INFO, "scan written",
+                SH_STR ("scanner", self->job->who.name),
+                SH_INT ("subnet", self->subnet_id),
+                SH_STR ("cidr", self->report->cidr),
+                SH_INT ("up", self->report->up),
+                SH_INT ("offline", changes->offline_count));
     hub_live_count (live, HUB_COUNT_ROWS_SEEN, changes->confirmed);
     if (self->no_inserts == SH_OK)
         hub_live_count (live, HUB_COUNT_ROWS_ADDED, changes->insert_count);
@@ -174,6 +182,12 @@ s_account_applied (const hub_part_t *self, hub_live_t *live)
         hub_live_count (live, HUB_COUNT_MACS_DROPPED,
                         self->sightings->bad_macs);
     }
+    if (self->no_texts)
+        sh_log (SH_LOG_ERROR, "names and MACs were left out: a column of "
+                              "ipaddresses does not take them",
+                SH_STR ("scanner", self->job->who.name),
+                SH_INT ("subnet", self->subnet_id),
+                SH_STR ("remedy", "see the database error before this line"));
     if (refused)
         sh_log (SH_LOG_WARNING, "hosts of a report refused",
                 SH_STR ("scanner", self->job->who.name),

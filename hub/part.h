@@ -29,6 +29,7 @@ typedef struct
     /*  Set when the table could not take a new row: new rows are refused for
         this cause, the rest is applied.  */
     sh_err_t no_inserts;
+    bool no_texts; /* the same for names and MACs of rows that exist */
 
     bool may_not_speak; /* 'rc' says that the code is not the sender's */
     sh_err_t rc;        /* what became of it */

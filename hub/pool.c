@@ -14,6 +14,7 @@
 #define QUEUE_JOBS 64
 #define QUEUE_BYTES (8 * 1024 * 1024)
 #define WAIT_MS 1000
+#define EACH 4 /* jobs of one principal in a batch */
 
 typedef struct
 {
@@ -49,6 +50,13 @@ s_allows (void *context, const hub_principal_t *who, const char *code)
     return SH_OK;
 }
 
+static bool
+s_ended (void *context)
+{
+    hub_pool_t *self = context;
+    return atomic_load (&self->stopping);
+}
+
 static void
 s_send_home (hub_job_t *job)
 {
@@ -63,7 +71,8 @@ s_work (void *argument)
     hub_job_t *jobs[HUB_BATCH_MOST];
     while (!hub_queue_done (self->queue)) {
         size_t count
-            = hub_queue_take (self->queue, jobs, HUB_BATCH_MOST, WAIT_MS);
+            = hub_queue_take (self->queue, jobs, HUB_BATCH_MOST, EACH,
+                              WAIT_MS);
         if (count && !atomic_load (&self->pool->stopping))
             hub_intake_batch (self->intake, jobs, count);
         for (size_t i = 0; i < count; i++)
@@ -86,6 +95,7 @@ s_prepare (hub_pool_t *self, worker_t *worker, const hub_config_t *config,
         .clock = clock,
         .allows = s_allows,
         .allows_context = self,
+        .ended = s_ended,
     };
     if (rc == SH_OK)
         rc = hub_intake_new (&worker->intake, &options);

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -84,17 +85,44 @@ hub_queue_put (hub_queue_t *self, hub_job_t *job)
     return fits;
 }
 
-static size_t
-s_take_waiting (hub_queue_t *self, hub_job_t **jobs, size_t most)
+static bool
+s_is_same (const hub_job_t *a, const hub_job_t *b)
 {
-    size_t taken = 0;
-    while (taken < most && self->count) {
-        hub_job_t *job = self->ring[self->first];
-        self->first = (self->first + 1) % self->room;
-        self->count--;
-        self->bytes -= job->frame_size;
-        jobs[taken++] = job;
+    return a->who.door == b->who.door && strcmp (a->who.key, b->who.key) == 0
+           && strcmp (a->who.name, b->who.name) == 0;
+}
+
+/*  Has the batch as many of this principal as it may have?  */
+static bool
+s_has_enough (hub_job_t *const *jobs, size_t taken, const hub_job_t *job,
+              size_t each)
+{
+    size_t same = 0;
+    for (size_t i = 0; each && i < taken; i++)
+        same += s_is_same (jobs[i], job);
+    return each && same >= each;
+}
+
+/*  Jobs that are passed over close ranks behind the ones that were taken.  */
+static size_t
+s_take_waiting (hub_queue_t *self, hub_job_t **jobs, size_t most, size_t each)
+{
+    size_t taken = 0, kept = 0, looked = 0;
+    for (; looked < self->count && taken < most; looked++) {
+        hub_job_t *job = self->ring[(self->first + looked) % self->room];
+        if (s_has_enough (jobs, taken, job, each))
+            self->ring[(self->first + kept++) % self->room] = job;
+        else {
+            jobs[taken++] = job;
+            self->bytes -= job->frame_size;
+        }
     }
+    /*  The kept ones stand at the front; move them up to the rest.  */
+    for (size_t i = 0; taken && i < kept; i++)
+        self->ring[(self->first + looked - 1 - i) % self->room]
+            = self->ring[(self->first + kept - 1 - i) % self->room];
+    self->first = (self->first + taken) % self->room;
+    self->count -= taken;
     if (self->count == 0 && !self->closed) {
         uint64_t value;
         ssize_t ignored = read (self->fd, &value, sizeof value);
@@ -104,14 +132,15 @@ s_take_waiting (hub_queue_t *self, hub_job_t **jobs, size_t most)
 }
 
 size_t
-hub_queue_take (hub_queue_t *self, hub_job_t **jobs, size_t most, int timeout)
+hub_queue_take (hub_queue_t *self, hub_job_t **jobs, size_t most, size_t each,
+                int timeout)
 {
     struct pollfd ready = { .fd = self->fd, .events = POLLIN };
     int rc = poll (&ready, 1, timeout);
     if (rc <= 0 && !(rc < 0 && errno == EINTR))
         return 0;
     pthread_mutex_lock (&self->lock);
-    size_t taken = s_take_waiting (self, jobs, most);
+    size_t taken = s_take_waiting (self, jobs, most, each);
     pthread_mutex_unlock (&self->lock);
     return taken;
 }

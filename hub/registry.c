@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#define _GNU_SOURCE 1 /* asprintf, fair locks */
 
 #include "hub/registry.h"
 
 #include <assert.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -329,6 +329,16 @@ s_reread (hub_registry_t *self)
 {
     if (s_in_grace (self))
         return false;
+    /*  Without a free descriptor nothing can be read; that is no reason to put
+        everybody out.  */
+    int probe = open ("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (probe < 0) {
+        sh_log (SH_LOG_ERROR, "registry not read: no free descriptor",
+                SH_STR ("remedy", "raise the limit of open files"));
+        self->again = true;
+        return false;
+    }
+    close (probe);
     hub_entries_t *fresh = NULL;
     sh_why_t why;
     sh_err_t rc = s_read_all (self, &fresh, &why);
@@ -337,11 +347,31 @@ s_reread (hub_registry_t *self)
     return s_take_over (self, fresh);
 }
 
+static bool
+s_is_moved (const struct stat *a, const struct stat *b)
+{
+    return a->st_dev != b->st_dev || a->st_ino != b->st_ino
+           || a->st_size != b->st_size
+           || a->st_ctim.tv_sec != b->st_ctim.tv_sec
+           || a->st_ctim.tv_nsec != b->st_ctim.tv_nsec;
+}
+
+/*  Was a file not read for want of descriptors or memory, and is it the very
+    file that was read before?  Then nothing is known to have changed.  */
+static bool
+s_is_unread (const hub_entry_t *old, const hub_entry_t *fresh)
+{
+    return old && fresh && old->bad == SH_OK
+           && (fresh->bad == SH_E_IO || fresh->bad == SH_E_MEMORY)
+           && fresh->target.st_ino != 0
+           && !s_is_moved (&old->target, &fresh->target);
+}
+
 /*  Read the named files and prepare the changes; what stays the same is left
     out but for what its symlink leads to.  */
 static sh_err_t
 s_prepare (const hub_registry_t *self, changes_t *out,
-           const hub_names_t *names)
+           const hub_names_t *names, bool *unread)
 {
     out->items = calloc (names->count + 1, sizeof *out->items);
     sh_err_t rc = out->items ? SH_OK : SH_E_MEMORY;
@@ -349,6 +379,11 @@ s_prepare (const hub_registry_t *self, changes_t *out,
         change_t change = { 0 };
         rc = s_read_entry (self, names->items[i], &change.fresh);
         change.old = hub_entries_file (self->entries, names->items[i]);
+        if (s_is_unread (change.old, change.fresh)) {
+            hub_entry_destroy (&change.fresh);
+            *unread = true;
+            continue;
+        }
         change.same = hub_entry_same (change.old, change.fresh);
         if (change.old)
             change.old_claims = s_claims (self->entries, change.old->who.key);
@@ -443,7 +478,12 @@ s_apply (hub_registry_t *self, hub_names_t *names)
     hub_names_sort (names);
     if (names->count == 0 || !self->entries)
         return false;
-    sh_err_t rc = s_prepare (self, &changes, names);
+    bool unread = false;
+    sh_err_t rc = s_prepare (self, &changes, names, &unread);
+    /*  Once more at the next tick.  */
+    for (size_t i = 0; unread && i < names->count; i++)
+        if (hub_names_add (&self->late, names->items[i]) != SH_OK)
+            self->again = true;
     if (rc == SH_OK) {
         s_commit (self, &changes);
         s_log_changes (self, &changes);
@@ -523,15 +563,6 @@ typedef struct
     hub_registry_t *registry;
     hub_names_t *names;
 } recheck_t;
-
-static bool
-s_is_moved (const struct stat *a, const struct stat *b)
-{
-    return a->st_dev != b->st_dev || a->st_ino != b->st_ino
-           || a->st_size != b->st_size
-           || a->st_ctim.tv_sec != b->st_ctim.tv_sec
-           || a->st_ctim.tv_nsec != b->st_ctim.tv_nsec;
-}
 
 static void
 s_recheck (hub_entry_t *entry, void *context)

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +20,11 @@
 #define TICK_MS 1000
 #define TOUCH_MS 60000
 #define DRAIN_MS 10000
+#define DRAIN_TICK_MS 50
+#define SETTLE_MS 500
+#define FLUSH_MS 60000
 #define PARK_MS 3000  /* how long a request waits for younger ones */
-#define PARKED_MOST 4096
+#define SMALL_MOST 4096 /* bytes of any message but a report part */
 #define AT_ONCE 64      /* messages taken before other work gets its turn */
 #define OVERLOAD_DELAY_MS 2000
 #define STOPPING_DELAY_MS 3000
@@ -34,9 +38,9 @@ typedef struct
     hub_sessions_t *sessions;
     size_t out;         /* jobs that wait for their answer */
     int64_t drain_until; /* mono ms; 0: not draining */
-    int64_t next_tick;
+    int64_t returned;    /* mono ms of the last job that came back */
+    int64_t next_tick, next_flush;
     hub_assignments_t *pushed; /* that sessions were last compared with */
-    zlistx_t *parked; /* hub_job_t: asked for assignments, wait for a look */
     unsigned generation; /* of the registry, when sessions were checked */
 } router_t;
 
@@ -97,6 +101,44 @@ s_send_error (router_t *self, const void *route, size_t route_size,
         },
     };
     return s_send (self, route, route_size, &message);
+}
+
+/*  To a session.  One that cannot be reached is over; the scanner makes a new
+    one.  The session is gone on false.  */
+static bool
+s_say_frame (router_t *self, hub_session_t *session, const void *frame,
+             size_t size)
+{
+    if (s_send_frame (self, session->route, session->route_size, frame, size))
+        return true;
+    sh_log (SH_LOG_INFO, "scanner is gone", SH_STR ("scanner", session->name));
+    hub_sessions_close (self->sessions, session->key);
+    return false;
+}
+
+static bool
+s_say (router_t *self, hub_session_t *session, const sp_message_t *message)
+{
+    uint8_t *frame = NULL;
+    size_t size = 0;
+    if (sp_encode (&frame, &size, message) != SH_OK)
+        return true; /* a fault of ours, not the session's */
+    bool said = s_say_frame (self, session, frame, size);
+    free (frame);
+    return said;
+}
+
+static void
+s_say_error (router_t *self, hub_session_t *session, sh_err_t cause)
+{
+    const sp_message_t message = {
+        .type = SP_ERROR,
+        .u.error = {
+            .cause = sh_err_word (cause),
+            .text = sh_err_text (cause),
+        },
+    };
+    s_say (self, session, &message);
 }
 
 static void
@@ -206,11 +248,15 @@ s_on_hello (router_t *self, const letter_t *letter)
                          SH_E_SUPERSEDED, NULL))
         sh_log (SH_LOG_NOTICE, "a newer connection took over",
                 SH_STR ("scanner", letter->who.name));
+    bool fresh = !session
+                 || !hub_session_is (session, letter->route,
+                                     letter->route_size);
     session = hub_sessions_open (self->sessions, letter->who.key);
     if (session) {
         memcpy (session->route, letter->route, letter->route_size);
         session->route_size = letter->route_size;
         session->heard = s_mono (self);
+        session->asked = 0;
         snprintf (session->name, sizeof session->name, "%s", letter->who.name);
         sh_log (SH_LOG_INFO, "scanner connected",
                 SH_STR ("scanner", session->name),
@@ -218,106 +264,111 @@ s_on_hello (router_t *self, const letter_t *letter)
                 SH_INT ("clock_behind_ms",
                         letter->received - message->u.hello.now));
         s_welcome (self, letter, &message->u.hello, session);
-        s_submit_touch (self, session, &letter->who);
+        if (fresh || session->heard - session->touched >= TOUCH_MS)
+            s_submit_touch (self, session, &letter->who);
     }
     sp_message_destroy (&message);
 }
 
 static void
-s_on_beat (router_t *self, const letter_t *letter)
+s_on_beat (router_t *self, const letter_t *letter, hub_session_t *session)
 {
     sp_message_t message = {
         .type = SP_BEAT,
         .u.beat = { .now = letter->received },
     };
-    s_send (self, letter->route, letter->route_size, &message);
+    s_say (self, session, &message);
 }
 
-static void
-s_answer_assignments (router_t *self, const letter_t *letter)
+/*  The page that a session waits for.  */
+static sh_err_t
+s_find_page (router_t *self, const hub_session_t *session,
+             const hub_principal_t *who, uint8_t **frame, size_t *size)
 {
-    sp_message_t *message = NULL;
-    hub_assignments_t *all = NULL;
-    sh_why_t why = { "" };
     const char *code = NULL;
     uint64_t agent = 0;
+    sh_err_t rc = hub_principal_code (
+        who, *session->ask_code ? session->ask_code : NULL, &code);
+    if (rc != SH_OK)
+        return rc;
+    hub_assignments_t *all = hub_live_assignments (self->args->live);
+    rc = all ? hub_assignments_agent (all, code, &agent) : SH_E_NOT_READY;
+    if (rc == SH_OK)
+        rc = hub_assignments_page (all, agent, session->ask_after, frame, size);
+    hub_assignments_release (&all);
+    return rc;
+}
+
+/*  Answer the request for assignments that the session has made.  The key is
+    looked up again: it may have been revoked while the request waited.  */
+static void
+s_answer_assignments (router_t *self, hub_session_t *session)
+{
+    hub_principal_t who;
     uint8_t *frame = NULL;
     size_t size = 0;
-
-    sh_err_t rc = sp_decode (&message, letter->frame, &why);
-    if (rc == SH_OK)
-        rc = hub_principal_code (&letter->who, message->u.assignments.code,
-                                 &code);
+    session->asked = 0;
+    if (!hub_registry_find (self->args->registry, session->key, &who))
+        return; /* the sweep tells it */
+    sh_err_t rc = s_find_page (self, session, &who, &frame, &size);
+    hub_principal_clear (&who);
     if (rc == SH_OK) {
-        all = hub_live_assignments (self->args->live);
-        rc = all ? SH_OK : SH_E_NOT_READY;
+        s_say_frame (self, session, frame, size);
+        free (frame);
+        return;
     }
-    if (rc == SH_OK)
-        rc = hub_assignments_agent (all, code, &agent);
-    if (rc == SH_OK)
-        rc = hub_assignments_page (all, agent, message->u.assignments.after,
-                                   &frame, &size);
-    if (rc == SH_OK)
-        s_send_frame (self, letter->route, letter->route_size, frame, size);
-    else {
-        sh_log (SH_LOG_WARNING, "no assignments for a scanner",
-                SH_STR ("scanner", letter->who.name),
-                SH_STR ("cause", sh_err_word (rc)),
-                SH_STR ("text", sh_err_text (rc)));
-        s_answer_error (self, letter, rc, &why);
-    }
-    free (frame);
-    hub_assignments_release (&all);
-    sp_message_destroy (&message);
+    sh_log (SH_LOG_WARNING, "no assignments for a scanner",
+            SH_STR ("scanner", session->name),
+            SH_STR ("cause", sh_err_word (rc)),
+            SH_STR ("text", sh_err_text (rc)));
+    s_say_error (self, session, rc);
 }
 
 /*  What an administrator has just saved in phpIPAM should count for a scan
     that is started by hand right after.  So a request waits for a look of the
-    watcher that begins after it; one look serves all that wait.  */
+    watcher that begins after it; one look serves all that wait.  Each session
+    has one request at most: a newer one takes its place.  */
 static void
-s_on_assignments (router_t *self, const letter_t *letter)
+s_on_assignments (router_t *self, const letter_t *letter,
+                  hub_session_t *session)
 {
-    hub_job_t *job = NULL;
-    if (zlistx_size (self->parked) >= PARKED_MOST
-        || hub_job_new (&job, HUB_JOB_ASSIGNMENTS, &letter->who, letter->frame)
-               != SH_OK) {
-        s_answer_assignments (self, letter);
+    sp_message_t *message = NULL;
+    sh_why_t why = { "" };
+    sh_err_t rc = sp_decode (&message, letter->frame, &why);
+    if (rc != SH_OK) {
+        s_answer_error (self, letter, rc, &why);
         return;
     }
-    job->received = s_mono (self);
-    memcpy (job->route, letter->route, letter->route_size);
-    job->route_size = letter->route_size;
-    zlistx_add_end (self->parked, job);
+    const sp_assignments_t *ask = &message->u.assignments;
+    session->asked = s_mono (self);
+    session->ask_after = ask->after;
+    snprintf (session->ask_code, sizeof session->ask_code, "%s",
+              ask->code ? ask->code : "");
+    sp_message_destroy (&message);
     hub_watch_poke (self->args->watch);
 }
 
-/*  Answer those that wait since before 'until' (mono ms).  */
+/*  Answer those who have waited since before 'until' (mono ms).  */
 static void
-s_unpark (router_t *self, int64_t until)
+s_answer_waiting (router_t *self, int64_t until)
 {
-    hub_job_t *job;
-    while ((job = zlistx_first (self->parked)) && job->received <= until) {
-        letter_t letter = {
-            .who = job->who,
-            .route = job->route,
-            .route_size = job->route_size,
-            .frame = { job->frame, job->frame_size },
-        };
-        s_answer_assignments (self, &letter);
-        zlistx_delete (self->parked, NULL);
-    }
-}
-
-static void
-s_free_job (void **item_p)
-{
-    hub_job_destroy ((hub_job_t **) item_p);
+    for (hub_session_t *one = hub_sessions_first (self->sessions); one;
+         one = hub_sessions_next (self->sessions))
+        if (one->asked && one->asked <= until)
+            s_answer_assignments (self, one);
 }
 
 /*  Make a job of the message and hand it to the workers.  */
 static void
-s_submit (router_t *self, const letter_t *letter, hub_job_kind_t kind)
+s_submit (router_t *self, const letter_t *letter, hub_session_t *session,
+          hub_job_kind_t kind)
 {
+    /*  More than a scanner may have unanswered would only fill the queues that
+        others wait in.  */
+    if (session->out >= SP_WINDOW) {
+        s_put_off (self, letter, SH_E_OVERLOAD, OVERLOAD_DELAY_MS);
+        return;
+    }
     if (self->drain_until) {
         s_put_off (self, letter, SH_E_STOPPING, STOPPING_DELAY_MS);
         return;
@@ -341,6 +392,7 @@ s_submit (router_t *self, const letter_t *letter, hub_job_kind_t kind)
     }
     if (hub_pool_submit (self->args->pool, job)) {
         self->out++;
+        session->out++;
         return;
     }
     if (kind == HUB_JOB_REPORT)
@@ -351,20 +403,20 @@ s_submit (router_t *self, const letter_t *letter, hub_job_kind_t kind)
 }
 
 static void
-s_on_targets (router_t *self, const letter_t *letter)
+s_on_targets (router_t *self, const letter_t *letter, hub_session_t *session)
 {
-    s_submit (self, letter, HUB_JOB_TARGETS);
+    s_submit (self, letter, session, HUB_JOB_TARGETS);
 }
 
 static void
-s_on_report (router_t *self, const letter_t *letter)
+s_on_report (router_t *self, const letter_t *letter, hub_session_t *session)
 {
-    s_submit (self, letter, HUB_JOB_REPORT);
+    s_submit (self, letter, session, HUB_JOB_REPORT);
 }
 
 /*  What a scanner may send once it has said hello.  */
-static void (*const s_handlers[SP_TYPE_COUNT]) (router_t *,
-                                                const letter_t *)
+static void (*const s_handlers[SP_TYPE_COUNT]) (router_t *, const letter_t *,
+                                                hub_session_t *)
     = {
           [SP_BEAT] = s_on_beat,
           [SP_ASSIGNMENTS] = s_on_assignments,
@@ -394,7 +446,7 @@ s_dispatch (router_t *self, const letter_t *letter)
     session->heard = s_mono (self);
     if (session->heard - session->touched >= TOUCH_MS)
         s_submit_touch (self, session, &letter->who);
-    s_handlers[letter->peek.type](self, letter);
+    s_handlers[letter->peek.type](self, letter, session);
 }
 
 /*  The key that the handshake proved.  ZAP was asked then; whether the key is
@@ -417,14 +469,31 @@ s_identify (router_t *self, zmq_msg_t *body, letter_t *letter)
     return false;
 }
 
+/*  The session that the message belongs to, or NULL.  */
+static hub_session_t *
+s_session_of (router_t *self, const letter_t *letter)
+{
+    hub_session_t *session
+        = hub_sessions_find (self->sessions, letter->who.key);
+    return session && hub_session_is (session, letter->route,
+                                      letter->route_size)
+               ? session : NULL;
+}
+
 static void
 s_take_letter (router_t *self, letter_t *letter, bool more_frames)
 {
     sh_why_t why = { "" };
-    sh_err_t rc = more_frames
-                      ? sh_fail (&why, SH_E_BAD_FRAME,
-                                 "a message must be a single frame")
-                      : sp_peek (&letter->peek, letter->frame, &why);
+    sh_err_t rc = SH_OK;
+    if (more_frames)
+        rc = sh_fail (&why, SH_E_BAD_FRAME, "a message must be a single frame");
+    else if (letter->frame.size > SMALL_MOST && !s_session_of (self, letter))
+        rc = SH_E_NO_HELLO; /* not worth looking at */
+    else
+        rc = sp_peek (&letter->peek, letter->frame, &why);
+    if (rc == SH_OK && letter->frame.size > SMALL_MOST
+        && letter->peek.type != SP_REPORT)
+        rc = SH_E_TOO_LARGE;
     if (rc == SH_OK) {
         s_dispatch (self, letter);
         return;
@@ -473,13 +542,14 @@ s_receive (router_t *self)
     return true;
 }
 
-/*  A worker is done with a job: pass the answer on, if the connection that
-    asked is still the key's session.  Else the scanner resends on its new
-    one and gets its answer there.  */
+/*  A worker is done with a job.  A verdict goes to the key's session, even if
+    that began after the part was sent: it names report and part.  Targets go
+    only to the connection that asked.  */
 static void
 s_return (router_t *self, hub_job_t *job)
 {
     self->out--;
+    self->returned = s_mono (self);
     sp_peek_t peek = { 0 };
     if (job->kind == HUB_JOB_REPORT
         && sp_peek (&peek, (sh_bytes_t){ job->frame, job->frame_size }, NULL)
@@ -487,27 +557,30 @@ s_return (router_t *self, hub_job_t *job)
         hub_sessions_forget_part (self->sessions, job->who.key, peek.id,
                                   peek.part);
     hub_session_t *session = hub_sessions_find (self->sessions, job->who.key);
-    if (!session || !hub_session_is (session, job->route, job->route_size))
+    if (!session)
+        return;
+    if (session->out)
+        session->out--;
+    if (job->kind != HUB_JOB_REPORT
+        && !hub_session_is (session, job->route, job->route_size))
         return;
     hub_principal_t still;
     if (!hub_registry_find (self->args->registry, job->who.key, &still)) {
-        s_send_error (self, job->route, job->route_size, SH_E_KEY_UNKNOWN,
-                      NULL);
+        s_send_error (self, session->route, session->route_size,
+                      SH_E_KEY_UNKNOWN, NULL);
         hub_sessions_close (self->sessions, job->who.key);
         return;
     }
     hub_principal_clear (&still);
-    if (job->answer
-        && !s_send_frame (self, job->route, job->route_size, job->answer,
-                          job->answer_size))
-        hub_sessions_close (self->sessions, job->who.key);
+    if (job->answer)
+        s_say_frame (self, session, job->answer, job->answer_size);
 }
 
 static void
 s_return_all (router_t *self)
 {
     hub_job_t *jobs[AT_ONCE];
-    size_t count = hub_queue_take (self->args->home, jobs, AT_ONCE, 0);
+    size_t count = hub_queue_take (self->args->home, jobs, AT_ONCE, 0, 0);
     for (size_t i = 0; i < count; i++) {
         s_return (self, jobs[i]);
         hub_job_destroy (&jobs[i]);
@@ -531,9 +604,9 @@ s_push_revisions (router_t *self)
         memcpy (one->revision, revision, SP_REVISION);
         sp_message_t message = {
             .type = SP_REVISION_PUSH,
-            .u.revision = { .revision = { one->revision, SP_REVISION } },
+            .u.revision = { .revision = { revision, SP_REVISION } },
         };
-        s_send (self, one->route, one->route_size, &message);
+        s_say (self, one, &message);
     }
 }
 
@@ -549,7 +622,7 @@ s_on_look (router_t *self)
     bool changed = now != self->pushed;
     hub_assignments_release (&self->pushed);
     self->pushed = now;
-    s_unpark (self, hub_watch_began (self->args->watch));
+    s_answer_waiting (self, hub_watch_began (self->args->watch));
     if (changed)
         s_push_revisions (self);
 }
@@ -612,16 +685,22 @@ static void
 s_tick (router_t *self)
 {
     int64_t now = s_mono (self);
-    if (self->drain_until > 0 && (self->out == 0 || now >= self->drain_until)) {
+    /*  libzmq drops what it has not yet written when a socket is closed, even
+        with a LINGER, so the last answers get some time.  */
+    bool quiet = self->out == 0 && now - self->returned >= SETTLE_MS;
+    if (self->drain_until > 0 && (quiet || now >= self->drain_until)) {
         self->drain_until = -1; /* told; goes on refusing */
         zstr_send (self->pipe, "DRAINED");
     }
-    s_unpark (self, now - PARK_MS);
     if (now < self->next_tick)
         return;
     self->next_tick = now + TICK_MS;
+    s_answer_waiting (self, now - PARK_MS);
     s_sweep (self);
-    sh_log_flush ();
+    if (now >= self->next_flush) {
+        self->next_flush = now + FLUSH_MS;
+        sh_log_flush ();
+    }
 }
 
 static void
@@ -635,7 +714,8 @@ s_loop (router_t *self)
     };
     bool go_on = true;
     while (go_on) {
-        if (zmq_poll (items, 4, TICK_MS) < 0 && errno == ETERM)
+        long timeout = self->drain_until > 0 ? DRAIN_TICK_MS : TICK_MS;
+        if (zmq_poll (items, 4, timeout) < 0 && errno == ETERM)
             break;
         if (items[0].revents)
             go_on = s_command (self);
@@ -656,17 +736,23 @@ s_set_int (void *handle, int option, int value)
     return zmq_setsockopt (handle, option, &value, sizeof value) == 0;
 }
 
-/*  Before bind, or it does not apply.  An unauthenticated peer may make
-    libzmq allocate a frame of MAXMSGSIZE, so it is set.  */
+/*  Before bind, or it does not apply.  Bounds what a peer can make libzmq hold:
+    a frame of MAXMSGSIZE even before the handshake, RCVHWM of them for each
+    connection after it.  No ZMTP heartbeats from our side: with a peer that
+    floods under another's routing id and vanishes, libzmq 4.3.4's heartbeat
+    timer finds a dead engine and aborts the process.  Scanners send them, and
+    TCP's keep-alive finds those that are gone.  */
 static bool
 s_set_options (void *handle)
 {
-    int64_t most = SP_FRAME_MOST;
+    int64_t most = SP_PART_BYTES_MOST;
     return zmq_setsockopt (handle, ZMQ_MAXMSGSIZE, &most, sizeof most) == 0
            && s_set_int (handle, ZMQ_HANDSHAKE_IVL, 5000)
-           && s_set_int (handle, ZMQ_HEARTBEAT_IVL, 10000)
-           && s_set_int (handle, ZMQ_HEARTBEAT_TIMEOUT, 30000)
-           && s_set_int (handle, ZMQ_RCVHWM, 32)
+           && s_set_int (handle, ZMQ_TCP_KEEPALIVE, 1)
+           && s_set_int (handle, ZMQ_TCP_KEEPALIVE_IDLE, 30)
+           && s_set_int (handle, ZMQ_TCP_KEEPALIVE_INTVL, 10)
+           && s_set_int (handle, ZMQ_TCP_KEEPALIVE_CNT, 3)
+           && s_set_int (handle, ZMQ_RCVHWM, 8)
            && s_set_int (handle, ZMQ_SNDHWM, 64)
            && s_set_int (handle, ZMQ_BACKLOG, 1024)
            && s_set_int (handle, ZMQ_IPV6, 1)
@@ -678,6 +764,10 @@ static sh_err_t
 s_bind (router_t *self)
 {
     hub_router_args_t *args = self->args;
+    /*  A ROUTER numbers its connections from rand () on, and aborts when a peer
+        has claimed the next number as its own routing id.  So it must not be
+        possible to guess where the numbers begin.  */
+    srand (randombytes_random ());
     self->socket = zsock_new (ZMQ_ROUTER);
     if (!self->socket)
         return sh_fail (&args->why, SH_E_IO, "no socket: %s", strerror (errno));
@@ -705,10 +795,6 @@ static sh_err_t
 s_open (router_t *self)
 {
     sh_err_t rc = hub_sessions_new (&self->sessions);
-    self->parked = zlistx_new ();
-    if (!self->parked)
-        return SH_E_MEMORY;
-    zlistx_set_destructor (self->parked, s_free_job);
     if (rc == SH_OK)
         rc = s_bind (self);
     return rc;
@@ -730,7 +816,6 @@ hub_router_actor (zsock_t *pipe, void *arguments)
         zstr_free (&command);
     }
     zsock_destroy (&self.socket);
-    zlistx_destroy (&self.parked);
     hub_assignments_release (&self.pushed);
     hub_sessions_destroy (&self.sessions);
 }

@@ -19,6 +19,11 @@ typedef struct
     int64_t heard;   /* mono ms of its last message */
     int64_t touched; /* mono ms of the last last_access for it */
     uint8_t revision[SP_REVISION]; /* that it was told last */
+    size_t out; /* its jobs that workers have */
+    /*  A request for assignments that waits for the watcher.  */
+    int64_t asked; /* mono ms; 0: none */
+    uint64_t ask_after;
+    char ask_code[SP_CODE_MOST + 1]; /* "": the key's own */
 } hub_session_t;
 
 typedef struct hub_sessions hub_sessions_t;
@@ -43,7 +48,8 @@ hub_session_t *hub_sessions_next (hub_sessions_t *self);
 size_t hub_sessions_size (const hub_sessions_t *self);
 
 /*  Report parts that are being worked: a second copy of one is dropped, for
-    the answer to the first is on its way.  'note' is false if it is in the
+    the answer to the first goes to the key's session, whichever that is by
+    then.  'note' is false if it is in the
     set already.  */
 bool hub_sessions_note_part (hub_sessions_t *self, const char *key,
                              sh_bytes_t id, uint64_t part);

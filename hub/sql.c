@@ -28,7 +28,7 @@ static const struct
     { ER_LOCK_DEADLOCK, SH_E_DB_BUSY },     /* 1213 */
     { ER_LOCK_WAIT_TIMEOUT, SH_E_DB_BUSY }, /* 1205 */
     { 1020, SH_E_DB_BUSY }, /* record changed since last read */
-    { ER_DUP_ENTRY, SH_E_DB_BUSY }, /* 1062: another writer was first */
+    { ER_DUP_ENTRY, SH_E_HOST_UNIQUE }, /* 1062: another was first */
     { 1615, SH_E_DB_BUSY },         /* statement needs re-prepare */
     { 1412, SH_E_DB_BUSY },         /* table definition has changed */
     { 1467, SH_E_DB_BUSY },         /* auto-increment could not be read */
@@ -41,6 +41,7 @@ static const struct
     { 1047, SH_E_DB_DOWN },         /* Galera: node not ready */
     { 1114, SH_E_DB_DOWN },         /* table is full */
     { 1021, SH_E_DB_DOWN },         /* disk full */
+    { 1153, SH_E_DB },              /* max_allowed_packet is too small */
     { 1203, SH_E_DB_DOWN },         /* too many connections of this user */
     { 1226, SH_E_DB_DOWN },         /* user's resource limit */
     { CR_SERVER_GONE_ERROR, SH_E_DB_DOWN },  /* 2006 */
@@ -82,7 +83,7 @@ hub_sql_init (hub_sql_t *self, const hub_database_config_t *config,
     if (!self->statement)
         return SH_E_MEMORY;
     self->room = STATEMENT_ROOM;
-    snprintf (self->described, sizeof self->described, "not connected yet");
+    snprintf (self->trouble, sizeof self->trouble, "not connected yet");
     return SH_OK;
 }
 
@@ -115,6 +116,8 @@ s_remedy (sh_err_t err, unsigned number)
     if (number == 1045)
         return "check database.user and its password in the hub's "
                "configuration";
+    if (number == 1153)
+        return "raise the server's max_allowed_packet to 4 MiB or more";
     if (number == 1114 || number == 1021)
         return "the database server's disk is full";
     return sh_err_text (err);
@@ -128,7 +131,7 @@ s_failed (hub_sql_t *self, MYSQL *mysql, const char *doing)
     sh_err_t err = hub_sql_error (number);
     if (number >= 2000 && number < 3000 && err == SH_E_DB)
         err = SH_E_DB_DOWN; /* the client library's own: no statement ran */
-    snprintf (self->described, sizeof self->described, "error %u: %s (%s)",
+    snprintf (self->trouble, sizeof self->trouble, "error %u: %s (%s)",
               number, mysql_error (mysql), s_remedy (err, number));
     sh_log (err == SH_E_DB_BUSY ? SH_LOG_INFO : SH_LOG_ERROR,
             "database error", SH_STR ("while", doing),
@@ -181,6 +184,7 @@ s_set_options (MYSQL *mysql, const hub_database_config_t *config)
 static const char *const s_session[] = {
     "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    "SET SESSION autocommit = 1",
     "SET SESSION innodb_lock_wait_timeout = 5, SESSION lock_wait_timeout = 5",
 };
 
@@ -190,17 +194,17 @@ s_prepare (hub_sql_t *self, MYSQL *mysql)
     const hub_database_config_t *config = self->config;
     bool encrypted = mysql_get_ssl_cipher (mysql) != NULL;
     if (config->tls >= HUB_TLS_REQUIRED && !encrypted) {
-        snprintf (self->described, sizeof self->described,
+        snprintf (self->trouble, sizeof self->trouble,
                   "the server did not encrypt the connection; see "
                   "database.tls in scanhub.yaml(5)");
         sh_log (SH_LOG_ERROR, "database connection is not encrypted",
-                SH_STR ("remedy", self->described));
+                SH_STR ("remedy", self->trouble));
         return SH_E_DB_DOWN;
     }
     for (size_t i = 0; i < sizeof s_session / sizeof *s_session; i++)
         if (mysql_query (mysql, s_session[i]))
             return s_failed (self, mysql, "setting up the session");
-    snprintf (self->described, sizeof self->described,
+    snprintf (self->connected, sizeof self->connected,
               "connected to %s, server %s%s", mysql_get_host_info (mysql),
               mysql_get_server_info (mysql), encrypted ? ", TLS" : "");
     return SH_OK;

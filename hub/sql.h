@@ -23,7 +23,8 @@ typedef struct
     char *statement;      /* the one being built; grows as needed */
     size_t size, room;
     bool broken; /* memory ran out or a literal could not be quoted */
-    char described[320];  /* connection or last error, for people */
+    char connected[320]; /* what it is connected to, for people */
+    char trouble[320];   /* the last error, for people */
 } hub_sql_t;
 
 sh_err_t hub_sql_init (hub_sql_t *self, const hub_database_config_t *config,

@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  phpIPAM's tables in MariaDB or MySQL.
-
-    Hubs serialise on the subnet's row.  phpIPAM's own pages do not take that
-    lock, so between our read and our write a person may have typed a name, a
-    tag or a MAC; every UPDATE therefore repeats in its WHERE what the plan
-    was based on, and is a no-op where that no longer holds.  editDate is kept
-    (it would change on every update).  Not used: INSERT ... ON DUPLICATE KEY
-    UPDATE, which burns ids and deadlocks; see docs/architecture.md.  */
+/*  phpIPAM's tables in MariaDB or MySQL: connection, columns and reads.  The
+    writes are in store_apply.c.  */
 
 #include <assert.h>
 #include <stdio.h>
@@ -15,6 +9,7 @@
 
 #include "hub/sql.h"
 #include "hub/store.h"
+#include "hub/store_apply.h"
 #include "lib/log.h"
 
 /*  MariaDB turns IN lists of 1,000 and more into temporary tables.  */
@@ -81,7 +76,7 @@ s_learn_columns (store_t *self)
         const char *table = s_columns[i][0], *column = s_columns[i][1];
         if (s_has_column (columns, table, column))
             continue;
-        snprintf (self->sql.described, sizeof self->sql.described,
+        snprintf (self->sql.trouble, sizeof self->sql.trouble,
                   "column %s.%s is missing or not granted; Scanhub needs the "
                   "tables of phpIPAM 1.4.0 to 1.8.2 and the grants listed in "
                   "scanhubd(8)", table, column);
@@ -109,15 +104,28 @@ s_connect (store_t *self)
     return rc;
 }
 
+/*  A connection that the server closed while it was idle shows at the first
+    statement; nothing has happened yet, so a new one takes its place.  */
 static sh_err_t
-s_begin (hub_store_t *base)
+s_start (store_t *self, const char *statement)
 {
-    store_t *self = (store_t *) base;
+    bool idle = self->sql.mysql != NULL;
     sh_err_t rc = s_connect (self);
     if (rc != SH_OK)
         return rc;
-    hub_sql_start (&self->sql, "START TRANSACTION");
-    return hub_sql_run (&self->sql);
+    hub_sql_start (&self->sql, statement);
+    rc = hub_sql_run (&self->sql);
+    if (rc == SH_E_DB_DOWN && idle && s_connect (self) == SH_OK) {
+        hub_sql_start (&self->sql, statement);
+        rc = hub_sql_run (&self->sql);
+    }
+    return rc;
+}
+
+static sh_err_t
+s_begin (hub_store_t *base)
+{
+    return s_start ((store_t *) base, "START TRANSACTION");
 }
 
 static sh_err_t
@@ -449,198 +457,10 @@ s_read_rows (hub_store_t *base, uint64_t subnet, const sh_addr_t *addrs,
     return rc;
 }
 
-/*  "... WHERE subnetId = N AND ... AND id IN (" is common to all updates: it
-    guards against a row that was moved or excluded meanwhile.  */
-static void
-s_where_rows (store_t *self, const hub_changes_t *changes)
-{
-    hub_sql_add (&self->sql, ", editDate = editDate WHERE subnetId = ");
-    hub_sql_number (&self->sql, changes->subnet);
-    hub_sql_add (&self->sql,
-                 " AND COALESCE(excludePing, '0') <> '1' AND id IN (");
-}
-
-static sh_err_t
-s_apply_seen (store_t *self, const hub_changes_t *changes)
-{
-    const hub_seen_t *seen = changes->seen;
-    sh_err_t rc = SH_OK;
-    for (size_t i = 0, next; rc == SH_OK && i < changes->seen_count; i = next) {
-        const char *wall = seen[i].wall.text;
-        hub_sql_start (&self->sql, "UPDATE ipaddresses SET lastSeen = "
-                                   "IF(lastSeen IS NULL OR lastSeen < ");
-        hub_sql_text (&self->sql, wall);
-        hub_sql_add (&self->sql, " OR lastSeen > ");
-        hub_sql_text (&self->sql, changes->limit.text);
-        hub_sql_add (&self->sql, ", ");
-        hub_sql_text (&self->sql, wall);
-        hub_sql_add (&self->sql, ", lastSeen)");
-        s_where_rows (self, changes);
-        for (next = i; next < changes->seen_count
-                       && strcmp (seen[next].wall.text, wall) == 0;
-             next++) {
-            hub_sql_add (&self->sql, next > i ? "," : "");
-            hub_sql_number (&self->sql, seen[next].row);
-        }
-        hub_sql_add (&self->sql, ")");
-        rc = hub_sql_run (&self->sql);
-    }
-    return rc;
-}
-
-/*  Compare a text column byte by byte, whatever its collation and charset. */
-static void
-s_and_equals (store_t *self, const char *column, const char *value)
-{
-    hub_sql_add (&self->sql, " AND CAST(CONVERT(");
-    hub_sql_add (&self->sql, column);
-    hub_sql_add (&self->sql, " USING utf8mb4) AS BINARY) = ");
-    hub_sql_text (&self->sql, value);
-}
-
-static sh_err_t
-s_apply_texts (store_t *self, const hub_changes_t *changes, const char *column,
-               const hub_text_t *texts, size_t count)
-{
-    sh_err_t rc = SH_OK;
-    for (size_t i = 0; rc == SH_OK && i < count; i++) {
-        const hub_text_t *one = &texts[i];
-        hub_sql_start (&self->sql, "UPDATE ipaddresses SET ");
-        hub_sql_add (&self->sql, column);
-        hub_sql_add (&self->sql, " = ");
-        hub_sql_text (&self->sql, one->fresh);
-        s_where_rows (self, changes);
-        hub_sql_number (&self->sql, one->row);
-        hub_sql_add (&self->sql, ")");
-        if (one->follow) {
-            s_and_equals (self, column, one->old);
-            if (one->ground == HUB_GROUND_MADE)
-                s_and_equals (self, "description", HUB_DESCRIPTION);
-            else if (one->ground == HUB_GROUND_DHCP)
-                hub_sql_add (&self->sql, " AND state = 4");
-        } else {
-            hub_sql_add (&self->sql, " AND (");
-            hub_sql_add (&self->sql, column);
-            hub_sql_add (&self->sql, " IS NULL OR ");
-            hub_sql_add (&self->sql, column);
-            hub_sql_add (&self->sql, " = '')");
-        }
-        rc = hub_sql_run (&self->sql);
-    }
-    return rc;
-}
-
-static sh_err_t
-s_apply_tags (store_t *self, const hub_changes_t *changes,
-              const hub_tag_t *tags, size_t count, bool silent)
-{
-    sh_err_t rc = SH_OK;
-    for (size_t i = 0, next; rc == SH_OK && i < count; i = next) {
-        hub_sql_start (&self->sql, "UPDATE ipaddresses SET state = ");
-        hub_sql_number (&self->sql, (uint64_t) tags[i].fresh);
-        s_where_rows (self, changes);
-        for (next = i; next < count && tags[next].old == tags[i].old; next++) {
-            hub_sql_add (&self->sql, next > i ? "," : "");
-            hub_sql_number (&self->sql, tags[next].row);
-        }
-        hub_sql_add (&self->sql, ") AND state = ");
-        if (tags[i].old < 0)
-            hub_sql_add (&self->sql, "-");
-        hub_sql_number (&self->sql, (uint64_t) labs ((long) tags[i].old));
-        if (silent) {
-            hub_sql_add (&self->sql, " AND lastSeen < ");
-            hub_sql_text (&self->sql, changes->silent.text);
-        }
-        rc = hub_sql_run (&self->sql);
-    }
-    return rc;
-}
-
-static sh_err_t
-s_apply_inserts (store_t *self, const hub_changes_t *changes)
-{
-    if (changes->insert_count == 0)
-        return SH_OK;
-    hub_sql_start (&self->sql, "INSERT INTO ipaddresses (subnetId, ip_addr, "
-                               "description, hostname, mac, state, note, "
-                               "lastSeen) VALUES ");
-    for (size_t i = 0; i < changes->insert_count; i++) {
-        const hub_insert_t *row = &changes->inserts[i];
-        char decimal[SH_ADDR_DECIMAL], note[640];
-        sh_addr_decimal (&row->ip, decimal);
-        hub_changes_note (changes, row, note, sizeof note);
-        hub_sql_add (&self->sql, i ? ",(" : "(");
-        hub_sql_number (&self->sql, changes->subnet);
-        hub_sql_add (&self->sql, ",");
-        hub_sql_text (&self->sql, decimal);
-        hub_sql_add (&self->sql, ",");
-        hub_sql_text (&self->sql, HUB_DESCRIPTION);
-        hub_sql_add (&self->sql, ",");
-        hub_sql_text (&self->sql, row->hostname);
-        hub_sql_add (&self->sql, ",");
-        hub_sql_text (&self->sql, row->mac);
-        hub_sql_add (&self->sql, ",");
-        hub_sql_number (&self->sql, HUB_TAG_USED);
-        hub_sql_add (&self->sql, ",");
-        hub_sql_text (&self->sql, note);
-        hub_sql_add (&self->sql, ",");
-        hub_sql_text (&self->sql, row->wall.text);
-        hub_sql_add (&self->sql, ")");
-    }
-    return hub_sql_run (&self->sql);
-}
-
-/*  We hold the row's lock, so what the plan read is still there.  */
-static sh_err_t
-s_apply_subnet (store_t *self, const hub_changes_t *changes)
-{
-    if (!changes->set_last_scan && !changes->set_last_discovery)
-        return SH_OK;
-    hub_sql_start (&self->sql, "UPDATE subnets SET ");
-    if (changes->set_last_scan) {
-        hub_sql_add (&self->sql, "lastScan = ");
-        hub_sql_text (&self->sql, changes->start.text);
-        hub_sql_add (&self->sql, ", ");
-    }
-    if (changes->set_last_discovery) {
-        hub_sql_add (&self->sql, "lastDiscovery = ");
-        hub_sql_text (&self->sql, changes->start.text);
-        hub_sql_add (&self->sql, ", ");
-    }
-    hub_sql_add (&self->sql, "editDate = editDate WHERE id = ");
-    hub_sql_number (&self->sql, changes->subnet);
-    bool truncated;
-    sh_err_t rc = hub_sql_run_time (&self->sql, &truncated);
-    if (truncated)
-        sh_log (SH_LOG_WARNING, "subnet time not written: the database's time "
-                                "zone skips this hour",
-                SH_INT ("subnet", changes->subnet),
-                SH_STR ("time", changes->start.text));
-    return rc;
-}
-
 static sh_err_t
 s_apply (hub_store_t *base, const hub_changes_t *changes)
 {
-    store_t *self = (store_t *) base;
-    sh_err_t rc = s_apply_seen (self, changes);
-    if (rc == SH_OK)
-        rc = s_apply_texts (self, changes, "hostname", changes->names,
-                            changes->name_count);
-    if (rc == SH_OK)
-        rc = s_apply_texts (self, changes, "mac", changes->macs,
-                            changes->mac_count);
-    if (rc == SH_OK)
-        rc = s_apply_tags (self, changes, changes->used, changes->used_count,
-                           false);
-    if (rc == SH_OK)
-        rc = s_apply_tags (self, changes, changes->offline,
-                           changes->offline_count, true);
-    if (rc == SH_OK)
-        rc = s_apply_inserts (self, changes);
-    if (rc == SH_OK)
-        rc = s_apply_subnet (self, changes);
-    return rc;
+    return hub_store_apply (&((store_t *) base)->sql, changes);
 }
 
 static sh_err_t
@@ -760,17 +580,24 @@ static sh_err_t
 s_read_plan (hub_store_t *base, hub_plan_t **out)
 {
     store_t *self = (store_t *) base;
-    sh_err_t rc = s_connect (self);
-    if (rc != SH_OK)
-        return rc;
     hub_plan_t *plan = calloc (1, sizeof *plan);
     if (!plan)
         return SH_E_MEMORY;
-    rc = s_plan_agents (self, plan);
+    /*  One picture: agents and subnets must fit each other.  */
+    sh_err_t rc = s_start (self, "SET TRANSACTION ISOLATION LEVEL "
+                                 "REPEATABLE READ");
+    if (rc == SH_OK) {
+        hub_sql_start (&self->sql,
+                       "START TRANSACTION WITH CONSISTENT SNAPSHOT");
+        rc = hub_sql_run (&self->sql);
+    }
+    if (rc == SH_OK)
+        rc = s_plan_agents (self, plan);
     if (rc == SH_OK)
         rc = s_plan_subnets (self, plan);
     if (rc == SH_OK)
         rc = s_plan_times (self, plan);
+    s_rollback (base);
     if (rc == SH_OK)
         *out = plan;
     else
@@ -781,7 +608,8 @@ s_read_plan (hub_store_t *base, hub_plan_t **out)
 static const char *
 s_describe (hub_store_t *base)
 {
-    return ((store_t *) base)->sql.described;
+    const hub_sql_t *sql = &((store_t *) base)->sql;
+    return sql->mysql ? sql->connected : sql->trouble;
 }
 
 static void

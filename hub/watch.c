@@ -72,7 +72,7 @@ s_tell_database (hub_watch_t *self, bool up)
                 SH_STR ("database", text));
     if (!up && !self->was_down)
         sh_log (SH_LOG_WARNING,
-                "database is out of reach, trying again every 5 s",
+                "the database cannot be used, trying again every 5 s",
                 SH_STR ("because", text));
     self->was_up = up;
     self->was_down = !up;

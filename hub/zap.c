@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "hub/zap.h"
 
+#include "hub/allowance.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -22,6 +24,13 @@
 #define ZMQ_ZAP_ENFORCE_DOMAIN 93
 #endif
 
+/*  Handshakes of one registered key.  A scanner makes a few a day; thousands
+    of connections of one key would let it search for the routing ids that
+    libzmq gives to others, and fill memory.  */
+#define HANDSHAKE_BURST 240
+#define HANDSHAKE_REFILL_MS 1000
+#define HANDSHAKE_NAMES 16384
+
 typedef struct
 {
     hub_registry_t *registry;
@@ -29,6 +38,7 @@ typedef struct
     zsock_t *zap;
     int64_t since; /* when the minute of log lines began */
     unsigned lines, held;
+    hub_allowance_t *handshakes;
 } zap_t;
 
 /*  The frames of RFC 27's request, in order.  */
@@ -131,6 +141,15 @@ s_admit (zap_t *self, zframe_t *const frames[], size_t count,
         s_refuse_key (self, key, frames[FRAME_ADDRESS]);
         return false;
     }
+    int64_t now = sh_clock_mono (sh_clock_system ());
+    if (!hub_allowance_take (self->handshakes, key, now)) {
+        if (s_may_log (self))
+            sh_log (SH_LOG_WARNING, "handshake refused: the key connects too "
+                                    "often; does a copy of it run elsewhere?",
+                    SH_STR ("scanner", who.name), SH_STR ("key", key));
+        hub_principal_clear (&who);
+        return false;
+    }
     sh_log (SH_LOG_DEBUG, "handshake accepted", SH_STR ("scanner", who.name),
             SH_STR ("key", key));
     hub_principal_clear (&who);
@@ -223,7 +242,10 @@ hub_zap_actor (zsock_t *pipe, void *args)
                    .zap = zsock_new (ZMQ_REP),
                    .since = sh_clock_mono (sh_clock_system ()) };
     given->failed
-        = !self.zap || zsock_bind (self.zap, "%s", ZAP_ENDPOINT) < 0;
+        = hub_allowance_new (&self.handshakes, HANDSHAKE_NAMES,
+                             HANDSHAKE_BURST, HANDSHAKE_REFILL_MS)
+              != SH_OK
+          || !self.zap || zsock_bind (self.zap, "%s", ZAP_ENDPOINT) < 0;
     bool ready = !given->failed;
     zsock_signal (pipe, 0); /* 'args' may be gone from here on */
     if (ready)
@@ -232,6 +254,7 @@ hub_zap_actor (zsock_t *pipe, void *args)
         sh_log (SH_LOG_NOTICE, "more handshakes were refused",
                 SH_INT ("count", self.held));
     zsock_destroy (&self.zap);
+    hub_allowance_destroy (&self.handshakes);
 }
 
 static sh_err_t

@@ -87,6 +87,11 @@ typedef enum
     X (E_HOST_COLUMN, OURS, "host-column",                                     \
        "the ipaddresses table has a custom column that is NOT NULL without a " \
        "default; give it a default in phpIPAM's database")                     \
+    X (E_HOST_UNIQUE, OURS, "host-unique",                                     \
+       "a unique key of the ipaddresses table that is not phpIPAM's forbids "  \
+       "the row")                                                              \
+    X (E_HOST_UPDATE, OURS, "host-update",                                     \
+       "a column of the ipaddresses table takes no such name or MAC")          \
     X (E_HOST_TEXT, OURS, "host-text",                                         \
        "the ipaddresses table cannot hold this text; see its character set")   \
     /* try again later */                                                      \

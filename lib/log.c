@@ -20,6 +20,8 @@
 #define REPEAT_SLOTS 256
 #define REPEAT_FREE 5
 #define REPEAT_WINDOW_MS 60000
+#define SOURCE_SLOTS 64
+#define SOURCE_MOST 600 /* lines about one scanner in a minute */
 
 typedef struct
 {
@@ -38,6 +40,15 @@ typedef struct
     uint64_t held; /* of those, not written */
 } slot_t;
 
+/*  How much is written about a scanner: what a peer does must not fill the
+    disk, however it varies its lines.  Two scanners of one slot share it.  */
+typedef struct
+{
+    int64_t since;
+    unsigned lines, held;
+    char name[80]; /* whose line was held last */
+} source_t;
+
 static const char *const s_level_names[]
     = { [SH_LOG_ERROR] = "error", [SH_LOG_WARNING] = "warning",
         [SH_LOG_NOTICE] = "notice", [SH_LOG_INFO] = "info",
@@ -47,6 +58,7 @@ static const char *const s_level_names[]
 static atomic_int s_level = SH_LOG_INFO;
 static pthread_mutex_t s_lock = PTHREAD_MUTEX_INITIALIZER;
 static slot_t s_slots[REPEAT_SLOTS]; /* under s_lock */
+static source_t s_sources[SOURCE_SLOTS]; /* under s_lock */
 
 /*  Append; what does not fit is cut, and the line then ends in dots.  */
 static void SH_PRINTF (2, 3)
@@ -230,6 +242,45 @@ s_admit (sh_level_t level, const char *line)
     return false;
 }
 
+static void
+s_source_flush (source_t *source)
+{
+    static const sh_field_t end = { 0 };
+    if (source->held == 0)
+        return;
+    const sh_field_t fields[] = { SH_STR ("scanner", source->name),
+                                  SH_INT ("lines", source->held), end };
+    line_t line;
+    s_compose (&line, "more lines about a scanner were left out", fields);
+    source->held = 0;
+    s_write (SH_LOG_WARNING, line.text, 0);
+}
+
+/*  May another line about this scanner be written?  Lines about none always
+    may.  */
+static bool
+s_admit_source (const sh_field_t *fields)
+{
+    while (fields && fields->key && strcmp (fields->key, "scanner") != 0)
+        fields++;
+    if (!fields || !fields->key || fields->kind != SH_FIELD_STR || !fields->str)
+        return true;
+    source_t *source = &s_sources[s_hash (fields->str) % SOURCE_SLOTS];
+    int64_t now = sh_clock_mono (sh_clock_system ());
+    if (source->lines == 0 || now - source->since >= REPEAT_WINDOW_MS) {
+        s_source_flush (source);
+        source->since = now;
+        source->lines = 0;
+    }
+    if (source->lines < SOURCE_MOST) {
+        source->lines++;
+        return true;
+    }
+    source->held++;
+    snprintf (source->name, sizeof source->name, "%s", fields->str);
+    return false;
+}
+
 void
 sh_log_fields (sh_level_t level, const char *text, const sh_field_t *fields)
 {
@@ -240,7 +291,7 @@ sh_log_fields (sh_level_t level, const char *text, const sh_field_t *fields)
     s_compose (&line, text, fields);
 
     pthread_mutex_lock (&s_lock);
-    if (s_admit (level, line.text))
+    if (s_admit (level, line.text) && s_admit_source (fields))
         s_write (level, line.text, 0);
     pthread_mutex_unlock (&s_lock);
 }
@@ -271,5 +322,7 @@ sh_log_flush (void)
     pthread_mutex_lock (&s_lock);
     for (size_t i = 0; i < REPEAT_SLOTS; i++)
         s_slot_flush (&s_slots[i]);
+    for (size_t i = 0; i < SOURCE_SLOTS; i++)
+        s_source_flush (&s_sources[i]);
     pthread_mutex_unlock (&s_lock);
 }

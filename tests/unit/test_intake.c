@@ -504,7 +504,7 @@ s_open (world_t *self)
     hub_policies_init (policies);
     hub_live_set_policies (self->live, &policies);
     hub_intake_options_t options = { &self->fake.base, self->live,
-                                     &self->clock, s_allows, self };
+                                     &self->clock, s_allows, self, NULL };
     assert_int_equal (hub_intake_new (&self->intake, &options), SH_OK);
 }
 
@@ -1525,11 +1525,11 @@ test_touch_jobs (void **state)
         const char *codes;
         const char *trace;
     } cases[] = {
-        { CODE, "BArT" },
-        { CODE "," CODE_B, "BArTBArT" },
-        { "nobody," CODE_B, "BArBArT" },
-        { "CODE-OF-SITE-A", "BAr" }, /* by the collation only */
-        { "code-of-direct", "BAr" },
+        { CODE, "BAKrT" },
+        { CODE "," CODE_B, "BAKrTBAKrT" },
+        { "nobody," CODE_B, "BAKrBAKrT" },
+        { "CODE-OF-SITE-A", "BAKr" }, /* by the collation only */
+        { "code-of-direct", "BAKr" },
     };
     for (size_t i = 0; i < COUNT (cases); i++) {
         world_t world;
@@ -1554,7 +1554,7 @@ test_touch_fails (void **state)
             world.fake.fail_at = at;
             world.fake.fail_with = s_errors[i];
             s_work (&world);
-            static const char *const traces[] = { "B", "BAr", "BArT" };
+            static const char *const traces[] = { "B", "BAKr", "BAKrT" };
             s_assert_trace (&world, traces[at - 1]);
             s_shut (&world);
         }

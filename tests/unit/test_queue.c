@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,7 +26,7 @@ s_job (uint64_t ticket, size_t bytes)
     assert_int_equal (hub_job_new (&job, HUB_JOB_REPORT, &who,
                                    (sh_bytes_t){ frame, bytes }),
                       SH_OK);
-    job->ticket = ticket;
+    job->shard = ticket;
     return job;
 }
 
@@ -49,7 +50,7 @@ s_put_refused (hub_queue_t *queue, size_t bytes)
 {
     hub_job_t *job = s_job (99, bytes);
     assert_false (hub_queue_put (queue, job));
-    assert_int_equal (job->ticket, 99);
+    assert_int_equal (job->shard, 99);
     assert_int_equal (job->frame_size, bytes);
     hub_job_destroy (&job);
 }
@@ -58,8 +59,8 @@ static void
 s_take_one (hub_queue_t *queue, uint64_t ticket)
 {
     hub_job_t *job = NULL;
-    assert_int_equal (hub_queue_take (queue, &job, 1, 0), 1);
-    assert_int_equal (job->ticket, ticket);
+    assert_int_equal (hub_queue_take (queue, &job, 1, 0, 0), 1);
+    assert_int_equal (job->shard, ticket);
     hub_job_destroy (&job);
 }
 
@@ -146,10 +147,10 @@ test_take_some (void **state)
     hub_queue_t *queue = s_queue (8, 1000);
     for (uint64_t i = 1; i <= 5; i++)
         s_put (queue, i, 1);
-    assert_int_equal (hub_queue_take (queue, jobs, 2, 0), 2);
-    assert_int_equal (hub_queue_take (queue, jobs + 2, 6, 0), 3);
+    assert_int_equal (hub_queue_take (queue, jobs, 2, 0, 0), 2);
+    assert_int_equal (hub_queue_take (queue, jobs + 2, 6, 0, 0), 3);
     for (uint64_t i = 0; i < 5; i++) {
-        assert_int_equal (jobs[i]->ticket, i + 1);
+        assert_int_equal (jobs[i]->shard, i + 1);
         hub_job_destroy (&jobs[i]);
     }
     assert_int_equal (hub_queue_depth (queue), 0);
@@ -173,7 +174,7 @@ test_descriptor (void **state)
         assert_true (s_readable (queue));
         s_take_one (queue, 2);
         assert_false (s_readable (queue));
-        assert_int_equal (hub_queue_take (queue, jobs, 4, 0), 0);
+        assert_int_equal (hub_queue_take (queue, jobs, 4, 0, 0), 0);
         assert_false (s_readable (queue));
     }
     /*  A refused put does not wake anybody.  */
@@ -193,7 +194,7 @@ test_timeout (void **state)
     hub_job_t *job;
     hub_queue_t *queue = s_queue (4, 1000);
     int64_t before = s_now_ms ();
-    assert_int_equal (hub_queue_take (queue, &job, 1, 30), 0);
+    assert_int_equal (hub_queue_take (queue, &job, 1, 0, 30), 0);
     int64_t waited = s_now_ms () - before;
     assert_true (waited >= 29 && waited < 5000);
     hub_queue_destroy (&queue);
@@ -216,8 +217,8 @@ test_close (void **state)
     s_take_one (queue, 2);
     assert_true (hub_queue_done (queue));
     /*  Nobody waits for a closed queue, however long he would.  */
-    assert_int_equal (hub_queue_take (queue, &job, 1, -1), 0);
-    assert_int_equal (hub_queue_take (queue, &job, 1, -1), 0);
+    assert_int_equal (hub_queue_take (queue, &job, 1, 0, -1), 0);
+    assert_int_equal (hub_queue_take (queue, &job, 1, 0, -1), 0);
     assert_true (s_readable (queue));
     hub_queue_close (queue);
     s_put_refused (queue, 1);
@@ -262,7 +263,7 @@ s_produce (void *argument)
         hub_job_t *job = calloc (1, sizeof *job);
         if (!job)
             break;
-        job->ticket = i;
+        job->shard = i;
         while (!hub_queue_put (queue, job))
             sched_yield ();
     }
@@ -281,9 +282,9 @@ test_two_threads (void **state)
     uint64_t expected = 0, misplaced = 0;
     while (!hub_queue_done (queue)) {
         hub_job_t *jobs[7];
-        size_t count = hub_queue_take (queue, jobs, 7, 1000);
+        size_t count = hub_queue_take (queue, jobs, 7, 0, 1000);
         for (size_t i = 0; i < count; i++) {
-            misplaced += jobs[i]->ticket != expected++;
+            misplaced += jobs[i]->shard != expected++;
             hub_job_destroy (&jobs[i]);
         }
     }
@@ -297,7 +298,7 @@ static void *
 s_wait (void *argument)
 {
     hub_job_t *job;
-    size_t count = hub_queue_take (argument, &job, 1, -1);
+    size_t count = hub_queue_take (argument, &job, 1, 0, -1);
     if (count)
         hub_job_destroy (&job);
     return count ? argument : NULL;
@@ -326,10 +327,49 @@ test_wakes_reader (void **state)
     hub_queue_destroy (&queue);
 }
 
+static hub_job_t *
+s_job_of (const char *name, uint64_t shard)
+{
+    hub_job_t *job = NULL;
+    hub_principal_t who = { .door = HUB_DOOR_HTTP };
+    snprintf (who.name, sizeof who.name, "%s", name);
+    assert_int_equal (hub_job_new (&job, HUB_JOB_TOUCH, &who,
+                                   (sh_bytes_t){ NULL, 0 }), SH_OK);
+    job->shard = shard;
+    return job;
+}
+
+/*  One principal's burst does not keep another waiting, and nobody's jobs
+    change their order.  */
+static void
+test_fair_share (void **state)
+{
+    (void) state;
+    hub_queue_t *queue = NULL;
+    assert_int_equal (hub_queue_new (&queue, 8, 1000), SH_OK);
+    static const char *const names[] = { "a", "a", "a", "b", "a", "b", "c" };
+    static const uint64_t expected[][4]
+        = { { 0, 1, 3, 5 }, { 2, 4, 6 } };
+    for (uint64_t i = 0; i < 7; i++)
+        assert_true (hub_queue_put (queue, s_job_of (names[i], i)));
+    hub_job_t *jobs[4];
+    for (size_t batch = 0; batch < 2; batch++) {
+        size_t count = hub_queue_take (queue, jobs, 4, 2, 0);
+        assert_int_equal (count, batch == 0 ? 4 : 3);
+        for (size_t i = 0; i < count; i++) {
+            assert_int_equal (jobs[i]->shard, expected[batch][i]);
+            hub_job_destroy (&jobs[i]);
+        }
+    }
+    assert_int_equal (hub_queue_depth (queue), 0);
+    hub_queue_destroy (&queue);
+}
+
 int
 main (void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test (test_fair_share),
         cmocka_unit_test (test_bound_by_count),
         cmocka_unit_test (test_bound_by_bytes),
         cmocka_unit_test (test_large_frame),
