@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*  scanhubctl scanner add: one more file in the registry.  */
 
-#define _GNU_SOURCE 1 /* asprintf */
 
 #include "cli/ctl.h"
 
@@ -27,6 +26,8 @@ typedef struct
     size_t code_count;
     const char *public_key; /* one of these two is set */
     const char *cert;
+    bool shim; /* as asked for, or because of several codes */
+    bool legacy_http;
 } request_t;
 
 static int
@@ -51,6 +52,12 @@ s_check_request (const request_t *request)
                          "'%s' is no public key; a key is the 40 characters "
                          "that scanhubctl keygen prints behind public-key:",
                          request->public_key);
+    if (request->shim && request->legacy_http)
+        return ctl_fail (EX_USAGE,
+                         "--legacy-http is for the entry of the scanner whose "
+                         "code may come by other ways as well; %s a shim",
+                         request->code_count > 1 ? "several --code make"
+                                                 : "--shim makes");
     return 0;
 }
 
@@ -71,6 +78,10 @@ s_make_entry (sh_keyfile_t **out, const request_t *request)
     sh_err_t rc = sh_keyfile_from_public (&entry, key);
     if (rc == SH_OK)
         rc = sh_keyfile_add (entry, "name", request->name);
+    if (rc == SH_OK && request->shim)
+        rc = sh_keyfile_add (entry, "kind", "shim");
+    if (rc == SH_OK && request->legacy_http)
+        rc = sh_keyfile_add (entry, "legacy_http", "true");
     for (size_t i = 0; rc == SH_OK && i < request->code_count; i++)
         rc = sh_keyfile_add (entry, "code", request->codes[i]);
     sh_keyfile_destroy (&given);
@@ -158,17 +169,36 @@ s_check_taken (const ctl_roster_t *roster, const request_t *request,
     return 0;
 }
 
+/*  Two who speak for one code: what comes of it depends on who they are.  */
+static void
+s_warn_code (const hub_principal_t *there, const request_t *request,
+             const char *code)
+{
+    if (!there->shim && !request->shim)
+        ctl_warn ("scanner '%s' has the code %s too; both will speak for the "
+                  "same scan agent in phpIPAM",
+                  there->name, code);
+    else if (!there->shim && !there->legacy_http)
+        ctl_warn ("the hub will refuse the code %s from this shim, for scanner "
+                  "'%s' has a key of its own and its entry does not say "
+                  "legacy_http",
+                  code, there->name);
+    else if (!request->shim && !request->legacy_http)
+        ctl_warn ("from now on the hub refuses the code %s from shim '%s' and "
+                  "over HTTP; an entry made with --legacy-http lets both speak",
+                  code, there->name);
+}
+
 static void
 s_warn_codes (const ctl_roster_t *roster, const request_t *request)
 {
     for (size_t i = 0; i < roster->count; i++) {
-        const ctl_entry_t *entry = &roster->items[i];
+        const hub_principal_t *who = &roster->items[i].who;
         for (size_t k = 0; k < request->code_count; k++) {
-            if (entry->who.code_count == 1
-                && strcmp (entry->who.codes[0].text, request->codes[k]) == 0)
-                ctl_warn ("scanner '%s' has the code %s too; both will speak "
-                          "for the same scan agent in phpIPAM",
-                          entry->who.name, request->codes[k]);
+            for (size_t j = 0; j < who->code_count; j++) {
+                if (strcmp (who->codes[j].text, request->codes[k]) == 0)
+                    s_warn_code (who, request, request->codes[k]);
+            }
         }
     }
 }
@@ -179,7 +209,7 @@ s_write (const sh_keyfile_t *entry, const request_t *request,
 {
     char *path = NULL;
     sh_why_t why;
-    char fingerprint[CTL_FINGERPRINT_TEXT];
+    char fingerprint[SH_FINGERPRINT_TEXT];
     if (asprintf (&path, "%s/%s.cert", directory, request->name) < 0)
         return ctl_fail (EX_OSERR, "out of memory");
     sh_err_t rc = sh_keyfile_save (entry, path, false, &why);
@@ -192,7 +222,7 @@ s_write (const sh_keyfile_t *entry, const request_t *request,
     else if (rc != SH_OK)
         status = ctl_fail_err (rc, &why);
     else {
-        ctl_fingerprint (fingerprint, entry->public_key);
+        sh_key_fingerprint (fingerprint, entry->public_key);
         printf ("added %s: %s (key %s)\n", request->name, path, fingerprint);
     }
     free (path);
@@ -245,6 +275,23 @@ s_take_code (request_t *request, const char *code)
     request->codes[request->code_count++] = code;
 }
 
+/*  What is missing, or too much, in a call with so many words; or NULL.  */
+static const char *
+s_fault (const request_t *request, int words)
+{
+    if (words < 1)
+        return "the scanner's name is missing";
+    if (words > 1)
+        return "there is more than one name";
+    if (request->code_count == 0)
+        return "--code CODE is missing";
+    if (!request->public_key && !request->cert)
+        return "the key is missing: --public-key KEY or --cert FILE";
+    if (request->public_key && request->cert)
+        return "--public-key and --cert exclude each other";
+    return NULL;
+}
+
 /*  The words of the call.  -1: go on with them.  */
 static int
 s_parse (const ctl_t *self, request_t *request, int argc, char **argv)
@@ -253,6 +300,8 @@ s_parse (const ctl_t *self, request_t *request, int argc, char **argv)
         = { { "code", required_argument, NULL, 'c' },
             { "public-key", required_argument, NULL, 'k' },
             { "cert", required_argument, NULL, 'f' },
+            { "shim", no_argument, NULL, 's' },
+            { "legacy-http", no_argument, NULL, 'l' },
             { "help", no_argument, NULL, 'h' },
             { 0 } };
     int option;
@@ -267,6 +316,12 @@ s_parse (const ctl_t *self, request_t *request, int argc, char **argv)
         case 'f':
             request->cert = optarg;
             break;
+        case 's':
+            request->shim = true;
+            break;
+        case 'l':
+            request->legacy_http = true;
+            break;
         case 'h':
             ctl_usage_command (stdout, self->command);
             return 0;
@@ -274,10 +329,14 @@ s_parse (const ctl_t *self, request_t *request, int argc, char **argv)
             return ctl_misused (self);
         }
     }
-    if (argc - optind != 1 || request->code_count == 0
-        || !request->public_key == !request->cert)
+    const char *fault = s_fault (request, argc - optind);
+    if (fault) {
+        ctl_fail (0, "%s", fault);
         return ctl_misused (self);
+    }
     request->name = argv[optind];
+    if (request->code_count > 1)
+        request->shim = true;
     return -1;
 }
 

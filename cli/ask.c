@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*  The commands that ask the running hub over its control socket.  */
 
-#define _GNU_SOURCE 1 /* asprintf */
 
 #include "cli/ctl.h"
 
@@ -68,14 +67,15 @@ s_no_arguments (const ctl_t *self, int argc, char **argv)
     return option != -1 || optind != argc ? ctl_misused (self) : -1;
 }
 
-/*  Ask and print the whole answer: 0 if it is ok, else 1.  */
+/*  Ask and print the answer: the whole of it and 0 if it is ok, else the
+    reason and 1.  */
 static int
 s_relay (ctl_t *self, const char *request, int argc, char **argv)
 {
     int status = s_no_arguments (self, argc, argv);
     if (status >= 0)
         return status;
-    status = ctl_config (self);
+    status = ctl_config_of_running (self);
     if (status != 0)
         return status;
     char *answer = NULL;
@@ -85,7 +85,10 @@ s_relay (ctl_t *self, const char *request, int argc, char **argv)
     if (rc != SH_OK)
         return s_fail_ask (rc, &why);
     bool ok = s_is_ok (answer);
-    fputs (answer, ok ? stdout : stderr);
+    if (ok)
+        fputs (answer, stdout);
+    else
+        ctl_fail (1, "%s", s_reason (answer));
     free (answer);
     return ok ? 0 : 1;
 }
@@ -159,7 +162,7 @@ ctl_ping (ctl_t *self, int argc, char **argv)
     }
     if (optind != argc)
         return ctl_misused (self);
-    int status = ctl_config (self);
+    int status = ctl_config_of_running (self);
     if (status != 0)
         return status;
 

@@ -15,7 +15,9 @@
 static const ctl_command_t s_commands[] = {
     { "keygen", "FILE", "make a key pair: FILE (secret) and FILE.pub",
       ctl_keygen },
-    { "scanner add", "NAME --code CODE (--public-key KEY | --cert FILE)",
+    { "scanner add",
+      "NAME --code CODE (--public-key KEY | --cert FILE)\n"
+      "              [--shim | --legacy-http]",
       "let a scanner in (several --code: a shim)", ctl_scanner_add },
     { "scanner list", "", "show who may come in, and what is wrong",
       ctl_scanner_list },
@@ -93,8 +95,8 @@ ctl_fail_err (sh_err_t err, const sh_why_t *why)
     return ctl_fail (status, "%s", why->text);
 }
 
-int
-ctl_config (ctl_t *self)
+static int
+s_config (ctl_t *self, const char *solace)
 {
     sh_why_t why;
     if (self->config)
@@ -105,7 +107,24 @@ ctl_config (ctl_t *self)
                          "%s; name scanhubd's configuration file by --config "
                          "FILE",
                          why.text);
-    return rc == SH_OK ? 0 : ctl_fail_err (rc, &why);
+    if (rc == SH_OK)
+        return 0;
+    sh_why_t all = why;
+    size_t used = strlen (all.text);
+    snprintf (all.text + used, sizeof all.text - used, "%s", solace);
+    return ctl_fail_err (rc, &all);
+}
+
+int
+ctl_config (ctl_t *self)
+{
+    return s_config (self, "");
+}
+
+int
+ctl_config_of_running (ctl_t *self)
+{
+    return s_config (self, "; the running hub goes on with what it had");
 }
 
 static void
@@ -113,6 +132,9 @@ s_print_command (FILE *to, const ctl_command_t *command)
 {
     int width = fprintf (to, "  %s%s%s", command->name,
                          command->args[0] ? " " : "", command->args);
+    const char *last = strrchr (command->args, '\n');
+    if (last)
+        width = (int) strlen (last + 1);
     if (width >= COLUMN - 1) {
         fputc ('\n', to);
         width = 0;

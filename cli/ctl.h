@@ -52,6 +52,10 @@ void ctl_warn (const char *format, ...) SH_PRINTF (1, 2);
     printed.  */
 int ctl_config (ctl_t *self);
 
+/*  The same for a command that asks the running hub, which does not need that
+    file any more.  */
+int ctl_config_of_running (ctl_t *self);
+
 int ctl_keygen (ctl_t *self, int argc, char **argv);
 int ctl_scanner_add (ctl_t *self, int argc, char **argv);
 int ctl_scanner_list (ctl_t *self, int argc, char **argv);

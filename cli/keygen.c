@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#define _GNU_SOURCE 1 /* asprintf */
 
 #include "cli/ctl.h"
 
@@ -32,6 +31,7 @@ s_write_pair (const sh_keyfile_t *pair, const char *secret_path,
               const char *public_path)
 {
     sh_why_t why;
+    char fingerprint[SH_FINGERPRINT_TEXT];
     sh_err_t rc = sh_keyfile_save (pair, secret_path, true, &why);
     if (rc == SH_OK) {
         rc = sh_keyfile_save (pair, public_path, false, &why);
@@ -40,10 +40,12 @@ s_write_pair (const sh_keyfile_t *pair, const char *secret_path,
     }
     if (rc != SH_OK)
         return ctl_fail_err (rc, &why);
+    sh_key_fingerprint (fingerprint, pair->public_key);
     printf ("secret key in %s (mode 0600; never send it anywhere)\n"
             "public key in %s\n"
-            "public-key: %s\n",
-            secret_path, public_path, pair->public_key);
+            "public-key: %s\n"
+            "fingerprint: %s\n",
+            secret_path, public_path, pair->public_key, fingerprint);
     return 0;
 }
 

@@ -12,23 +12,26 @@
 #include "hub/registry.h"
 
 /*  The widths make 80 columns; a longer name gets a line of its own.  */
-#define NAME_WIDTH 25
+#define NAME_WIDTH 16
+#define KIND_WIDTH 7
 
 static void
 s_print_entry (const ctl_entry_t *entry)
 {
-    char fingerprint[CTL_FINGERPRINT_TEXT];
+    char fingerprint[SH_FINGERPRINT_TEXT];
     const hub_principal_t *who = &entry->who;
     const char *name = who->name;
-    ctl_fingerprint (fingerprint, who->key);
+    sh_key_fingerprint (fingerprint, who->key);
     if (strlen (name) > NAME_WIDTH) {
         printf ("%s\n", name);
         name = "";
     }
-    printf ("%-*s  %-*s  %s\n", NAME_WIDTH, name, SP_CODE_MOST,
-            who->codes[0].text, fingerprint);
+    printf ("%-*s  %-*s  %-*s  %s\n", NAME_WIDTH, name, KIND_WIDTH,
+            who->shim ? "shim" : "scanner", SP_CODE_MOST, who->codes[0].text,
+            fingerprint);
     for (size_t i = 1; i < who->code_count; i++)
-        printf ("%-*s  %s\n", NAME_WIDTH, "", who->codes[i].text);
+        printf ("%-*s  %s\n", NAME_WIDTH + 2 + KIND_WIDTH, "",
+                who->codes[i].text);
 }
 
 /*  Another good entry with the same key, or NULL.  */
@@ -74,8 +77,8 @@ s_list (const char *directory)
     if (rc == SH_OK && roster.count == 0)
         printf ("no scanner is registered in %s\n", directory);
     else if (rc == SH_OK)
-        printf ("%-*s  %-*s  %s\n", NAME_WIDTH, "NAME", SP_CODE_MOST, "CODE",
-                "KEY");
+        printf ("%-*s  %-*s  %-*s  %s\n", NAME_WIDTH, "NAME", KIND_WIDTH,
+                "KIND", SP_CODE_MOST, "CODE", "FINGERPRINT");
     for (size_t i = 0; rc == SH_OK && i < roster.count; i++) {
         if (!s_show (&roster, &roster.items[i]))
             status = 1;

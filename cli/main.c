@@ -23,8 +23,6 @@
 #define PACKAGE_VERSION "without a version"
 #endif
 
-#define CONFIG_DEFAULT SYSCONFDIR "/scanhub/scanhub.yaml"
-
 static void
 s_version (void)
 {
@@ -63,7 +61,7 @@ s_run (int argc, char **argv)
             { "help", no_argument, NULL, 'h' },
             { "version", no_argument, NULL, 'V' },
             { 0 } };
-    ctl_t self = { .config_path = CONFIG_DEFAULT };
+    ctl_t self = { .config_path = hub_config_default () };
     int option;
     while ((option = getopt_long (argc, argv, "+c:hV", options, NULL)) != -1) {
         switch (option) {
@@ -71,7 +69,7 @@ s_run (int argc, char **argv)
             self.config_path = optarg;
             break;
         case 'h':
-            ctl_usage (stdout, CONFIG_DEFAULT);
+            ctl_usage (stdout, hub_config_default ());
             return 0;
         case 'V':
             s_version ();
@@ -81,7 +79,7 @@ s_run (int argc, char **argv)
         }
     }
     if (optind == argc) {
-        ctl_usage (stderr, CONFIG_DEFAULT);
+        ctl_usage (stderr, hub_config_default ());
         return EX_USAGE;
     }
     return s_dispatch (&self, argc - optind, argv + optind);

@@ -56,7 +56,7 @@ s_mark (const ctl_roster_t *roster, const char *name, bool *marks)
 static int
 s_remove (const ctl_entry_t *entry)
 {
-    char fingerprint[CTL_FINGERPRINT_TEXT] = "unreadable";
+    char fingerprint[SH_FINGERPRINT_TEXT] = "unreadable";
     if (unlink (entry->path) != 0 && errno != ENOENT) {
         int error = errno;
         return ctl_fail (error == EACCES || error == EPERM ? EX_NOPERM
@@ -65,7 +65,7 @@ s_remove (const ctl_entry_t *entry)
                          entry->path, strerror (error));
     }
     if (entry->who.key[0])
-        ctl_fingerprint (fingerprint, entry->who.key);
+        sh_key_fingerprint (fingerprint, entry->who.key);
     printf ("removed %s (key %s)\n", entry->path, fingerprint);
     return 0;
 }

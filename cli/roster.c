@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#define _GNU_SOURCE 1 /* asprintf */
 
 #include "cli/roster.h"
 
@@ -10,12 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <sodium.h>
-#include <zmq.h>
-
 #include "hub/registry.h"
-
-#define KEY_BYTES 32
 
 /*  A bad file's key is wanted all the same: revoking must find it.  */
 static void
@@ -106,17 +100,4 @@ ctl_roster_key (const ctl_roster_t *self, const char *key,
             return it;
     }
     return NULL;
-}
-
-void
-ctl_fingerprint (char out[static CTL_FINGERPRINT_TEXT], const char *key)
-{
-    uint8_t raw[KEY_BYTES] = { 0 };
-    uint8_t hash[crypto_generichash_BYTES];
-    if (sh_key_valid (key))
-        zmq_z85_decode (raw, key);
-    crypto_generichash (hash, sizeof hash, raw, sizeof raw, NULL, 0);
-    snprintf (out, CTL_FINGERPRINT_TEXT,
-              "%02x%02x-%02x%02x-%02x%02x-%02x%02x", hash[0], hash[1], hash[2],
-              hash[3], hash[4], hash[5], hash[6], hash[7]);
 }

@@ -36,9 +36,4 @@ void ctl_roster_clear (ctl_roster_t *self);
 const ctl_entry_t *ctl_roster_key (const ctl_roster_t *self, const char *key,
                                    const ctl_entry_t *from);
 
-#define CTL_FINGERPRINT_TEXT 20 /* "0123-4567-89ab-cdef" and NUL */
-
-/*  The first 64 bits of the key's BLAKE2b-256, for eyes and telephones.  */
-void ctl_fingerprint (char out[static CTL_FINGERPRINT_TEXT], const char *key);
-
 #endif

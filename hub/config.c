@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#define _GNU_SOURCE 1 /* asprintf */
 
 #include "hub/config.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/http_config.h"
+#include "hub/config_legacy.h"
 #include "lib/addr.h"
 #include "lib/file.h"
 #include "lib/secret.h"
@@ -22,7 +24,7 @@
 static const char *const s_field_words[]
     = { "never", "fill", "follow", "auto", NULL };
 static const char *const s_tags_words[] = { "never", "phpipam", NULL };
-static const char *const s_tls_words[]
+const char *const hub_tls_words[]
     = { "off", "preferred", "required", "verify-full", NULL };
 
 /*  The words begin with the enum's second value: the first is INHERIT.  */
@@ -167,6 +169,19 @@ s_bind_log_level (void *target, const sh_yaml_t *node, const char *path,
     return SH_OK;
 }
 
+static sh_err_t
+s_bind_http (void *target, const sh_yaml_t *node, const char *path,
+             sh_why_t *why)
+{
+    hub_config_t *self = target;
+    if (node->kind != SH_YAML_MAP)
+        return sh_fail (why, SH_E_CONFIG,
+                        "%s:%d: 'http' must be a map, with listen and so on "
+                        "indented under it",
+                        path, node->line);
+    return sh_config_bind (&self->http, sh_http_fields, node, path, why);
+}
+
 #define HUB(m) offsetof (hub_config_t, m)
 #define DATABASE(m) offsetof (hub_database_config_t, m)
 
@@ -202,7 +217,7 @@ static const sh_config_field_t s_database_fields[] = {
     { .key = "tls",
       .kind = SH_CONFIG_ENUM,
       .offset = DATABASE (tls),
-      .words = s_tls_words },
+      .words = hub_tls_words },
     { .key = "tls_ca", .kind = SH_CONFIG_STR, .offset = DATABASE (tls_ca) },
     { 0 },
 };
@@ -222,6 +237,7 @@ static const sh_config_field_t s_fields[] = {
       .kind = SH_CONFIG_MAP,
       .offset = HUB (database),
       .fields = s_database_fields },
+    { .key = "http", .kind = SH_CONFIG_CALL, .call = s_bind_http },
     { .key = "phpipam_timezone",
       .kind = SH_CONFIG_STR,
       .offset = HUB (timezone) },
@@ -240,6 +256,7 @@ s_defaults (hub_config_t *self, const char *path)
     hub_policies_init (&self->policies);
     self->log_level = SH_LOG_INFO;
     self->workers = 2;
+    self->http_port = SH_HTTP_PORT;
     database->port = 3306;
     database->tls = HUB_TLS_DEFAULT;
 
@@ -261,7 +278,8 @@ s_defaults (hub_config_t *self, const char *path)
                  && self->key && self->registry && self->control
                  && self->timezone && database->host && database->name
                  && database->user;
-    return whole ? SH_OK : SH_E_MEMORY;
+    return whole ? sh_config_state_path (&self->http.spool, SH_HTTP_SPOOL)
+                 : SH_E_MEMORY;
 }
 
 /*  tcp://ADDRESS:PORT; the address itself is libzmq's to judge.  A port of *
@@ -366,7 +384,7 @@ s_is_local (const hub_database_config_t *self)
 }
 
 static void
-s_settle_tls (hub_database_config_t *self, bool quiet)
+s_settle_tls (hub_database_config_t *self, bool legacy, bool quiet)
 {
     bool local = s_is_local (self);
     if (self->tls == HUB_TLS_DEFAULT)
@@ -377,27 +395,9 @@ s_settle_tls (hub_database_config_t *self, bool quiet)
                 "whoever is between here and the database can read and change "
                 "all that goes there",
                 SH_STR ("host", self->host),
-                SH_STR ("tls", s_tls_words[self->tls]),
-                SH_STR ("remedy", "database: tls: verify-full"));
-}
-
-/*  Where a relative password_file is: '*out' is malloc'ed.  */
-static sh_err_t
-s_password_path (const hub_config_t *self, char **out)
-{
-    const char *file = self->database.password_file;
-    const char *credentials = getenv ("CREDENTIALS_DIRECTORY");
-    const char *slash = strrchr (self->path, '/');
-    int length;
-    if (file[0] == '/')
-        length = asprintf (out, "%s", file);
-    else if (credentials)
-        length = asprintf (out, "%s/%s", credentials, file);
-    else
-        length = asprintf (out, "%.*s%s",
-                           slash ? (int) (slash - self->path + 1) : 0,
-                           self->path, file);
-    return length < 0 ? SH_E_MEMORY : SH_OK;
+                SH_STR ("tls", hub_tls_words[self->tls]),
+                SH_STR ("remedy", legacy ? "mysql_tls: verify-full"
+                                         : "database: tls: verify-full"));
 }
 
 static sh_err_t
@@ -407,7 +407,7 @@ s_settle_password (hub_config_t *self, bool peek, sh_why_t *why)
     char *path = NULL;
     sh_err_t rc = SH_OK;
     if (database->password_file && !peek) {
-        rc = s_password_path (self, &path);
+        rc = sh_config_beside (&path, self->path, database->password_file);
         if (rc == SH_OK) {
             rc = sh_secret_read (&database->password, path, why);
             free (path);
@@ -443,17 +443,97 @@ s_read (sh_yaml_t **out, struct stat *meta, const char *path, sh_why_t *why)
     return rc;
 }
 
+/*  Before password and token files are read.  */
+static bool
+s_has_secret (const hub_config_t *self)
+{
+    if (self->database.password && self->database.password[0] != '\0')
+        return true;
+    for (size_t i = 0; i < self->http.token_count; i++) {
+        if (self->http.tokens[i].token)
+            return true;
+    }
+    return false;
+}
+
 static sh_err_t
-s_check_mode (const hub_config_t *self, const struct stat *meta,
+s_check_mode (const hub_config_t *self, const struct stat *meta, bool peek,
               sh_why_t *why)
 {
-    if (!self->database.password || self->database.password[0] == '\0'
+    if (!s_has_secret (self)
         || sh_secret_check_mode (self->path, meta->st_mode, NULL) == SH_OK)
         return SH_OK;
-    return sh_fail (why, SH_E_MODE,
-                    "%s: has a password in it and is open to group or others; "
-                    "chmod 0600 it, or use database.password_file",
-                    self->path);
+    if (!self->legacy)
+        return sh_fail (why, SH_E_MODE,
+                        "%s: has a password or token in it and is open to "
+                        "group or others; chmod 0600 it, or use password_file "
+                        "and token_file",
+                        self->path);
+    if (!peek)
+        sh_log (SH_LOG_WARNING,
+                "the file has the database's password in it and is open to "
+                "group or others",
+                SH_STR ("file", self->path), SH_STR ("remedy", "chmod 0600"));
+    return SH_OK;
+}
+
+/*  'http:' with nothing behind it is the section, with its defaults.  */
+static sh_err_t
+s_bind (hub_config_t *self, const sh_yaml_t *tree, bool peek, sh_why_t *why)
+{
+    self->legacy = hub_legacy_recognise (tree);
+    if (self->legacy)
+        return hub_legacy_bind (self, s_fields, tree, peek, why);
+    self->http_on = sh_yaml_get (tree, "http") != NULL;
+    return sh_config_bind (self, s_fields, tree, self->path, why);
+}
+
+static sh_err_t
+s_settle_http (hub_config_t *self, const sh_yaml_t *tree, bool peek,
+               sh_why_t *why)
+{
+    if (!self->http_on)
+        return SH_OK;
+    if (self->legacy) {
+        const sh_http_source_t legacy = hub_legacy_source (self, tree, peek);
+        return sh_http_settle (&self->http, &legacy, why);
+    }
+    const sh_http_source_t own = { .path = self->path,
+                                    .map = sh_yaml_get (tree, "http"),
+                                    .section = "http.",
+                                    .listen = "listen",
+                                    .cert = "cert",
+                                    .key = "key",
+                                    .plain_ok = "plain_ok",
+                                    .tokens = "tokens",
+                                    .port = self->http_port,
+                                    .peek = peek };
+    return sh_http_settle (&self->http, &own, why);
+}
+
+static sh_err_t
+s_take (hub_config_t *self, const sh_yaml_t *tree, const struct stat *meta,
+        bool peek, sh_why_t *why)
+{
+    sh_err_t rc = s_bind (self, tree, peek, why);
+    if (rc == SH_OK)
+        rc = s_check_listen (self, why);
+    if (rc == SH_OK)
+        rc = s_check_paths (self, why);
+    if (rc == SH_OK)
+        rc = s_check_texts (self, why);
+    if (rc == SH_OK)
+        rc = s_check_mode (self, meta, peek, why);
+    if (rc == SH_OK)
+        rc = s_settle_password (self, peek, why);
+    if (rc == SH_OK)
+        rc = s_settle_http (self, tree, peek, why);
+    if (rc != SH_OK)
+        return rc;
+    s_settle_tls (&self->database, self->legacy, peek);
+    if (self->legacy && !peek)
+        hub_legacy_announce (self, tree);
+    return SH_OK;
 }
 
 static sh_err_t
@@ -468,25 +548,29 @@ s_load (hub_config_t **out, const char *path, bool peek, sh_why_t *why)
     }
     sh_err_t rc = s_read (&tree, &meta, path, why);
     if (rc == SH_OK)
-        rc = sh_config_bind (self, s_fields, tree, path, why);
+        rc = s_take (self, tree, &meta, peek, why);
     if (rc == SH_OK)
-        rc = s_check_listen (self, why);
-    if (rc == SH_OK)
-        rc = s_check_paths (self, why);
-    if (rc == SH_OK)
-        rc = s_check_texts (self, why);
-    if (rc == SH_OK)
-        rc = s_check_mode (self, &meta, why);
-    if (rc == SH_OK)
-        rc = s_settle_password (self, peek, why);
-    if (rc == SH_OK) {
-        s_settle_tls (&self->database, peek);
         *out = self;
-    }
     else
         hub_config_destroy (&self);
     sh_yaml_destroy (&tree);
     return rc;
+}
+
+/*  A file that cannot be looked at counts as there: whoever may not read the
+    one shall be told so, not get the other.  */
+const char *
+hub_config_default (void)
+{
+    static const char *const paths[] = { SYSCONFDIR "/scanhub/scanhub.yaml",
+                                         "/etc/phpipam/scan_server.yaml" };
+    struct stat meta;
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        if (stat (paths[i], &meta) == 0
+            || (errno != ENOENT && errno != ENOTDIR))
+            return paths[i];
+    }
+    return paths[0];
 }
 
 sh_err_t
@@ -521,6 +605,7 @@ hub_config_destroy (hub_config_t **self_p)
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         free (texts[i]);
     sh_strings_clear (&self->listen);
+    sh_http_clear (&self->http);
     hub_policies_clear (&self->policies);
     free (self);
     *self_p = NULL;
@@ -556,6 +641,21 @@ s_same_database (const hub_database_config_t *a,
            && s_same_text (a->tls_ca, b->tls_ca);
 }
 
+/*  Tokens, certificate and the rest are the door's to reload.  */
+static const char *
+s_http_needs_restart (const hub_config_t *self, const hub_config_t *fresh)
+{
+    if (self->http_on != fresh->http_on)
+        return "http";
+    if (!self->http_on)
+        return NULL;
+    if (!s_same_list (&self->http.listen, &fresh->http.listen))
+        return self->legacy ? "http_listen or http_port" : "http.listen";
+    if (strcmp (self->http.spool, fresh->http.spool) != 0)
+        return "http.spool";
+    return NULL;
+}
+
 const char *
 hub_config_needs_restart (const hub_config_t *self, const hub_config_t *fresh)
 {
@@ -573,6 +673,6 @@ hub_config_needs_restart (const hub_config_t *self, const hub_config_t *fresh)
     if (strcmp (self->timezone, fresh->timezone) != 0)
         return "phpipam_timezone";
     if (!s_same_database (&self->database, &fresh->database))
-        return "database";
-    return NULL;
+        return self->legacy ? "mysql_*" : "database";
+    return s_http_needs_restart (self, fresh);
 }

@@ -15,6 +15,8 @@
           password_file: /etc/scanhub/database.password   (or: password: ...)
           tls: verify-full              (off, preferred, required, verify-full)
           tls_ca: /etc/ssl/certs/ca-certificates.crt
+        http: {...}                     (see lib/http_config.h; without this
+                                         section there is no HTTP door)
         phpipam_timezone: auto          (auto, UTC or an IANA name)
         policy:
           hostname: auto                (never, fill, follow, auto)
@@ -27,15 +29,37 @@
     What is shown is the default, but for password and password_file (default:
     no password), tls_ca (the system's), and tls: verify-full for a host beyond
     this machine, else off.  /etc and /run stand for configure's sysconfdir and
-    runstatedir.  Paths are absolute; only password_file may be relative and is
-    then looked up in $CREDENTIALS_DIRECTORY, or without that beside the
-    configuration file.  */
+    runstatedir.  Paths are absolute; only password_file, token_file and http's
+    cert and key may be relative and are then looked up in
+    $CREDENTIALS_DIRECTORY, or without that beside the configuration file.
+
+    Or else it is the old scan server's file, to be taken as it is:
+
+        nofusscomputing_phpipam_scan_server:
+          mysql_host:                   (mandatory)
+          mysql_port: 3306
+          mysql_user:                   (mandatory)
+          mysql_password:               (mandatory)
+          http_port: 5000
+          auth_token:                   (none: the public "no-token-set")
+          http_listen: [127.0.0.1, '[::1]']     (from here on our additions)
+          http_cert:
+          http_key:
+          http_plain_ok: false
+          phpipam_timezone: auto
+          mysql_tls: preferred
+
+    There, keys that nobody knows and a file open to others are only warned
+    about.  The hub's key, the registry and the spool are in $STATE_DIRECTORY
+    (/var/lib/scanhub), the control socket in $RUNTIME_DIRECTORY
+    (/run/scanhub), and CURVE listens on port 5766 of all addresses.  */
 
 #ifndef HUB_CONFIG_H
 #define HUB_CONFIG_H
 
 #include "hub/policy.h"
 #include "lib/config.h"
+#include "lib/http_config.h"
 #include "lib/log.h"
 
 typedef enum
@@ -69,27 +93,45 @@ typedef struct
     char *control;
     uint32_t workers; /* 1 to 64 */
     hub_database_config_t database;
+    bool http_on; /* open the HTTP door; else 'http' is of no meaning */
+    sh_http_config_t http; /* if on: each address with a port, paths absolute,
+                              at least one listen and one trusted proxy */
+    uint32_t http_port;    /* of addresses in the file that named none */
+    bool legacy;           /* it is the old scan server's file */
     char *timezone; /* "auto", "UTC" or an IANA name */
     hub_policies_t policies;
     int log_level; /* sh_level_t */
 } hub_config_t;
 
+/*  The file to read when none is named: SYSCONFDIR/scanhub/scanhub.yaml, or if
+    that is not there the old server's /etc/phpipam/scan_server.yaml; the first
+    of the two again if neither is.  Static.  */
+const char *hub_config_default (void);
+
 /*  Read and check a whole file.  SH_E_CONFIG, SH_E_MODE, SH_E_NOT_FOUND with
-    a why of the form file:line: what, and what to do.  A password in the
-    file itself makes the file a secret one (0600, else SH_E_MODE).  */
+    a why of the form file:line: what, and what to do.  A password or token in
+    the file itself makes the file a secret one (0600, else SH_E_MODE).  */
 sh_err_t hub_config_load (hub_config_t **out, const char *path, sh_why_t *why)
     SH_MUST_CHECK;
 
-/*  The same for programs that need no database: password_file is not read, so
-    that 'password' may be "" although there is one, and nothing is logged.  */
+/*  The same for programs that need no database: password_file and token_file
+    are not read, so that 'password' and tokens may be "" although there are
+    some, and nothing is logged.  */
 sh_err_t hub_config_peek (hub_config_t **out, const char *path, sh_why_t *why)
     SH_MUST_CHECK;
+
+/*  For the old server's file, whose owner has prepared nothing: make the state
+    directory (0700), the registry (0755), the control socket's directory and
+    the hub's key with its public half, if they are missing, and say so in the
+    log.  Does nothing for our own file.  SH_E_IO, SH_E_MEMORY.  */
+sh_err_t hub_config_prepare (hub_config_t *self, sh_why_t *why) SH_MUST_CHECK;
 
 void hub_config_destroy (hub_config_t **self_p);
 
 /*  The first setting that 'fresh' has different and that only a restart can
-    change (listen, key, registry, control, workers, timezone, database); NULL
-    if none.  */
+    change (listen, key, registry, control, workers, timezone, database, and of
+    http whether it is on, listen and spool), as the file calls it; NULL if
+    none.  */
 const char *hub_config_needs_restart (const hub_config_t *self,
                                       const hub_config_t *fresh);
 

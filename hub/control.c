@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#define _GNU_SOURCE 1 /* accept4, asprintf */
 
 #include "hub/control.h"
 

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -20,13 +21,13 @@
 #include <sodium.h>
 
 #include "hub/control.h"
+#include "hub/http_door.h"
 #include "hub/router.h"
 #include "hub/watch.h"
 #include "hub/zap.h"
 #include "lib/log.h"
 #include "lib/secret.h"
 
-#define DEFAULT_CONFIG SYSCONFDIR "/scanhub/scanhub.yaml"
 #define HOME_JOBS 65536 /* more than all workers' queues together */
 
 /*  Members in the order in which they come up.  */
@@ -34,6 +35,7 @@ typedef struct
 {
     hub_config_t *config;
     sh_keyfile_t *key;
+    unsigned reloads;
     int signals; /* signalfd */
     int looked;  /* eventfd: the watcher has looked at the assignments */
     hub_registry_t *registry;
@@ -45,6 +47,9 @@ typedef struct
     hub_zap_args_t zap_args;
     zactor_t *router;
     hub_router_args_t router_args;
+    hub_queue_t *http_home;
+    zactor_t *http; /* NULL: no such door */
+    hub_http_door_args_t http_args;
     hub_control_t *control;
 } hub_t;
 
@@ -52,10 +57,11 @@ static void
 s_print_help (void)
 {
     printf (
-        "Usage: scanhubd [--config FILE] [-t]\n"
+        "usage: scanhubd [--config FILE] [-t]\n"
         "The Scanhub daemon: takes scanners' reports and writes phpIPAM's "
         "database.\n\n"
-        "  --config FILE  configuration (default %s)\n"
+        "  --config FILE  configuration; default:\n"
+        "                 %s\n"
         "  -t, --test     check configuration, key and registry, then exit\n"
         "  --version      versions of the program and its libraries\n"
         "  --help         this text\n\n"
@@ -63,7 +69,7 @@ s_print_help (void)
         "the reports at hand and exit.  Exit status: 0, or from sysexits(3):\n"
         "64 usage, 69 unavailable, 71 system, 78 configuration.\n"
         "Manual: scanhubd(8), scanhub.yaml(5).\n",
-        DEFAULT_CONFIG);
+        hub_config_default ());
 }
 
 static void
@@ -102,6 +108,9 @@ s_load (hub_t *self, const char *path, sh_why_t *why)
     if (rc != SH_OK)
         return rc;
     sh_log_set_level ((sh_level_t) self->config->log_level);
+    rc = hub_config_prepare (self->config, why);
+    if (rc != SH_OK)
+        return rc;
     rc = sh_keyfile_load (&self->key, self->config->key, true, why);
     if (rc == SH_E_NOT_FOUND)
         rc = sh_fail (why, SH_E_NOT_FOUND,
@@ -134,6 +143,18 @@ s_publish_policies (hub_t *self)
     hub_live_set_policies (self->live, &policies);
 }
 
+static sh_err_t
+s_reload_actor (zactor_t *actor, sh_why_t *why)
+{
+    zstr_send (actor, "RELOAD");
+    char *error = zstr_recv (actor);
+    sh_err_t rc = SH_OK;
+    if (!error || *error)
+        rc = sh_fail (why, SH_E_CONFIG, "%s", error ? error : "no answer");
+    zstr_free (&error);
+    return rc;
+}
+
 /*  All or nothing: on any error what is in force stays in force.  */
 static void
 s_reload (hub_t *self, char *answer, size_t size)
@@ -147,13 +168,11 @@ s_reload (hub_t *self, char *answer, size_t size)
         rc = sh_fail (&why, SH_E_CONFIG,
                       "'%s' changed, which takes a restart; nothing was "
                       "reloaded", fixed);
-    if (rc == SH_OK) {
-        zstr_send (self->zap, "RELOAD");
-        char *error = zstr_recv (self->zap);
-        if (!error || *error)
-            rc = sh_fail (&why, SH_E_CONFIG, "%s", error ? error : "no answer");
-        zstr_free (&error);
-    }
+    self->http_args.fresh = fresh;
+    if (rc == SH_OK && self->http)
+        rc = s_reload_actor (self->http, &why);
+    if (rc == SH_OK)
+        rc = s_reload_actor (self->zap, &why);
     if (rc == SH_OK) {
         hub_config_t *old = self->config;
         /*  Threads go on reading the old one's database and listen settings,
@@ -172,8 +191,9 @@ s_reload (hub_t *self, char *answer, size_t size)
                   hub_registry_size (self->registry));
     else
         snprintf (answer, size, "error not reloaded: %s", why.text);
+    /*  Numbered, so that a line is never held back as a repeat.  */
     sh_log (rc == SH_OK ? SH_LOG_NOTICE : SH_LOG_ERROR, "reload",
-            SH_STR ("result", answer));
+            SH_INT ("number", ++self->reloads), SH_STR ("result", answer));
 }
 
 static void
@@ -205,6 +225,13 @@ s_answer_status (hub_t *self, char *answer, size_t size)
         hub_registry_size (self->registry), self->config->registry,
         router ? router : "", hub_pool_depth (self->pool));
     zstr_free (&router);
+    if (self->http && used > 0 && (size_t) used < size) {
+        zstr_send (self->http, "STATUS");
+        char *http = zstr_recv (self->http);
+        used += snprintf (answer + used, size - (size_t) used, "%s\n",
+                          http ? http : "");
+        zstr_free (&http);
+    }
     for (int i = 0; i < HUB_COUNT_COUNT && used > 0 && (size_t) used < size;
          i++)
         used += snprintf (
@@ -297,6 +324,28 @@ s_start_router (hub_t *self, sh_why_t *why)
     return self->router_args.err;
 }
 
+/*  Only where it is configured.  */
+static sh_err_t
+s_start_http (hub_t *self, sh_why_t *why)
+{
+    if (!self->config->http_on)
+        return SH_OK;
+    sh_err_t rc = hub_queue_new (&self->http_home, HOME_JOBS, SIZE_MAX);
+    if (rc != SH_OK)
+        return rc;
+    self->http_args = (hub_http_door_args_t){
+        .config = self->config,
+        .pool = self->pool,
+        .clock = sh_clock_system (),
+        .home = self->http_home,
+    };
+    self->http = zactor_new (hub_http_door_actor, &self->http_args);
+    if (!self->http)
+        return sh_fail (why, SH_E_MEMORY, "the HTTP door did not start");
+    *why = self->http_args.why;
+    return self->http_args.err;
+}
+
 static sh_err_t
 s_start (hub_t *self, sh_why_t *why)
 {
@@ -328,6 +377,8 @@ s_start (hub_t *self, sh_why_t *why)
         rc = s_start_zap (self, why);
     if (rc == SH_OK)
         rc = s_start_router (self, why);
+    if (rc == SH_OK)
+        rc = s_start_http (self, why);
     if (store)
         store->destroy (&store);
     return rc;
@@ -365,6 +416,8 @@ static void
 s_drain (hub_t *self)
 {
     sh_log (SH_LOG_NOTICE, "stopping: finishing the reports at hand");
+    /*  What the HTTP door has not got answered goes to its spool.  */
+    zactor_destroy (&self->http);
     zstr_send (self->router, "DRAIN");
     char *answer = zstr_recv (self->router);
     zstr_free (&answer);
@@ -375,10 +428,12 @@ s_drain (hub_t *self)
 static void
 s_stop (hub_t *self)
 {
+    zactor_destroy (&self->http);
     zactor_destroy (&self->router);
     zactor_destroy (&self->zap);
     hub_watch_destroy (&self->watch);
     hub_pool_destroy (&self->pool);
+    hub_queue_destroy (&self->http_home);
     hub_queue_destroy (&self->home);
     hub_control_destroy (&self->control);
     hub_live_destroy (&self->live);
@@ -389,6 +444,19 @@ s_stop (hub_t *self)
         close (self->signals);
     if (self->looked >= 0)
         close (self->looked);
+}
+
+/*  Each connection takes a descriptor, and libzmq's listener spins when there
+    are none.  */
+static void
+s_raise_descriptors (void)
+{
+    struct rlimit limit;
+    if (getrlimit (RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit (RLIMIT_NOFILE, &limit) != 0)
+            sh_log (SH_LOG_NOTICE, "the limit of open files stays low");
+    }
 }
 
 static int
@@ -432,7 +500,7 @@ main (int argc, char **argv)
         { "version", no_argument, NULL, OPT_VERSION },
         { 0 },
     };
-    const char *path = DEFAULT_CONFIG;
+    const char *path = hub_config_default ();
     bool test = false;
     int option;
     while ((option = getopt_long (argc, argv, "c:th", options, NULL)) != -1)
@@ -463,6 +531,7 @@ main (int argc, char **argv)
     sh_err_t rc = sh_secret_harden (&why);
     if (rc != SH_OK)
         return s_complain (rc, &why);
+    s_raise_descriptors ();
     zsys_handler_set (NULL);
     zsys_set_max_sockets (0);
     int status = s_run (path, test);

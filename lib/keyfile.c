@@ -8,13 +8,16 @@
 #include "lib/keyfile.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <sodium.h>
 #include <zmq.h>
 
 #include "lib/file.h"
@@ -394,6 +397,20 @@ sh_key_valid (const char *text)
     return valid;
 }
 
+void
+sh_key_fingerprint (char out[static SH_FINGERPRINT_TEXT], const char *key)
+{
+    assert (key);
+    uint8_t raw[KEY_SIZE] = { 0 };
+    uint8_t hash[crypto_generichash_BYTES];
+    if (sh_key_valid (key))
+        zmq_z85_decode (raw, key);
+    crypto_generichash (hash, sizeof hash, raw, sizeof raw, NULL, 0);
+    snprintf (out, SH_FINGERPRINT_TEXT, "%02x%02x-%02x%02x-%02x%02x-%02x%02x",
+              hash[0], hash[1], hash[2], hash[3], hash[4], hash[5], hash[6],
+              hash[7]);
+}
+
 sh_err_t
 sh_keyfile_parse (sh_keyfile_t **out, const char *text, size_t size,
                   const char *label, bool secret, sh_why_t *why)
@@ -419,6 +436,17 @@ sh_keyfile_parse (sh_keyfile_t **out, const char *text, size_t size,
     return rc;
 }
 
+/*  The mistake of naming the wrong file of a pair, which is open to all.  */
+static bool
+s_is_public_half (const char *path, const char *text, size_t size)
+{
+    static const char suffix[] = ".pub", secret[] = "secret-key";
+    size_t length = strlen (path);
+    return length >= sizeof suffix
+           && strcmp (path + length - (sizeof suffix - 1), suffix) == 0
+           && !memmem (text, size, secret, sizeof secret - 1);
+}
+
 sh_err_t
 sh_keyfile_load (sh_keyfile_t **out, const char *path, bool secret,
                  sh_why_t *why)
@@ -431,10 +459,19 @@ sh_keyfile_load (sh_keyfile_t **out, const char *path, bool secret,
         = sh_file_read (&text, &size, &meta, path, SH_KEYFILE_MOST, why);
     if (rc == SH_E_TOO_LARGE)
         return SH_E_SYNTAX; /* as sh_keyfile_parse says it */
+    if (rc == SH_E_IO && secret && euidaccess (path, R_OK) != 0
+        && errno == EACCES)
+        return sh_fail (why, SH_E_MODE,
+                        "%s: this user may not read it; run as its owner",
+                        path);
     if (rc != SH_OK)
         return rc;
 
-    if (secret)
+    if (secret && s_is_public_half (path, text, size))
+        rc = sh_fail (why, SH_E_SYNTAX,
+                      "%s: this is the public half; name the file without .pub",
+                      path);
+    else if (secret)
         rc = sh_secret_check_mode (path, meta.st_mode, why);
     if (rc == SH_OK)
         rc = sh_keyfile_parse (out, text, size, path, secret, why);

@@ -20,6 +20,7 @@
 #include "lib/err.h"
 
 #define SH_KEY_TEXT 41         /* 40 characters of Z85 and the NUL */
+#define SH_FINGERPRINT_TEXT 20 /* "0123-4567-89ab-cdef" and the NUL */
 #define SH_KEYFILE_MOST 16384  /* bytes in a key file */
 #define SH_KEYFILE_FIELDS 1100 /* metadata lines in a key file */
 
@@ -50,9 +51,9 @@ sh_err_t sh_keyfile_from_public (sh_keyfile_t **out, const char *public_key)
 void sh_keyfile_destroy (sh_keyfile_t **self_p);
 
 /*  Read a file.  With 'secret' the secret key must be there and match the
-    public one, and the file must be closed to group and others (SH_E_MODE);
-    without it, a secret key in the file is ignored and not kept.
-    SH_E_SYNTAX names file and fault.  */
+    public one, the file must be closed to group and others and we have to be
+    allowed to read it (SH_E_MODE); without it, a secret key in the file is
+    ignored and not kept.  SH_E_SYNTAX names file and fault.  */
 sh_err_t sh_keyfile_load (sh_keyfile_t **out, const char *path, bool secret,
                           sh_why_t *why) SH_MUST_CHECK;
 
@@ -80,5 +81,10 @@ const char *sh_keyfile_get (const sh_keyfile_t *self, const char *name);
 
 /*  Is it 40 characters of valid Z85?  */
 bool sh_key_valid (const char *text);
+
+/*  Something short for people to compare keys by: the first 16 hexadecimal
+    digits of the BLAKE2b-256 hash of the key's 32 bytes.  */
+void sh_key_fingerprint (char out[static SH_FINGERPRINT_TEXT],
+                         const char *key);
 
 #endif

@@ -17,6 +17,7 @@
 #define DEPTH_MOST 16
 #define NODES_MOST 10000
 #define SHOWN_MOST 64 /* of a key in a message */
+#define VAULT "$ANSIBLE_VAULT;"
 
 typedef struct
 {
@@ -27,6 +28,7 @@ typedef struct
     const char *label;
     sh_why_t *why;
     size_t nodes;
+    const char *key; /* whose value is being read; NULL outside of any map */
 } reader_t;
 
 /*  A key and where it was, to look for duplicates.  */
@@ -52,6 +54,22 @@ s_refuse (const reader_t *reader, int line, const char *format, ...)
     va_end (args);
     return sh_fail (reader->why, SH_E_CONFIG, "%s:%d: %s", reader->label, line,
                     text);
+}
+
+/*  A fault of the current event, with the key that it stands behind: the line
+    alone is little help to whoever generates the file.  */
+static sh_err_t SH_PRINTF (2, 3)
+s_refuse_value (const reader_t *reader, const char *format, ...)
+{
+    char text[256], key[SHOWN_MOST];
+    va_list args;
+    va_start (args, format);
+    vsnprintf (text, sizeof text, format, args);
+    va_end (args);
+    if (!reader->key)
+        return s_refuse (reader, s_line (reader), "%s", text);
+    sh_escape (key, sizeof key, reader->key);
+    return s_refuse (reader, s_line (reader), "%s (key '%s')", text, key);
 }
 
 static sh_err_t
@@ -98,6 +116,13 @@ s_parser_fault (const reader_t *reader)
 }
 
 static sh_err_t
+s_refuse_vault (const reader_t *reader)
+{
+    return s_refuse_value (reader, "Ansible vault values cannot be read; put "
+                                   "the plain value in a file of its own");
+}
+
+static sh_err_t
 s_next (reader_t *reader)
 {
     s_event_clear (&reader->event);
@@ -127,19 +152,17 @@ s_check_marks (const reader_t *reader)
     }
 
     if (anchor)
-        return s_refuse (reader, s_line (reader),
-                         "anchors (&name) are not read; write the value out");
+        return s_refuse_value (reader, "anchors (&name) are not read; write "
+                                       "the value out");
     if (!tag)
         return SH_OK;
     const char *text = (const char *) tag;
     if (strcmp (text, "!vault") == 0)
-        return s_refuse (reader, s_line (reader),
-                         "Ansible vault values cannot be read; put the plain "
-                         "value in a file of its own");
+        return s_refuse_vault (reader);
     char shown[SHOWN_MOST];
     sh_escape (shown, sizeof shown, text);
-    return s_refuse (reader, s_line (reader),
-                     "the tag %s is not read; leave tags out", shown);
+    return s_refuse_value (reader, "the tag %s is not read; leave tags out",
+                           shown);
 }
 
 /*  What no scalar may contain, be it a key or a value.  */
@@ -148,11 +171,14 @@ s_check_scalar (const reader_t *reader)
 {
     const char *text = (const char *) reader->event.data.scalar.value;
     if (strlen (text) != reader->event.data.scalar.length)
-        return s_refuse (reader, s_line (reader), "a NUL byte in the text");
+        return s_refuse_value (reader, "a NUL byte in the text");
     if (strstr (text, "{{"))
-        return s_refuse (reader, s_line (reader),
-                         "'{{' begins a Jinja expression, which is not "
-                         "evaluated here; write the value itself");
+        return s_refuse_value (reader,
+                               "'{{' begins a Jinja expression, which is not "
+                               "evaluated here; write the value itself");
+    /*  Without its tag, or a whole file.  */
+    if (strncmp (text, VAULT, sizeof VAULT - 1) == 0)
+        return s_refuse_vault (reader);
     return SH_OK;
 }
 
@@ -251,9 +277,9 @@ s_check_key (const reader_t *reader)
     const yaml_event_t *event = &reader->event;
     if (event->type == YAML_MAPPING_START_EVENT
         && event->data.mapping_start.style == YAML_FLOW_MAPPING_STYLE)
-        return s_refuse (reader, s_line (reader),
-                         "a map as a key; if '{{' was to begin a Jinja "
-                         "expression: those are not evaluated here");
+        return s_refuse_value (reader,
+                               "a map as a key; if '{{' was to begin a Jinja "
+                               "expression: those are not evaluated here");
     if (event->type == YAML_ALIAS_EVENT)
         return s_refuse (reader, s_line (reader), "aliases (*name) are not "
                                                   "read; write the key out");
@@ -305,9 +331,12 @@ s_read_pair (reader_t *reader, int depth, sh_yaml_t *node)
     sh_err_t rc = s_read_key (reader, node);
     if (rc != SH_OK)
         return rc;
+    const char *outer = reader->key;
+    reader->key = node->keys[node->count];
     rc = s_next (reader);
     if (rc == SH_OK)
         rc = s_append (reader, depth, node);
+    reader->key = outer;
     if (rc != SH_OK) {
         /*  A key beyond 'count' is not seen by sh_yaml_destroy.  */
         sh_secret_free (&node->keys[node->count]);

@@ -19,6 +19,7 @@
 #define BACKOFF_DENIED_MS 60000 /* the same, when an administrator has to act */
 #define BACKOFF_DENIED_FROM 2 /* failures that a denial counts as beforehand */
 #define FAILURES_MOST 3       /* in a row on one hub before the next is tried */
+#define OFFSET_MOST_MS INT64_C (1000000000000000) /* 30,000 years: no clock */
 
 typedef struct
 {
@@ -51,6 +52,7 @@ struct sp_client
     int64_t beat_due;
     int64_t heard;      /* when the last message came */
     int64_t up_since;
+    int64_t hello_now;  /* what the last hello said */
     int64_t offset;
 
     unsigned failures;   /* in a row */
@@ -243,6 +245,11 @@ s_link_down (sp_client_t *self, sp_link_t link, sp_event_t *event)
                     "configuration is probably wrong, or the hub is in trouble",
                     hub);
         break;
+    case SP_LINK_SILENT:
+        s_down (self, event, SH_E_DISCONNECTED,
+                "%s accepts the connection and is silent; is it a Scanhub hub?",
+                hub);
+        break;
     default:
         s_down (self, event, SH_E_DISCONNECTED,
                 "the connection to %s was lost", hub);
@@ -282,10 +289,10 @@ s_send (sp_client_t *self, const sp_message_t *message)
 static void
 s_try_hello (sp_client_t *self)
 {
+    self->hello_now = sh_clock_wall (self->clock);
     sp_message_t hello
         = { .type = SP_HELLO,
-            .u.hello = { .version = self->version,
-                         .now = sh_clock_wall (self->clock) } };
+            .u.hello = { .version = self->version, .now = self->hello_now } };
     if (s_send (self, &hello) == SH_OK)
         self->hello_due = false;
 }
@@ -361,12 +368,30 @@ s_next_timer (const sp_client_t *self)
     return self->beat_due < silence ? self->beat_due : silence;
 }
 
+/*  The times come from outside and may be anything.  False: no clocks of this
+    world are so far apart, or the welcome answers no hello of ours.  */
+static bool
+s_measure_offset (const sp_client_t *self, const sp_welcome_t *welcome,
+                  int64_t *offset)
+{
+    int64_t got = sh_clock_wall (self->clock), sent = self->hello_now;
+    return welcome->hello_now == sent
+           && !__builtin_sub_overflow (welcome->now, sent + (got - sent) / 2,
+                                       offset)
+           && *offset >= -OFFSET_MOST_MS && *offset <= OFFSET_MOST_MS;
+}
+
 static void
 s_take_welcome (sp_client_t *self, sp_message_t *message, sp_event_t *event)
 {
-    const sp_welcome_t *welcome = &message->u.welcome;
-    int64_t got = sh_clock_wall (self->clock), sent = welcome->hello_now;
-    int64_t offset = welcome->now - (sent + (got - sent) / 2);
+    int64_t offset = 0;
+    if (!s_measure_offset (self, &message->u.welcome, &offset)) {
+        s_down (self, event, SH_E_BAD_TIME,
+                "%s greets with times that make no sense; is it a Scanhub hub "
+                "and its clock right?", sp_client_endpoint (self));
+        sp_message_destroy (&message);
+        return;
+    }
     bool small = llabs (offset) < SP_OFFSET_IGNORED_MS;
 
     self->offset = small ? 0 : offset;

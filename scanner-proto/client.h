@@ -39,7 +39,8 @@ typedef struct
     sp_event_kind_t kind;
     sp_message_t *message; /* the caller's to destroy, or NULL */
     sh_err_t err;          /* DOWN: E_KEY_REFUSED, E_HUB_KEY, E_DISCONNECTED,
-                              E_KEY_UNKNOWN, E_SUPERSEDED, E_TIMEOUT, ... */
+                              E_KEY_UNKNOWN, E_SUPERSEDED, E_TIMEOUT,
+                              E_BAD_TIME, ... */
     int delay;             /* DOWN: ms until the next attempt */
     char text[256];        /* DOWN: a sentence for the operator that names
                               the hub and what to do */

@@ -668,9 +668,10 @@ s_judge_type (sp_type_t *out, const sp_token_t *token, sh_why_t *why)
 {
     if (token->kind != SP_TOKEN_TEXT)
         return sh_fail (why, SH_E_BAD_MESSAGE, "message: t: not a text");
-    for (int type = 0; type < SP_TYPE_COUNT; type++) {
+    for (unsigned at = 0; at < SP_TYPE_COUNT; at++) {
+        sp_type_t type = (sp_type_t) at;
         if (s_key_is (token->bytes, sp_type_word (type))) {
-            *out = (sp_type_t) type;
+            *out = type;
             return SH_OK;
         }
     }
@@ -777,7 +778,7 @@ sp_decode (sp_message_t **out, sh_bytes_t frame, sh_why_t *why)
         return rc;
 
     s_reader_t reader
-        = { .rest = frame, .why = why, .type = sp_type_word ((int) type) };
+        = { .rest = frame, .why = why, .type = sp_type_word (type) };
     sp_message_t *self = s_new_message (&reader, type, walk.items, frame.size);
     if (!self)
         return sh_fail (why, SH_E_MEMORY, "%s: no memory for %zu bytes",
@@ -815,7 +816,7 @@ sp_peek (sp_peek_t *out, sh_bytes_t frame, sh_why_t *why)
         return rc;
 
     s_reader_t reader
-        = { .rest = frame, .why = why, .type = sp_type_word ((int) peek.type) };
+        = { .rest = frame, .why = why, .type = sp_type_word (peek.type) };
     if (peek.type == SP_REPORT)
         s_read_map (&reader, (char *) &peek, &s_peek_report, NULL);
     else if (peek.type == SP_TARGETS)
@@ -1007,7 +1008,7 @@ s_write_message (s_writer_t *self, const sp_message_t *message)
     s_write_text (self, "v", SP_KEY_MOST);
     s_packed (self, msgpack_pack_int (&self->packer, SP_VERSION));
     s_write_text (self, "t", SP_KEY_MOST);
-    s_write_text (self, sp_type_word ((int) message->type), SP_TEXT_MOST);
+    s_write_text (self, sp_type_word (message->type), SP_TEXT_MOST);
     s_write_fields (self, source, shape);
 }
 

@@ -258,19 +258,44 @@ s_make_due (sp_delivery_t *self)
     self->parked = true;
 }
 
+/*  Counts come from outside and may be anything.  */
+static void
+s_add (uint64_t *sum, uint64_t more)
+{
+    if (__builtin_add_overflow (*sum, more, sum))
+        *sum = UINT64_MAX;
+}
+
+static void
+s_take_host_cause (sp_delivery_sum_t *sum, const char *cause)
+{
+    if (!cause || !*cause)
+        return;
+    bool first = !*sum->host_cause;
+    if (!first && strcmp (sum->host_cause, cause) == 0)
+        return;
+    sum->host_causes = !first;
+    if (first
+        || (sh_err_class (sh_err_from_word (sum->host_cause)) == SH_CLASS_PEER
+            && sh_err_class (sh_err_from_word (cause)) != SH_CLASS_PEER))
+        snprintf (sum->host_cause, sizeof sum->host_cause, "%s", cause);
+}
+
 static void
 s_add_up (sp_delivery_sum_t *sum, const sp_verdict_t *verdict)
 {
-    sum->seen += verdict->seen;
-    sum->added += verdict->added;
-    sum->named += verdict->named;
-    sum->macs += verdict->macs;
-    sum->tagged += verdict->tagged;
-    sum->skipped += verdict->skipped;
-    sum->refused += verdict->refused_count;
-    sum->bad_names += verdict->bad_names;
-    sum->bad_macs += verdict->bad_macs;
-    sum->noted += verdict->result == SP_NOTED ? 1 : 0;
+    s_add (&sum->seen, verdict->seen);
+    s_add (&sum->added, verdict->added);
+    s_add (&sum->named, verdict->named);
+    s_add (&sum->macs, verdict->macs);
+    s_add (&sum->tagged, verdict->tagged);
+    s_add (&sum->skipped, verdict->skipped);
+    s_add (&sum->refused, verdict->refused_count);
+    s_add (&sum->bad_names, verdict->bad_names);
+    s_add (&sum->bad_macs, verdict->bad_macs);
+    s_add (&sum->noted, verdict->result == SP_NOTED ? 1 : 0);
+    for (size_t i = 0; i < verdict->refused_named; i++)
+        s_take_host_cause (sum, verdict->refused[i].cause);
 }
 
 static void

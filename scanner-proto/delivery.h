@@ -20,7 +20,8 @@ typedef enum
     SP_DELIVERY_REFUSED /* a part was refused; nothing more will be sent */
 } sp_delivery_state_t;
 
-/*  What came of it: sums over all parts; of a refusal the cause.  */
+/*  What came of it: sums over all parts, up to UINT64_MAX; of a refusal the
+    cause.  */
 typedef struct
 {
     uint64_t parts; /* of the report, closing ones included */
@@ -28,6 +29,10 @@ typedef struct
     uint64_t seen, added, named, macs, tagged, skipped, refused;
     uint64_t bad_names, bad_macs;
     uint64_t noted; /* parts that were only noted */
+    /* why single hosts were refused: the first cause that is not the
+       scanner's own fault, or else the first; "" if the hub names none */
+    char host_cause[SP_TEXT_MOST + 1];
+    bool host_causes; /* there was another one as well */
     char cause[SP_TEXT_MOST + 1];
     char text[SP_LONG_TEXT_MOST + 1];
 } sp_delivery_sum_t;

@@ -27,6 +27,13 @@ s_endpoint_usable (const char *text)
            && strspn (colon + 1, "0123456789") == strlen (colon + 1);
 }
 
+/*  The examples hold a key of zeros, which is well-formed.  */
+static bool
+s_is_example (const char *key)
+{
+    return strspn (key, "0") == strlen (key);
+}
+
 static sh_err_t
 s_add (sp_hubs_t *self, const sh_yaml_t *node, const char *path, sh_why_t *why)
 {
@@ -51,6 +58,11 @@ s_add (sp_hubs_t *self, const sh_yaml_t *node, const char *path, sh_why_t *why)
         return sh_fail (why, SH_E_CONFIG,
                         "%s:%d: 'key' must be the hub's public key, 40 "
                         "characters in quotes",
+                        path, node->line);
+    if (s_is_example (hub->public_key))
+        return sh_fail (why, SH_E_CONFIG,
+                        "%s:%d: 'key' is still the example's; put the hub's "
+                        "public key there: on the hub, 'scanhubd -t' prints it",
                         path, node->line);
     return SH_OK;
 }

@@ -47,7 +47,7 @@ sp_result_word (int result)
 }
 
 const char *
-sp_type_word (int type)
+sp_type_word (sp_type_t type)
 {
-    return s_word (s_types, type, SP_TYPE_COUNT);
+    return s_word (s_types, (int) type, SP_TYPE_COUNT);
 }

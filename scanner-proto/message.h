@@ -222,6 +222,6 @@ typedef struct
 const char *sp_kind_word (int kind);
 const char *sp_result_word (int result);
 /*  "hello", "report", ...; NULL out of range.  */
-const char *sp_type_word (int type);
+const char *sp_type_word (sp_type_t type);
 
 #endif

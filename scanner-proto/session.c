@@ -8,9 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/clock.h"
 #include "scanner-proto/limits.h"
 
 #define BACKOFF_FIRST_MS 400 /* twice the least delay */
+/*  libzmq tells a handshake that timed out like one that the peer broke off.
+    The time tells them apart, but that is when we read of the two events.  */
+#define SILENT_MS (SP_HANDSHAKE_MS - 500)
 
 struct sp_session
 {
@@ -18,6 +22,7 @@ struct sp_session
     bool told;      /* the monitor said something */
     bool connected; /* TCP */
     bool secured;   /* handshake */
+    int64_t since;  /* when 'connected' was told */
 };
 
 typedef struct
@@ -166,23 +171,39 @@ sp_session_has_news (const sp_session_t *self)
     return self->told;
 }
 
+/*  libzmq waits in real time, whatever clock the client has.  */
+static int64_t
+s_now (void)
+{
+    return sh_clock_mono (sh_clock_system ());
+}
+
+static sp_link_t
+s_no_handshake (const sp_session_t *self)
+{
+    bool silent = self->connected && s_now () - self->since >= SILENT_MS;
+    return silent ? SP_LINK_SILENT : SP_LINK_NO_HANDSHAKE;
+}
+
 static sp_link_t
 s_judge (sp_session_t *self, unsigned event, uint32_t value)
 {
     switch (event) {
     case ZMQ_EVENT_CONNECTED:
         self->connected = true;
+        self->since = s_now ();
         return SP_LINK_NOTHING;
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
         self->secured = true;
         return SP_LINK_SECURED;
     case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
         return value == 400 ? SP_LINK_KEY_REFUSED : SP_LINK_NO_HANDSHAKE;
-    case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
     case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
         return SP_LINK_NO_HANDSHAKE;
+    case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+        return s_no_handshake (self);
     case ZMQ_EVENT_DISCONNECTED:
-        return self->secured ? SP_LINK_LOST : SP_LINK_NO_HANDSHAKE;
+        return self->secured ? SP_LINK_LOST : s_no_handshake (self);
     case ZMQ_EVENT_CLOSED:
         return self->connected ? SP_LINK_NOTHING : SP_LINK_NO_TCP;
     case ZMQ_EVENT_MONITOR_STOPPED:

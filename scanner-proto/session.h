@@ -23,6 +23,7 @@ typedef enum
     SP_LINK_LOST,         /* an established connection ended */
     SP_LINK_NO_TCP,       /* nobody listens there */
     SP_LINK_NO_HANDSHAKE, /* TCP connected, then closed in the handshake */
+    SP_LINK_SILENT,       /* TCP connected, then nothing in SP_HANDSHAKE_MS */
     SP_LINK_KEY_REFUSED   /* ZAP status 400 */
 } sp_link_t;
 

@@ -9,13 +9,20 @@
 #define LATER_MS 2000   /* after the hub said 'later' */
 #define RESTARTS_MOST 5 /* assignments that change while they are read */
 
-/*  One question on its way to its answer.  */
+typedef enum
+{
+    FIT_NOT, /* a message about something else */
+    FIT_OLD, /* a page, but not beyond what we have */
+    FIT
+} fit_t;
+
+/*  Questions for page after page, one at a time.  */
 typedef struct
 {
     const sc_ask_t *ask;
     const sp_message_t *question;
-    bool (*is_answer) (const sp_message_t *question,
-                       const sp_message_t *message);
+    fit_t (*fits) (const sp_message_t *question, const sp_message_t *message);
+    size_t open; /* times that we asked without having got a page yet */
     int64_t until;
     int64_t due;      /* when to ask (again) */
     sh_err_t later;   /* the hub's last excuse ... */
@@ -59,6 +66,8 @@ s_send (exchange_t *self, int64_t now)
         return;
     sh_err_t rc = sp_client_send (client, self->question);
     self->due = now + (rc == SH_OK ? ANSWER_MS : LATER_MS);
+    if (rc == SH_OK)
+        self->open++;
 }
 
 static int
@@ -70,6 +79,22 @@ s_timeout (const exchange_t *self, int64_t now)
     return end <= now ? 0 : (int) (end - now);
 }
 
+/*  A page that does not go beyond what we have may be the late answer to a
+    question that was asked twice, but never the only one.  */
+static sh_err_t
+s_take_page (exchange_t *self, fit_t fit, sh_why_t *why)
+{
+    bool only = self->open < 2;
+    if (self->open)
+        self->open--;
+    if (fit == FIT_OLD && only)
+        return sh_fail (why, SH_E_BAD_MESSAGE,
+                        "the hub's pages of %s do not advance",
+                        self->question->type == SP_TARGETS ? "targets"
+                                                           : "assignments");
+    return SH_OK;
+}
+
 /*  Ask until there is an answer; it stays valid until the next wait.  */
 static sh_err_t
 s_exchange (exchange_t *self, const sp_message_t **answer, sh_why_t *why)
@@ -77,6 +102,8 @@ s_exchange (exchange_t *self, const sp_message_t **answer, sh_why_t *why)
     sc_link_t *link = self->ask->link;
     const sh_clock_t *clock = sc_link_clock (link);
     self->until = sh_clock_mono (clock) + self->ask->patience;
+    self->due = 0;
+    self->later = SH_OK;
     for (;;) {
         int64_t now = sh_clock_mono (clock);
         if (now >= self->until
@@ -87,11 +114,16 @@ s_exchange (exchange_t *self, const sp_message_t **answer, sh_why_t *why)
         sh_err_t rc = sc_link_wait (link, s_timeout (self, now), &event);
         if (rc != SH_OK)
             return sh_fail (why, rc, "%s", sh_err_text (rc));
-        if (event->kind == SP_EVENT_UP)
+        if (event->kind == SP_EVENT_UP) {
             self->due = 0;
+            self->open = 0; /* what the last session was asked is lost */
+        }
         if (event->kind != SP_EVENT_MESSAGE)
             continue;
-        if (self->is_answer (self->question, event->message)) {
+        fit_t fit = self->fits (self->question, event->message);
+        if (fit != FIT_NOT)
+            rc = s_take_page (self, fit, why);
+        if (fit == FIT) {
             *answer = event->message;
             return SH_OK;
         }
@@ -103,26 +135,44 @@ s_exchange (exchange_t *self, const sp_message_t **answer, sh_why_t *why)
     }
 }
 
-/*  A page that begins at or before what we have is a late answer to a
-    question that was asked twice.  */
-static bool
-s_is_assignments (const sp_message_t *question, const sp_message_t *message)
+static fit_t
+s_fits_assignments (const sp_message_t *question, const sp_message_t *message)
 {
     if (message->type != SP_ASSIGNMENTS_PAGE)
-        return false;
+        return FIT_NOT;
     const sp_assignments_page_t *page = &message->u.assignments_page;
-    return page->subnet_count == 0
-           || page->subnets[0].id > question->u.assignments.after;
+    if (page->subnet_count == 0)
+        return page->more ? FIT_OLD : FIT;
+    return page->subnets[0].id > question->u.assignments.after ? FIT : FIT_OLD;
+}
+
+/*  Rows have to ascend whether they can be read or not, and count either way:
+    else a hub could send them without end.  'after' is the last one's id.  */
+static sh_err_t
+s_check_row (size_t *rows, uint64_t *after, uint64_t id, sh_why_t *why)
+{
+    if (id <= *after)
+        return sh_fail (why, SH_E_BAD_MESSAGE,
+                        "the hub's assignments are not in ascending order");
+    if (++*rows > SC_SUBNETS_MOST)
+        return sh_fail (why, SH_E_TOO_LARGE,
+                        "the hub assigns more than %d subnets",
+                        SC_SUBNETS_MOST);
+    *after = id;
+    return SH_OK;
 }
 
 static sh_err_t
-s_add_page (sc_plan_t *plan, const sp_assignments_page_t *page,
-            sc_tell_t *tell, sh_why_t *why)
+s_add_page (sc_plan_t *plan, const sp_assignments_page_t *page, size_t *rows,
+            uint64_t *after, sc_tell_t *tell, sh_why_t *why)
 {
     for (size_t i = 0; i < page->subnet_count; i++) {
         sc_subnet_t subnet;
         sh_why_t bad = { 0 };
-        sh_err_t rc = sc_subnet_read (&subnet, &page->subnets[i], &bad);
+        sh_err_t rc = s_check_row (rows, after, page->subnets[i].id, why);
+        if (rc != SH_OK)
+            return rc;
+        rc = sc_subnet_read (&subnet, &page->subnets[i], &bad);
         if (rc != SH_OK) {
             sc_tell_trouble (tell, NULL, rc, bad.text);
             continue;
@@ -135,20 +185,18 @@ s_add_page (sc_plan_t *plan, const sp_assignments_page_t *page,
     return SH_OK;
 }
 
-/*  All pages of one revision.  SH_E_DB_BUSY: it changed meanwhile.  */
+/*  All pages of one revision; 'after' is the question's.  SH_E_DB_BUSY: it
+    changed meanwhile.  */
 static sh_err_t
-s_read_assignments (const sc_ask_t *self, sc_plan_t *out, sc_tell_t *tell,
-                    sh_why_t *why)
+s_read_assignments (exchange_t *exchange, uint64_t *after, sc_plan_t *out,
+                    sc_tell_t *tell, sh_why_t *why)
 {
-    sp_message_t question = { .type = SP_ASSIGNMENTS,
-                              .u.assignments = { .code = self->code } };
     uint8_t revision[SP_REVISION] = { 0 };
+    size_t rows = 0;
+    *after = 0;
     for (bool first = true, more = true; more; first = false) {
-        exchange_t exchange = { .ask = self,
-                                .question = &question,
-                                .is_answer = s_is_assignments };
         const sp_message_t *answer = NULL;
-        sh_err_t rc = s_exchange (&exchange, &answer, why);
+        sh_err_t rc = s_exchange (exchange, &answer, why);
         if (rc != SH_OK)
             return rc;
         const sp_assignments_page_t *page = &answer->u.assignments_page;
@@ -159,15 +207,12 @@ s_read_assignments (const sc_ask_t *self, sc_plan_t *out, sc_tell_t *tell,
             return sh_fail (why, SH_E_DB_BUSY,
                             "the assignments keep changing");
         memcpy (revision, page->revision.data, sizeof revision);
-        rc = s_add_page (out, page, tell, why);
+        rc = s_add_page (out, page, &rows, after, tell, why);
         if (rc != SH_OK)
             return rc;
-        more = page->more && page->subnet_count > 0;
-        if (page->subnet_count)
-            question.u.assignments.after
-                = page->subnets[page->subnet_count - 1].id;
+        more = page->more;
     }
-    sc_link_set_revision (self->link,
+    sc_link_set_revision (exchange->ask->link,
                           (sh_bytes_t){ revision, sizeof revision });
     return SH_OK;
 }
@@ -177,27 +222,37 @@ sc_ask_assignments (const sc_ask_t *self, sc_plan_t *out, sc_tell_t *tell,
                     sh_why_t *why)
 {
     sh_err_t rc = SH_E_DB_BUSY;
+    sp_message_t question = { .type = SP_ASSIGNMENTS,
+                              .u.assignments = { .code = self->code } };
+    exchange_t exchange = { .ask = self,
+                            .question = &question,
+                            .fits = s_fits_assignments };
     for (int i = 0; i < RESTARTS_MOST && rc == SH_E_DB_BUSY; i++) {
         sc_plan_clear (out);
-        rc = s_read_assignments (self, out, tell, why);
+        rc = s_read_assignments (&exchange, &question.u.assignments.after,
+                                 out, tell, why);
     }
     if (rc != SH_OK)
         sc_plan_clear (out);
     return rc;
 }
 
-static bool
-s_is_targets (const sp_message_t *question, const sp_message_t *message)
+/*  Addresses are ordered as sh_addr_cmp does: IPv4 before IPv6.  */
+static fit_t
+s_fits_targets (const sp_message_t *question, const sp_message_t *message)
 {
     if (message->type != SP_TARGETS_PAGE
         || message->u.targets_page.subnet != question->u.targets.subnet)
-        return false;
+        return FIT_NOT;
     const sp_targets_page_t *page = &message->u.targets_page;
     sh_bytes_t after = question->u.targets.after;
-    if (page->target_count == 0 || after.size == 0)
-        return true;
+    if (page->target_count == 0)
+        return page->more ? FIT_OLD : FIT;
     sh_bytes_t ip = page->targets[0].ip;
-    return ip.size == after.size && memcmp (ip.data, after.data, ip.size) > 0;
+    bool further = ip.size == after.size
+                       ? memcmp (ip.data, after.data, ip.size) > 0
+                       : ip.size > after.size;
+    return further ? FIT : FIT_OLD;
 }
 
 sh_err_t
@@ -207,10 +262,10 @@ sc_ask_targets (const sc_ask_t *self, uint64_t subnet, sc_scan_t *scan,
     sp_message_t question
         = { .type = SP_TARGETS,
             .u.targets = { .code = self->code, .subnet = subnet } };
+    exchange_t exchange = { .ask = self,
+                            .question = &question,
+                            .fits = s_fits_targets };
     for (bool more = true; more;) {
-        exchange_t exchange = { .ask = self,
-                                .question = &question,
-                                .is_answer = s_is_targets };
         const sp_message_t *answer = NULL;
         question.u.targets.after = sc_scan_last (scan);
         sh_err_t rc = s_exchange (&exchange, &answer, why);
@@ -222,7 +277,7 @@ sc_ask_targets (const sc_ask_t *self, uint64_t subnet, sc_scan_t *scan,
             if (rc != SH_OK)
                 return rc;
         }
-        more = page->more && page->target_count > 0;
+        more = page->more;
     }
     return SH_OK;
 }

@@ -349,7 +349,8 @@ sc_child_succeeded (const sc_child_t *self, sh_why_t *why)
                         strsignal (WTERMSIG (self->status)));
     else if (!WIFEXITED (self->status) || WEXITSTATUS (self->status) != 0)
         (void) sh_fail (why, SH_E_PROBE, "exit status %d%s%s",
-                        WEXITSTATUS (self->status), *said ? ": " : "", said);
+                        WEXITSTATUS (self->status), *said ? ": " : "; ",
+                        *said ? said : "try it by hand");
     else
         return true;
     return false;

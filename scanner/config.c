@@ -14,6 +14,8 @@ static const char *const s_resolve[] = { "assigned", "never", NULL };
 
 static sh_err_t s_bind_hub (void *target, const sh_yaml_t *node,
                             const char *path, sh_why_t *why);
+static sh_err_t s_bind_key (void *target, const sh_yaml_t *node,
+                            const char *path, sh_why_t *why);
 static sh_err_t s_bind_code (void *target, const sh_yaml_t *node,
                              const char *path, sh_why_t *why);
 static sh_err_t s_bind_level (void *target, const sh_yaml_t *node,
@@ -36,7 +38,7 @@ static const sh_config_field_t s_nmap_fields[] = {
 
 static const sh_config_field_t s_fields[] = {
     { .key = "hub", .kind = SH_CONFIG_CALL, .call = s_bind_hub },
-    { .key = "key", .kind = SH_CONFIG_STR, AT (sc_config_t, key) },
+    { .key = "key", .kind = SH_CONFIG_CALL, .call = s_bind_key },
     { .key = "code", .kind = SH_CONFIG_CALL, .call = s_bind_code },
     { .key = "engine", .kind = SH_CONFIG_ENUM, .words = s_engines,
       AT (sc_config_t, engine) },
@@ -56,6 +58,19 @@ s_bind_hub (void *target, const sh_yaml_t *node, const char *path,
 {
     sc_config_t *self = target;
     return sp_hubs_bind (&self->hubs, node, path, why);
+}
+
+/*  A service manager starts us in another directory than people do.  */
+static sh_err_t
+s_bind_key (void *target, const sh_yaml_t *node, const char *path,
+            sh_why_t *why)
+{
+    sc_config_t *self = target;
+    sh_err_t rc = sh_config_str (&self->key, node, "key", path, why);
+    if (rc == SH_OK && self->key[0] != '/')
+        rc = sh_fail (why, SH_E_CONFIG, "%s:%d: 'key' must be an absolute path",
+                      path, node->line);
+    return rc;
 }
 
 static sh_err_t

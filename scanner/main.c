@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "build-config.h"
+#include "lib/keyfile.h"
 #include "lib/secret.h"
 #include "scanner/link.h"
 #include "scanner/nmap_xml.h"
@@ -63,6 +64,20 @@ s_run (const options_t *options, const sc_config_t *config)
     return sc_run (&run);
 }
 
+/*  For comparison with what 'scanhubctl scanner list' shows on the hub.  */
+static void
+s_print_fingerprint (const sc_config_t *config)
+{
+    sh_keyfile_t *key = NULL;
+    char fingerprint[SH_FINGERPRINT_TEXT];
+    if (sh_keyfile_load (&key, config->key, true, NULL) != SH_OK)
+        return; /* it was there a moment ago */
+    sh_key_fingerprint (fingerprint, key->public_key);
+    (void) printf ("public-key: %s\nfingerprint: %s\n", key->public_key,
+                   fingerprint);
+    sh_keyfile_destroy (&key);
+}
+
 /*  Everything that can be wrong without a hub.  */
 static int
 s_check (const options_t *options, const sc_config_t *config)
@@ -85,6 +100,7 @@ s_check (const options_t *options, const sc_config_t *config)
         sc_tell_trouble (&tell, NULL, key, why.text);
         return EX_CONFIG;
     }
+    s_print_fingerprint (config);
     if (rc == SH_OK)
         (void) printf ("%s is in order\n", options->config_path);
     return tell.exit_status;
@@ -266,8 +282,11 @@ main (int argc, char **argv)
         sh_log_set_level ((sh_level_t) config->log_level);
         status = command->function (&options, config);
     } else {
-        (void) fprintf (stderr, PROGRAM ": %s\n",
-                        *why.text ? why.text : sh_err_text (rc));
+        (void) fprintf (stderr, PROGRAM ": %s%s\n",
+                        *why.text ? why.text : sh_err_text (rc),
+                        rc == SH_E_NOT_FOUND
+                            ? "; copy scanner.yaml.example there"
+                            : "");
         status = rc == SH_E_NOT_FOUND ? EX_CONFIG : sc_exit_status (rc);
     }
     sc_config_destroy (&config);

@@ -248,7 +248,9 @@ s_refresh (run_t *self)
         sc_plan_adopt (&self->plan, &fresh, s_now (self));
         if (self->plan.count == 0)
             sc_tell_note (&self->tell, NULL,
-                          "phpIPAM assigns no subnet to this scanner");
+                          "phpIPAM assigns no subnet to this scanner; in "
+                          "phpIPAM, Edit subnet: choose this scan agent and "
+                          "switch on host check or discovery");
     } else if (rc != SH_E_INTERRUPTED) {
         sc_tell_trouble (&self->tell, NULL, rc, why.text);
     }
@@ -351,6 +353,10 @@ sc_run (const sc_run_options_t *options)
     sh_err_t rc = s_prepare (&self);
     if (rc == SH_OK) {
         rc = options->once ? s_once (&self) : s_forever (&self);
+        if (rc == SH_E_INTERRUPTED && !options->once)
+            sh_log (SH_LOG_NOTICE, "stopping",
+                    SH_STR ("signal",
+                            sigabbrev_np (sc_link_signal (self.link))));
         status = s_exit_status (&self, rc);
     } else {
         status = self.tell.exit_status;

@@ -17,6 +17,7 @@ struct sc_scan
     char cidr[SH_PREFIX_TEXT];
     target_t *targets;
     size_t count, room;
+    size_t strays; /* left out */
     sh_addr_t last; /* of what was added, in the prefix or not */
     sc_ranges_t ranges;
     char note[160];
@@ -82,9 +83,18 @@ sc_scan_add (sc_scan_t *self, const sp_target_t *target, sh_why_t *why)
         return sh_fail (why, SH_E_BAD_MESSAGE,
                         "the targets are not in ascending order");
     self->last = item.ip;
-    if (!sh_prefix_contains (&self->subnet.prefix, &item.ip))
+    if (!sh_prefix_contains (&self->subnet.prefix, &item.ip)) {
+        if (++self->strays > SC_STRAYS_MOST)
+            return sh_fail (why, SH_E_BAD_MESSAGE,
+                            "the hub names more than %d addresses outside of "
+                            "%s",
+                            SC_STRAYS_MOST, self->cidr);
         return SH_OK;
+    }
     sh_err_t rc = s_append (self, &item);
+    if (rc == SH_E_TOO_LARGE)
+        return sh_fail (why, rc, "the hub names more than %d addresses in %s",
+                        SC_TARGETS_MOST, self->cidr);
     return rc == SH_OK ? rc : sh_fail (why, rc, "%s", sh_err_text (rc));
 }
 

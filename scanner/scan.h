@@ -13,6 +13,7 @@
 
 #define SC_SWEEP_MOST 65536       /* addresses of a prefix that is swept */
 #define SC_TARGETS_MOST (1 << 20) /* known addresses of one subnet */
+#define SC_STRAYS_MOST 1024       /* of these, outside of its network */
 
 typedef struct sc_scan sc_scan_t;
 
@@ -21,8 +22,10 @@ sh_err_t sc_scan_new (sc_scan_t **out, const sc_subnet_t *subnet,
                       const char *code) SH_MUST_CHECK;
 void sc_scan_destroy (sc_scan_t **self_p);
 
-/*  A known address, in ascending order (SH_E_BAD_MESSAGE).  Ones outside of
-    the subnet are left out.  SH_E_TOO_LARGE, SH_E_MEMORY.  */
+/*  A known address, in ascending order (SH_E_BAD_MESSAGE).  phpIPAM may hold
+    some outside of the subnet, from before it was resized; they are left out,
+    and more than SC_STRAYS_MOST are SH_E_BAD_MESSAGE.  SH_E_TOO_LARGE,
+    SH_E_MEMORY.  */
 sh_err_t sc_scan_add (sc_scan_t *self, const sp_target_t *target,
                       sh_why_t *why) SH_MUST_CHECK;
 

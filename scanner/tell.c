@@ -116,6 +116,45 @@ sc_tell_trouble (sc_tell_t *self, const char *what, sh_err_t err,
 }
 
 static void
+s_add (uint64_t *sum, uint64_t more)
+{
+    if (__builtin_add_overflow (*sum, more, sum))
+        *sum = UINT64_MAX;
+}
+
+/*  Were hosts refused for something that an administrator has to mend?  What
+    a scanner may find and phpIPAM not hold is nobody's fault.  */
+static bool
+s_hosts_need_help (const sp_delivery_sum_t *sum)
+{
+    return *sum->host_cause
+           && sh_err_class (sh_err_from_word (sum->host_cause))
+                  != SH_CLASS_PEER;
+}
+
+/*  What the word of a cause means; "" for one that a newer hub may have.  */
+static const char *
+s_meaning (const char *cause)
+{
+    sh_err_t err = sh_err_from_word (cause);
+    return strcmp (sh_err_word (err), cause) == 0 ? sh_err_text (err) : "";
+}
+
+static void
+s_print_refused (const sp_delivery_sum_t *sum)
+{
+    if (!sum->refused || !*sum->host_cause)
+        return;
+    char word[64];
+    const char *meaning = s_meaning (sum->host_cause);
+    sh_escape (word, sizeof word, sum->host_cause);
+    (void) printf ("    %" PRIu64 " address%s refused, %s%s%s%s\n",
+                   sum->refused, sum->refused == 1 ? "" : "es",
+                   sum->host_causes ? "among other things " : "", word,
+                   *meaning ? ": " : "", meaning);
+}
+
+static void
 s_print_line (const sc_outcome_t *outcome, const sp_delivery_sum_t *sum)
 {
     const char *cidr = sc_scan_cidr (outcome->scan);
@@ -149,6 +188,7 @@ s_print_more (const sc_outcome_t *outcome, const sp_delivery_sum_t *sum)
         sh_escape (clean, sizeof clean, text);
         (void) printf ("    refused by the hub, %s: %s\n", word, clean);
     }
+    s_print_refused (sum);
     if (sum->noted)
         (void) printf ("    only noted by the hub, for preview\n");
     if (sum->bad_names || sum->bad_macs)
@@ -170,6 +210,11 @@ s_log_outcome (const sc_outcome_t *outcome, const sp_delivery_sum_t *sum)
                 SH_INT ("up", report->up), SH_INT ("seen", sum->seen),
                 SH_INT ("new", sum->added), SH_INT ("refused", sum->refused),
                 SH_INT ("noted", sum->noted), SH_INT ("ms", outcome->took));
+    if (sum->refused && *sum->host_cause)
+        sh_log (SH_LOG_WARNING, "addresses refused", SH_STR ("subnet", cidr),
+                SH_INT ("count", sum->refused),
+                SH_STR ("cause", sum->host_cause),
+                SH_STR ("text", s_meaning (sum->host_cause)));
     if (*sc_scan_note (outcome->scan))
         sh_log (SH_LOG_NOTICE, sc_scan_note (outcome->scan),
                 SH_STR ("subnet", cidr));
@@ -184,14 +229,16 @@ sc_tell_outcome (sc_tell_t *self, const sc_outcome_t *outcome)
     static const sp_delivery_sum_t nothing = { 0 };
     const sp_delivery_sum_t *sum = outcome->sum ? outcome->sum : &nothing;
     self->subnets++;
-    self->up += sc_scan_report (outcome->scan)->up;
-    self->seen += sum->seen;
-    self->added += sum->added;
-    self->refused += sum->refused;
+    s_add (&self->up, sc_scan_report (outcome->scan)->up);
+    s_add (&self->seen, sum->seen);
+    s_add (&self->added, sum->added);
+    s_add (&self->refused, sum->refused);
     if (outcome->incomplete)
         s_count (self, SH_E_PROBE);
     if (*sum->cause)
         s_count (self, sh_err_from_word (sum->cause));
+    if (s_hosts_need_help (sum) && self->exit_status < EX_PROTOCOL)
+        self->exit_status = EX_PROTOCOL;
     if (!self->once) {
         s_log_outcome (outcome, sum);
         return;

@@ -19,6 +19,10 @@ libmariadb-dev      library libmariadb
 libmsgpack-dev      library msgpack-c msgpack
 libyaml-dev         library yaml-0.1
 libexpat1-dev       library expat
+libmicrohttpd-dev   library libmicrohttpd
+libgnutls28-dev     library gnutls
+libjansson-dev      library jansson
+libsqlite3-dev      library sqlite3
 '
 # What the programs and a private database need.
 PACKAGES_RUN='
@@ -26,11 +30,13 @@ nmap                command nmap
 tzdata              file    /usr/share/zoneinfo/Europe/Berlin
 mariadb-server-core command mariadbd
 mariadb-client-core command mariadb
+curl                command curl
 '
 # What the tests need besides.
 PACKAGES_TEST='
 libcmocka-dev       library cmocka
 mandoc              command mandoc
+openssl             command openssl
 python3             file    /usr/bin/python3
 python3-msgpack     module  msgpack
 python3-zmq         module  zmq

@@ -10,6 +10,7 @@ without a database, for what counts there is in force without one."""
 import os
 import re
 import shutil
+import signal
 import socket
 import stat
 import subprocess
@@ -24,6 +25,7 @@ SOURCE = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get('top_builddir', SOURCE)).resolve()
 CTL = BUILD / 'cli' / 'scanhubctl'
 HUBD = BUILD / 'hub' / 'scanhubd'
+SCANNER = BUILD / 'scanner' / 'scanhub-scanner'
 CODE = 'AgentA0000000000000000000000000A'
 OTHER_CODE = 'AgentB0000000000000000000000000B'
 OK, USAGE, DATAERR, NOINPUT, UNAVAILABLE = 0, 64, 65, 66, 69
@@ -142,7 +144,9 @@ def help_fits_a_terminal(s):
         out = s.ctl(*words, says='usage: scanhubctl')
         lines = out.splitlines()
         assert len(lines) <= 24, len(lines)
-        assert max(map(len, lines)) <= 80, out
+        # The default path is as long as ./configure was told.
+        assert max(len(line) for line in lines
+                   if not line.lstrip().startswith('/')) <= 80, out
     for command in ('keygen', 'scanner add', 'scanner list', 'scanner revoke',
                     'reload', 'ping', 'status'):
         assert command in out
@@ -175,6 +179,15 @@ def wrong_calls_are_told(s):
     s.ctl('ping', '--wait', '-1', status=USAGE, error='seconds')
     s.ctl('ping', '--wait', '99999', status=USAGE, error='seconds')
     s.ctl('status', 'now', status=USAGE)
+    for words, fault in (
+            ([], "the scanner's name is missing"),
+            (['a', 'b'], 'more than one name'),
+            (['a'], '--code CODE is missing'),
+            (['a', '--code', CODE], 'the key is missing: --public-key KEY'),
+            (['a', '--code', CODE, '--cert', 'x', '--public-key', 'y'],
+             'exclude each other')):
+        s.ctl('scanner', 'add', *words, status=USAGE, error='usage:')
+        assert fault in s.said.splitlines()[1], s.said
 
 
 @case
@@ -213,6 +226,11 @@ def keygen_writes_a_pair(s):
     assert f'public-key = "{key}"' in public.read_text()
     assert 'secret-key = "' in secret.read_text()
     assert 'secret-key' not in public.read_text()
+    printed = re.search(r'^fingerprint: (\S+)$', s.said, re.M).group(1)
+    s.ctl('scanner', 'add', 'site-a', '--code', CODE, '--cert', public)
+    table = s.ctl('scanner', 'list').splitlines()
+    assert table[0].split()[-1] == 'FINGERPRINT', table
+    assert table[1].split()[-1] == printed, table
     assert secret.read_text().split('secret-key = "')[1][:40] not in s.said
 
 
@@ -229,6 +247,72 @@ def keygen_never_overwrites(s):
     (s.dir / 'c').symlink_to('/nowhere')
     s.ctl('keygen', s.dir / 'c', status=CANTCREAT, error='exists')
     s.ctl('keygen', s.dir / 'no' / 'x', status=NOINPUT, error='No such')
+
+
+# --- what a scanner does with such a pair -----------------------------------
+
+class Scanner:
+    """scanhub-scanner with a configuration that leads to no hub."""
+
+    def __init__(self, s):
+        self.config = s.dir / 'scanner.yaml'
+        self.hub_key = s.keygen('hub')
+        s.keygen('own')
+        self.use(s.dir / 'own')
+
+    def use(self, key, hub_key=None):
+        self.config.write_text(
+            'hub:\n  endpoint: tcp://127.0.0.1:1\n'
+            f"  key: '{hub_key or self.hub_key}'\nkey: {key}\n"
+            'nmap: {program: /bin/sh}\n')
+
+    def check(self, status, says='', **more):
+        done = subprocess.run(
+            [str(SCANNER), '-c', str(self.config), 'check-config'],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=60, check=False, **more)
+        said = f'{done.returncode}\n{done.stdout}{done.stderr}'
+        assert done.returncode == status and says in said, said
+        return said
+
+
+@case
+def the_scanner_prints_the_fingerprint_that_the_hub_lists(s):
+    scanner = Scanner(s)
+    s.ctl('scanner', 'add', 'a', '--code', CODE, '--cert', s.dir / 'own.pub')
+    listed = s.ctl('scanner', 'list').splitlines()[1].split()[-1]
+    scanner.check(OK, f'fingerprint: {listed}\n')
+
+
+@case
+def the_scanner_says_what_is_wrong_with_its_files(s):
+    scanner = Scanner(s)
+    scanner.use(s.dir / 'own.pub')
+    said = scanner.check(CONFIG, 'name the file without .pub')
+    assert 'chmod' not in said, said
+    scanner.use('own')
+    scanner.check(CONFIG, "'key' must be an absolute path")
+    scanner.use(s.dir / 'own', '0' * 40)
+    scanner.check(CONFIG, "'key' is still the example's")
+    scanner.config.unlink()
+    scanner.check(CONFIG, 'copy scanner.yaml.example there')
+    scanner.use(s.dir / 'own')
+    scanner.config.chmod(0o644)
+    scanner.check(CONFIG, 'run as its owner', **as_nobody())
+
+
+@case
+def the_running_scanner_says_that_it_stops(s):
+    scanner = Scanner(s)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        run = subprocess.Popen(
+            [str(SCANNER), '-c', str(scanner.config), 'run'],
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        first = run.stderr.readline()  # the signals are blocked by now
+        run.send_signal(number)
+        rest = run.communicate(timeout=30)[1]
+        assert run.returncode == OK, first + rest
+        assert 'stopping' in rest.splitlines()[-1], first + rest
 
 
 # --- scanner add ------------------------------------------------------------
@@ -323,6 +407,55 @@ def add_warns_of_a_code_that_is_taken(s):
 
 
 @case
+def add_writes_what_kind_of_entry_it_is(s):
+    def text(name, *words):
+        s.ctl('scanner', 'add', name, '--code', f'code-of-{name}',
+              '--public-key', s.keygen('k' + name), *words, says='added')
+        assert 'warning' not in s.said
+        return (s.registry / f'{name}.cert').read_text()
+
+    plain = text('plain')
+    assert 'kind' not in plain and 'legacy_http' not in plain, plain
+    shim = text('shim', '--shim')
+    assert 'kind = "shim"' in shim and 'legacy_http' not in shim, shim
+    both = text('both', '--legacy-http')
+    assert 'legacy_http = "true"' in both and 'kind' not in both, both
+    several = text('several', '--code', OTHER_CODE)
+    assert 'kind = "shim"' in several and several.count('code = ') == 2
+
+
+@case
+def legacy_http_is_for_scanners_only(s):
+    words = ('scanner', 'add', 'a', '--code', CODE, '--public-key',
+             s.keygen('k'), '--legacy-http')
+    s.ctl(*words, '--shim', status=USAGE, error='--shim makes a shim')
+    s.ctl(*words, '--code', OTHER_CODE, status=USAGE,
+          error='several --code make a shim')
+    s.ctl(*words, '--legacy-http=off', status=USAGE)
+    assert not s.registry.exists()
+
+
+@case
+def add_warns_of_codes_that_a_shim_may_not_speak_for(s):
+    def add(name, code, *words, error=''):
+        s.ctl('scanner', 'add', name, '--code', code, '--public-key',
+              s.keygen('k' + name), *words, error=error)
+
+    add('a', CODE)
+    add('b', OTHER_CODE, '--legacy-http')
+    add('s1', CODE, '--shim', error='will refuse the code ' + CODE)
+    assert "scanner 'a' has a key of its own" in s.said
+    add('s2', OTHER_CODE, '--shim')
+    assert 'warning' not in s.said, s.said
+    add('s3', 'third', '--code', 'fourth')
+    assert 'warning' not in s.said, s.said
+    add('c', 'fourth', error="refuses the code fourth from shim 's3'")
+    assert '--legacy-http' in s.said
+    add('d', 'third', '--legacy-http')
+    assert 'warning' not in s.said, s.said
+
+
+@case
 def two_adds_at_once_do_not_take_one_key(s):
     key = s.keygen('a')
     s.registry.mkdir()
@@ -373,11 +506,27 @@ def list_shows_who_may_come_in(s):
           '--public-key', s.keygen('ka'))
     lines = s.ctl('scanner', 'list').splitlines()
     assert max(map(len, lines)) <= 80, lines
-    assert lines[0].split() == ['NAME', 'CODE', 'KEY']
+    assert lines[0].split() == [
+        'NAME', 'KIND', 'CODE', 'FINGERPRINT']
     assert lines[1] == 'a' * 64
-    assert lines[2].split()[0] == CODE and lines[3].split() == [OTHER_CODE]
-    assert lines[4].split()[:2] == ['b', CODE]
-    assert re.fullmatch(r'[0-9a-f]{4}(-[0-9a-f]{4}){3}', lines[4].split()[2])
+    assert lines[2].split()[:2] == ['shim', CODE]
+    assert lines[3].split() == [OTHER_CODE]
+    assert lines[2].index(CODE) == lines[3].index(OTHER_CODE)
+    assert lines[4].split()[:3] == ['b', 'scanner', CODE]
+    assert re.fullmatch(r'[0-9a-f]{4}(-[0-9a-f]{4}){3}', lines[4].split()[3])
+
+
+@case
+def list_tells_shims_from_scanners(s):
+    for name, words in (('one', ['--shim']), ('two', ['--legacy-http']),
+                        ('three', []), ('four', ['--code', OTHER_CODE])):
+        s.ctl('scanner', 'add', name, '--code', name, '--public-key',
+              s.keygen('k' + name), *words)
+    lines = s.ctl('scanner', 'list').splitlines()[1:]
+    kinds = {line.split()[0]: line.split()[1] for line in lines
+             if not line.startswith(' ')}
+    assert kinds == {'one': 'shim', 'two': 'scanner', 'three': 'scanner',
+                     'four': 'shim'}, lines
 
 
 @case
@@ -396,6 +545,63 @@ def list_tells_what_is_wrong(s):
     shutil.copy(s.registry / 'good.cert', s.registry / 'twin.cert')
     out = s.ctl('scanner', 'list', status=1, error='the same key')
     assert CODE not in out
+
+
+# --- the old server's file --------------------------------------------------
+
+LEGACY = ('ansible: true\nnofusscomputing_phpipam_scan_server:\n'
+          '  mysql_host: 127.0.0.1\n  mysql_user: u\n'
+          '  mysql_password: 12345\n  frobnicate: 1\n')
+
+
+@case
+def the_old_servers_file_will_do(s):
+    s.config.write_text(LEGACY)
+    s.config.chmod(0o644)
+    env = dict(os.environ, STATE_DIRECTORY=str(s.dir / 'state'),
+               RUNTIME_DIRECTORY=str(s.dir))
+    s.ctl('scanner', 'list', status=CONFIG, error=f'{s.dir}/state/scanners',
+          env=env)
+    (s.dir / 'state').mkdir()
+    s.ctl('scanner', 'add', 'a', '--code', CODE, '--public-key',
+          s.keygen('k'), env=env, says='added a')
+    assert (s.dir / 'state' / 'scanners' / 'a.cert').exists()
+    assert 'frobnicate' not in s.said and 'ansible' not in s.said
+    s.play(lambda _: b'ok ready\n')
+    s.ctl('ping', says='ok ready', env=env)
+    s.config.write_text(LEGACY.replace('mysql_user', 'mysql_usr'))
+    s.ctl('ping', status=CONFIG, error="'mysql_user' is missing", env=env)
+
+
+@case
+def the_daemon_checks_the_old_servers_file(s):
+    def check(text, status, says):
+        s.config.write_text(text)
+        s.config.chmod(0o644)
+        env = dict(os.environ, STATE_DIRECTORY=str(s.dir / 'state'),
+                   RUNTIME_DIRECTORY=str(s.dir / 'run'))
+        done = subprocess.run([str(HUBD), '--config', str(s.config), '-t'],
+                              stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, timeout=60, check=False, env=env)
+        assert done.returncode == status, done
+        assert says in done.stdout + done.stderr, done
+        return done.stderr
+
+    log = check(LEGACY, OK, 'public-key: ')
+    for word in ('frobnicate', 'ansible', 'chmod 0600', '127.0.0.1:5000',
+                 'http_listen', 'http_plain_ok', "made the hub's key"):
+        assert word in log, (word, log)
+    assert '12345' not in log
+    assert mode(s.dir / 'state') == 0o700
+    assert mode(s.dir / 'state' / 'hub.cert') == 0o600
+    assert mode(s.dir / 'state' / 'scanners') == 0o755
+    log = check(LEGACY, OK, 'public-key: ')
+    assert 'made' not in log, log
+    check(LEGACY.replace('mysql_password', 'mysql_pass'), CONFIG,
+          "'mysql_password' is missing")
+    check(LEGACY + '  auth_token: "{{ token }}"\n', CONFIG, "'auth_token'")
+    check(LEGACY.replace('12345', '!vault |\n    $ANSIBLE_VAULT;1.1\n'),
+          CONFIG, "'mysql_password'")
 
 
 # --- scanner revoke ---------------------------------------------------------
@@ -514,7 +720,8 @@ def reload_says_what_the_hub_says(s):
 @case
 def a_refused_reload_is_1(s):
     s.play(lambda _: b'error scanhub.yaml:3: unknown key\n')
-    s.ctl('reload', status=1, error='scanhub.yaml:3: unknown key')
+    s.ctl('reload', status=1,
+          error='scanhubctl: scanhub.yaml:3: unknown key')
 
 
 @case
@@ -567,9 +774,15 @@ def a_real_hub_refuses_a_bad_reload_and_goes_on(s):
     s.start_hub()
     good = s.config.read_text()
     s.config.write_text(good.replace('hub:\n', 'hub:\n  workers: 5\n'))
-    s.ctl('reload', status=1, error='hub.workers')
+    s.ctl('reload', status=1, error='scanhubctl: not reloaded: ')
+    assert 'hub.workers' in s.said
     s.config.write_text(good + 'nonsense: 1\n')
     s.ctl('reload', status=CONFIG, error="unknown key 'nonsense'")
+    for words in (['reload'], ['ping']):
+        s.ctl(*words, status=CONFIG,
+              error='; the running hub goes on with what it had')
+    s.ctl('scanner', 'list', status=CONFIG)
+    assert 'goes on' not in s.said
     s.config.write_text(good)
     s.ctl('reload', says='ok')
 

@@ -220,12 +220,13 @@ class Hub:
         self.keys = {}
         self.process = None
         self.config = {'timezone': 'auto', 'policy': '', 'tz': 'UTC0',
-                       'workers': 2, **config}
+                       'workers': 2, 'http': '', **config}
         self.registry = self.directory / 'scanners'
         self.registry.mkdir(parents=True)
         self.path = self.directory / 'hub.yaml'
         self.log_path = self.directory / 'hub.log'
         self.port = free_port()
+        self.http_port = free_port()
         self.endpoint = f'tcp://127.0.0.1:{self.port}'
         self.ctl('keygen', str(self.directory / 'hub.cert'))
         text = (self.directory / 'hub.cert.pub').read_text()
@@ -241,11 +242,17 @@ class Hub:
                                  f'{done.returncode}: {done.stderr.strip()}')
         return done
 
+    def http_section(self):
+        """The 'http' section; its text may say {port} and {dir}."""
+        return self.config['http'].format(port=self.http_port,
+                                          dir=self.directory)
+
     def write_config(self, text=None):
         env = self.database.env
         password = self.directory / 'password'
         password.write_text(env['DB_PASSWORD'])
         password.chmod(0o600)
+        self.path.touch(0o600)  # there may be tokens in it
         self.path.write_text(text or f'''\
 hub:
   listen: {self.endpoint}
@@ -260,6 +267,7 @@ database:
   password_file: {password}
 phpipam_timezone: {self.config['timezone']}
 {self.config['policy']}
+{self.http_section()}
 log_level: debug
 ''')
 
@@ -535,6 +543,10 @@ class CaseTimeout(BaseException):
     pass
 
 
+class Skip(Exception):
+    """A case cannot be played here; the text says why."""
+
+
 def case(name):
     def take(function):
         CASES.append((name, function))
@@ -556,15 +568,17 @@ def on_term(_number, _frame):
 
 
 def play(stage, function):
-    """One case; None, or what went wrong as text."""
+    """One case; what went wrong as text, or None, and why it was skipped."""
     mark = stage.hub.log_mark()
     signal.alarm(CASE_PATIENCE)
-    fault = None
+    fault = skipped = None
     try:
         stage.revive()
         stage.reset()
         stage.hub.policy('')
         function(stage)
+    except Skip as reason:
+        skipped = str(reason)
     except CaseTimeout:
         fault = f'{traceback.format_exc()}\nover {CASE_PATIENCE} s'
     except Exception:
@@ -581,11 +595,13 @@ def play(stage, function):
     if fault:
         log = stage.hub.log_from(mark).splitlines()[-LOG_SHOWN:]
         fault += '\nthe hub\'s log:\n' + '\n'.join(log)
-    return fault
+    return fault, skipped
 
 
-def show(number, name, fault):
-    print(f'{"not ok" if fault else "ok"} {number} - {name}', flush=True)
+def show(number, name, fault, skipped=None):
+    reason = f' # SKIP {skipped}' if skipped and not fault else ''
+    print(f'{"not ok" if fault else "ok"} {number} - {name}{reason}',
+          flush=True)
     if fault:
         comment(fault)
 
@@ -617,9 +633,9 @@ def main(kind=Stage):
         return 1
     failed = 0
     for number, (name, function) in enumerate(cases, 1):
-        fault = play(stage, function)
+        fault, skipped = play(stage, function)
         failed += bool(fault)
-        show(number, name, fault)
+        show(number, name, fault, skipped)
     log = stage.hub.log_from()
     status = close()
     fault = None

@@ -51,6 +51,7 @@ typedef struct
     char public_key[41], secret_key[41];
     char endpoint[64];
     int64_t ahead; /* the hub's clock against ours */
+    const int64_t *times; /* a welcome's 'now' and 'hello_now', as they are */
     atomic_bool stop, refuse, mute, deaf;
     atomic_int hellos, beats, spool, others;
     _Atomic (const char *) say; /* an error to send to the last peer */
@@ -83,6 +84,11 @@ s_hub_welcome (hub_t *self, int64_t hello_now)
                            .version = "test 1",
                            .part_bytes = SP_PART_BYTES_MOST,
                            .part_hosts = SP_PART_HOSTS_MOST } };
+    if (self->times) {
+        welcome.u.welcome.now = self->times[0];
+        welcome.u.welcome.hello_now = self->times[1] ? self->times[1]
+                                                     : hello_now;
+    }
     s_hub_send (self, &welcome);
 }
 
@@ -247,7 +253,7 @@ s_client (const sp_hub_t *hubs, size_t count)
 }
 
 static sp_client_t *
-s_client_of (const hub_t *hub)
+s_client_of (hub_t *hub)
 {
     return s_client (&(sp_hub_t){ hub->endpoint, hub->public_key }, 1);
 }
@@ -325,6 +331,58 @@ test_small_offset_is_none (void **state)
     assert_int_equal (sp_client_offset (client), 0);
     sp_client_destroy (&client);
     s_hub_stop (&hub);
+}
+
+/*  A hub can say anything; none of it may get into our reports.  */
+static void
+test_senseless_times (void **state)
+{
+    (void) state;
+    static const int64_t far = INT64_C (1) << 61;
+    const int64_t table[][2] = {
+        { -far, far },
+        { far, -far },
+        { far, 0 },
+        { -far, 0 },
+        { INT64_C (1100000000000000), 0 },
+        { s_wall_ms (NULL), 1 },
+        { s_wall_ms (NULL), s_wall_ms (NULL) - 3600000 },
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        hub_t hub = { .times = table[i] };
+        s_hub_start (&hub);
+        sp_client_t *client = s_client_of (&hub);
+        sp_event_t event = s_wait_down (client, SH_E_BAD_TIME, hub.endpoint);
+        assert_non_null (strstr (event.text, "make no sense"));
+        event = s_wait_down (client, SH_E_BAD_TIME, hub.endpoint);
+        assert_true (event.delay >= 400);
+        assert_int_equal (sp_client_offset (client), 0);
+        sp_client_destroy (&client);
+        s_hub_stop (&hub);
+    }
+}
+
+/*  Whoever takes the connection and says nothing is told apart from a hub
+    that ends the handshake.  This one waits for libzmq's own time-out.  */
+static void
+test_silent_listener (void **state)
+{
+    (void) state;
+    struct sockaddr_in addr = { .sin_family = AF_INET,
+                                .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
+    socklen_t length = sizeof addr;
+    int fd = socket (AF_INET, SOCK_STREAM, 0);
+    assert_int_equal (bind (fd, (struct sockaddr *) &addr, length), 0);
+    assert_int_equal (listen (fd, 5), 0);
+    assert_int_equal (getsockname (fd, (struct sockaddr *) &addr, &length), 0);
+    char endpoint[64];
+    snprintf (endpoint, sizeof endpoint, "tcp://127.0.0.1:%d",
+              ntohs (addr.sin_port));
+    sp_client_t *client = s_client (&(sp_hub_t){ endpoint, s_public }, 1);
+    s_wait_down (client, SH_E_DISCONNECTED,
+                 "accepts the connection and is silent; is it a Scanhub hub?");
+    sp_client_destroy (&client);
+    close (fd);
 }
 
 static void
@@ -657,11 +715,13 @@ test_options (void **state)
     sp_client_destroy (&client);
 
     for (size_t i = 0; i < sizeof endpoints / sizeof *endpoints; i++) {
-        hub.endpoint = endpoints[i];
+        char *endpoint = endpoints[i] ? strdup (endpoints[i]) : NULL;
+        hub.endpoint = endpoint;
         assert_int_equal (sp_client_new (&client, &options, &why), SH_E_SYNTAX);
         assert_null (strchr (why.text, '\x1b'));
+        free (endpoint);
     }
-    hub.endpoint = "tcp://127.0.0.1:5766";
+    hub.endpoint = (char[]){ "tcp://127.0.0.1:5766" };
     hub.public_key = bad_key;
     assert_int_equal (sp_client_new (&client, &options, &why), SH_E_SYNTAX);
     assert_non_null (strstr (why.text, "hub tcp://127.0.0.1:5766"));
@@ -698,6 +758,8 @@ main (void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_up),
         cmocka_unit_test (test_small_offset_is_none),
+        cmocka_unit_test (test_senseless_times),
+        cmocka_unit_test (test_silent_listener),
         cmocka_unit_test (test_key_refused),
         cmocka_unit_test (test_wrong_hub_key),
         cmocka_unit_test (test_nobody_listens),

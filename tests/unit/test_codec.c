@@ -807,7 +807,7 @@ test_msgpack_reads_us (void **state)
         assert_memory_equal (first[0].key.via.str.ptr, "v", 1);
         assert_int_equal (first[0].val.via.u64, SP_VERSION);
         assert_memory_equal (first[1].key.via.str.ptr, "t", 1);
-        const char *word = sp_type_word ((int) samples[i].message.type);
+        const char *word = sp_type_word (samples[i].message.type);
         assert_int_equal (first[1].val.via.str.size, strlen (word));
         assert_memory_equal (first[1].val.via.str.ptr, word, strlen (word));
         msgpack_unpacked_destroy (&result);

@@ -233,6 +233,65 @@ test_one_part (void **state)
     s_end (&self);
 }
 
+/*  A hub that counts to the moon must not make us count from 0 again.  */
+static void
+test_sums_saturate (void **state)
+{
+    (void) state;
+    s_case_t self;
+    s_begin (&self, SP_PART_HOSTS_MOST * 2 + 1, NULL, 0);
+    s_start (&self);
+    s_push (&self);
+    sp_verdict_t verdict = { .id = sp_delivery_id (self.delivery),
+                             .seen = INT64_MAX, .added = INT64_MAX,
+                             .named = INT64_MAX, .macs = INT64_MAX,
+                             .tagged = INT64_MAX, .skipped = INT64_MAX,
+                             .bad_names = INT64_MAX, .bad_macs = INT64_MAX,
+                             .refused_count = INT64_MAX };
+    for (verdict.part = 0; verdict.part < 3; verdict.part++)
+        assert_true (s_answer_as (&self, verdict));
+    const sp_delivery_sum_t *sum = sp_delivery_sum (self.delivery);
+    assert_true (sum->seen == UINT64_MAX && sum->added == UINT64_MAX);
+    assert_true (sum->named == UINT64_MAX && sum->macs == UINT64_MAX);
+    assert_true (sum->tagged == UINT64_MAX && sum->skipped == UINT64_MAX);
+    assert_true (sum->bad_names == UINT64_MAX && sum->bad_macs == UINT64_MAX);
+    assert_true (sum->refused == UINT64_MAX);
+    s_end (&self);
+}
+
+/*  Of several causes the one that somebody has to mend is kept.  */
+static void
+test_causes_of_single_hosts (void **state)
+{
+    (void) state;
+    s_case_t self;
+    s_begin (&self, SP_PART_HOSTS_MOST * 2 + 1, NULL, 0);
+    s_start (&self);
+    s_push (&self);
+    sp_refused_t refused[] = { { { s_address, 4 }, "host-outside" },
+                               { { s_address, 4 }, "host-outside" } };
+    sp_verdict_t verdict = { .id = sp_delivery_id (self.delivery),
+                             .refused = refused, .refused_named = 2,
+                             .refused_count = 2 };
+    const sp_delivery_sum_t *sum = sp_delivery_sum (self.delivery);
+    assert_string_equal (sum->host_cause, "");
+    assert_true (s_answer_as (&self, verdict));
+    assert_string_equal (sum->host_cause, "host-outside");
+    assert_false (sum->host_causes);
+    verdict.part = 1;
+    refused[1].cause = "host-column";
+    assert_true (s_answer_as (&self, verdict));
+    assert_string_equal (sum->host_cause, "host-column");
+    assert_true (sum->host_causes);
+    verdict.part = 2;
+    refused[0].cause = "host-time";
+    refused[1].cause = "host-text";
+    assert_true (s_answer_as (&self, verdict));
+    assert_string_equal (sum->host_cause, "host-column");
+    assert_int_equal (sum->refused, 6);
+    s_end (&self);
+}
+
 static void
 test_cut_by_hosts (void **state)
 {
@@ -624,6 +683,8 @@ main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_one_part),
+        cmocka_unit_test (test_sums_saturate),
+        cmocka_unit_test (test_causes_of_single_hosts),
         cmocka_unit_test (test_cut_by_hosts),
         cmocka_unit_test (test_cut_by_bytes),
         cmocka_unit_test (test_no_hosts),

@@ -24,6 +24,7 @@ setup (void **state)
 {
     (void) state;
     unsetenv ("CREDENTIALS_DIRECTORY");
+    unsetenv ("STATE_DIRECTORY");
     snprintf (s_dir, sizeof s_dir, "/tmp/test_config.XXXXXX");
     if (!mkdtemp (s_dir))
         return -1;
@@ -35,7 +36,8 @@ static int
 teardown (void **state)
 {
     static const char *const files[]
-        = { "scanhub.yaml", "pw", "credentials/pw", "credentials" };
+        = { "scanhub.yaml", "pw", "token", "credentials/pw",
+            "credentials/token", "credentials" };
     char path[128];
     (void) state;
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
@@ -110,6 +112,8 @@ an_empty_file_is_the_defaults (void **state)
     assert_int_equal (config->policies.hub.mac, HUB_FIELD_AUTO);
     assert_int_equal (config->policies.hub.tags, HUB_TAGS_PHPIPAM);
     assert_int_equal (config->policies.count, 0);
+    assert_false (config->http_on);
+    assert_false (config->legacy);
     hub_config_destroy (&config);
     assert_null (config);
     hub_config_destroy (&config);
@@ -212,6 +216,7 @@ what_is_wrong_is_refused (void **state)
           "subnet id" },
         { "policy:\n  subnets:\n    7: never\n", "expected" },
         { "database:\n  password: !vault x\n", "scanhub.yaml:2" },
+        { "nofusscomputing_phpipam_scan_agent:\n  a: b\n", "unknown key" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         refuse (cases[i].text, cases[i].says);
@@ -313,6 +318,272 @@ a_password_file_is_found_and_read (void **state)
     hub_config_destroy (&config);
 }
 
+#define TOKENS "  tokens:\n    - label: a\n"
+
+static void
+http_is_off_unless_its_section_is_there (void **state)
+{
+    (void) state;
+    static const char *const cases[]
+        = { "http:\n", "http: {}\n", "http:\n  listen:\n" };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        hub_config_t *config = load (cases[i]);
+        const sh_http_config_t *http = &config->http;
+        assert_true (config->http_on);
+        assert_int_equal (http->listen.count, 2);
+        assert_string_equal (http->listen.items[0], "127.0.0.1:5000");
+        assert_string_equal (http->listen.items[1], "[::1]:5000");
+        assert_int_equal (http->trusted_proxies.count, 2);
+        assert_string_equal (http->trusted_proxies.items[0], "127.0.0.0/8");
+        assert_string_equal (http->trusted_proxies.items[1], "::1/128");
+        assert_string_equal (http->spool,
+                             LOCALSTATEDIR "/lib/scanhub/shim.spool");
+        assert_null (http->cert);
+        assert_null (http->key);
+        assert_false (http->plain_ok);
+        assert_false (http->refusals_as_status);
+        assert_int_equal (http->token_count, 0);
+        hub_config_destroy (&config);
+    }
+    setenv ("STATE_DIRECTORY", "/state", 1);
+    hub_config_t *config = load ("http:\n");
+    assert_string_equal (config->http.spool, "/state/shim.spool");
+    hub_config_destroy (&config);
+}
+
+static void
+every_http_key_is_taken (void **state)
+{
+    (void) state;
+    char path[128];
+    hub_config_t *config
+        = load ("http:\n"
+                "  listen: [10.0.0.1, '[2001:db8::1]:80', 127.0.0.1:0, '::', "
+                "fe80::1]\n"
+                "  cert: c.pem\n"
+                "  key: /k.pem\n"
+                "  plain_ok: true\n"
+                "  trusted_proxies: [10.0.0.0/8, 2001:db8::7]\n"
+                "  refusals: status\n"
+                "  spool: /sp\n"
+                "  tokens:\n"
+                "    - {label: site-a, token: 12345, codes: [x, y-_=]}\n"
+                "    - {label: b, token: 's3cret', codes: z}\n"
+                "    - label: c\n"
+                "      token: other\n"
+                "      token_file:\n");
+    const sh_http_config_t *http = &config->http;
+    assert_int_equal (http->listen.count, 5);
+    assert_string_equal (http->listen.items[0], "10.0.0.1:5000");
+    assert_string_equal (http->listen.items[1], "[2001:db8::1]:80");
+    assert_string_equal (http->listen.items[2], "127.0.0.1:0");
+    assert_string_equal (http->listen.items[3], "[::]:5000");
+    assert_string_equal (http->listen.items[4], "[fe80::1]:5000");
+    snprintf (path, sizeof path, "%s/c.pem", s_dir);
+    assert_string_equal (http->cert, path);
+    assert_string_equal (http->key, "/k.pem");
+    assert_true (http->plain_ok);
+    assert_int_equal (http->trusted_proxies.count, 2);
+    assert_string_equal (http->trusted_proxies.items[1], "2001:db8::7");
+    assert_true (http->refusals_as_status);
+    assert_string_equal (http->spool, "/sp");
+    assert_int_equal (http->token_count, 3);
+    assert_string_equal (http->tokens[0].label, "site-a");
+    assert_string_equal (http->tokens[0].token, "12345");
+    assert_int_equal (http->tokens[0].codes.count, 2);
+    assert_string_equal (http->tokens[0].codes.items[1], "y-_=");
+    assert_int_equal (http->tokens[1].codes.count, 1);
+    assert_int_equal (http->tokens[2].codes.count, 0);
+    assert_string_equal (http->tokens[2].token, "other");
+    hub_config_destroy (&config);
+}
+
+static void
+what_is_wrong_with_http_is_refused (void **state)
+{
+    (void) state;
+    static const struct
+    {
+        const char *text, *says;
+    } cases[] = {
+        { "http: 5000\n", ":1: 'http' must be a map" },
+        { "http:\n  port: 5000\n", ":2: unknown key 'port'; known here:" },
+        { "http:\n  listen: []\n", ":2: 'http.listen' is an empty list" },
+        { "http:\n  listen: {a: b}\n", ":2: 'listen'" },
+        { "http:\n  listen: localhost:5000\n", ":2: 'http.listen'" },
+        { "http:\n  listen: 5000\n", ":2: 'http.listen': '5000'" },
+        { "http:\n  listen: 127.0.0.1:65536\n", ":2: 'http.listen'" },
+        { "http:\n  listen: 127.0.0.1:05000\n", ":2: 'http.listen'" },
+        { "http:\n  listen: '127.0.0.1:'\n", ":2: 'http.listen'" },
+        { "http:\n  listen: ':5000'\n", ":2: 'http.listen'" },
+        { "http:\n  listen: ''\n", ":2: 'http.listen'" },
+        { "http:\n  listen: '::1:5000'\n", "'[::1]:5000'" },
+        { "http:\n  listen: '[::1'\n", ":2: 'http.listen'" },
+        { "http:\n  listen: '[::1]5000'\n", ":2: 'http.listen'" },
+        { "http:\n  listen: '[127.0.0.1]:1'\n", ":2: 'http.listen'" },
+        { "http:\n  listen: tcp://127.0.0.1:5000\n", ":2: 'http.listen'" },
+        { "http:\n  listen:\n    - 127.0.0.1\n    - x\n", ":4: 'http.listen'" },
+        { "http:\n  listen: 0.0.0.0:5000\n", "set http.tokens, or listen on" },
+        { "http:\n  listen: 0.0.0.0:5000\n" TOKENS "      token: t\n",
+          ":2: 'http.listen': 0.0.0.0:5000 can be reached" },
+        { "http:\n  listen: 0.0.0.0:5000\n" TOKENS "      token: t\n",
+          "set http.cert and http.key, or http.plain_ok: true" },
+        { "http:\n  plain_ok: true\n  listen: '[::]'\n" TOKENS
+          "      token: no-token-set\n",
+          "takes a token of your own" },
+        { "http:\n  cert: /c\n", ":2: 'http.cert' is of no use without "
+                                 "'http.key'" },
+        { "http:\n  key: /k\n", "without 'http.cert'" },
+        { "http:\n  cert: /c\n  key: ''\n", ":3: 'http.key' is empty" },
+        { "http:\n  plain_ok: 1\n", ":2: 'plain_ok'" },
+        { "http:\n  spool: sp\n", ":2: 'http.spool' must be a path" },
+        { "http:\n  refusals: sometimes\n", ":2: 'refusals' must be one of "
+                                            "ok, status" },
+        { "http:\n  trusted_proxies: []\n", "is an empty list" },
+        { "http:\n  trusted_proxies: [10.0.0.0/8, 10.0.0.1/8]\n",
+          ":2: 'http.trusted_proxies': '10.0.0.1/8'" },
+        { "http:\n  trusted_proxies: proxy.example\n", "'proxy.example'" },
+        { "http:\n  tokens: secret\n", ":2: 'tokens' must be a list" },
+        { "http:\n  tokens: [secret]\n", ":2: 'key: value'" },
+        { "http:\n  tokens:\n    - token: x\n", ":3: a token needs a 'label'" },
+        { "http:\n  tokens:\n    - {label: 'a b', token: x}\n", "'label'" },
+        { "http:\n  tokens:\n    - {label: -a, token: x}\n", "'label'" },
+        { "http:\n" TOKENS, "needs either 'token_file' or" },
+        { "http:\n" TOKENS "      token: x\n      token_file: y\n",
+          ":3: the token 'a' needs either" },
+        { "http:\n" TOKENS "      token: ''\n", ":4: this is no token" },
+        { "http:\n" TOKENS "      token: 'a b'\n", ":4: this is no token" },
+        { "http:\n" TOKENS "      token: \"a\\n\"\n", ":4: this is no token" },
+        { "http:\n" TOKENS "      token: [x]\n", ":4: 'token' must be text" },
+        { "http:\n" TOKENS "      token_file: ''\n", "'token_file' is empty" },
+        { "http:\n" TOKENS "      tokn: x\n", ":4: unknown key 'tokn'" },
+        { "http:\n" TOKENS "      token: x\n      codes: []\n",
+          ":5: 'codes' is an empty list" },
+        { "http:\n" TOKENS "      token: x\n      codes: [ok, a.b]\n",
+          ":5: 'a.b' cannot be a scanner code" },
+        { "http:\n" TOKENS "      token: x\n    - {label: a, token: y}\n",
+          ":5: there is a token with the label 'a' already" },
+        { "http:\n" TOKENS "      token: x\n    - {label: b, token: x}\n",
+          ":5: the tokens 'a' and 'b' are the same" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        refuse (cases[i].text, cases[i].says);
+}
+
+static void
+no_message_quotes_a_token (void **state)
+{
+    (void) state;
+    static const char *const cases[] = {
+        "http:\n" TOKENS "      token: 'hunter2 x'\n",
+        "http:\n" TOKENS "      token: hunter2\n"
+        "    - {label: b, token: hunter2}\n",
+        "http:\n" TOKENS "      token: [hunter2]\n",
+        "http:\n  tokens: hunter2\n",
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        hub_config_t *config = NULL;
+        sh_why_t why = { "" };
+        write_file ("scanhub.yaml", cases[i], 0600);
+        assert_int_equal (hub_config_load (&config, s_path, &why),
+                          SH_E_CONFIG);
+        assert_null (strstr (why.text, "hunter2"));
+    }
+}
+
+static void
+there_are_at_most_256_tokens (void **state)
+{
+    (void) state;
+    static char text[16384];
+    size_t size = (size_t) snprintf (text, sizeof text, "http:\n  tokens:\n");
+    for (int i = 0; i < 256; i++)
+        size += (size_t) snprintf (text + size, sizeof text - size,
+                                   "  - {label: l%d, token: t%d}\n", i, i);
+    hub_config_t *config = load (text);
+    assert_int_equal (config->http.token_count, 256);
+    hub_config_destroy (&config);
+    snprintf (text + size, sizeof text - size, "  - {label: x, token: x}\n");
+    refuse (text, ":259: more than 256 tokens");
+}
+
+static void
+a_token_in_the_file_makes_it_secret (void **state)
+{
+    (void) state;
+    hub_config_t *config = NULL;
+    sh_why_t why = { "" };
+    write_file ("scanhub.yaml", "http:\n" TOKENS "      token: t\n", 0640);
+    assert_int_equal (hub_config_load (&config, s_path, &why), SH_E_MODE);
+    assert_non_null (strstr (why.text, "token_file"));
+    assert_int_equal (hub_config_peek (&config, s_path, &why), SH_E_MODE);
+    write_file ("scanhub.yaml", "http:\n", 0644);
+    assert_int_equal (hub_config_load (&config, s_path, &why), SH_OK);
+    hub_config_destroy (&config);
+}
+
+static void
+a_token_file_is_found_and_read (void **state)
+{
+    (void) state;
+    hub_config_t *config = NULL;
+    sh_why_t why = { "" };
+    char directory[128], path[256];
+    static const char text[]
+        = "http:\n  cert: c\n  key: k\n" TOKENS "      token_file: token\n";
+    write_file ("token", "beside\n", 0600);
+    write_file ("scanhub.yaml", text, 0644);
+    assert_int_equal (hub_config_load (&config, s_path, &why), SH_OK);
+    assert_string_equal (config->http.tokens[0].token, "beside");
+    hub_config_destroy (&config);
+
+    snprintf (directory, sizeof directory, "%s/credentials", s_dir);
+    assert_int_equal (mkdir (directory, 0700), 0);
+    write_file ("credentials/token", "from-systemd\n", 0440);
+    setenv ("CREDENTIALS_DIRECTORY", directory, 1);
+    config = load (text);
+    assert_string_equal (config->http.tokens[0].token, "from-systemd");
+    snprintf (path, sizeof path, "%s/k", directory);
+    assert_string_equal (config->http.key, path);
+    hub_config_destroy (&config);
+    unsetenv ("CREDENTIALS_DIRECTORY");
+
+    write_file ("token", "beside\n", 0640);
+    assert_int_equal (hub_config_load (&config, s_path, &why), SH_E_MODE);
+    write_file ("token", "two words\n", 0600);
+    assert_int_equal (hub_config_load (&config, s_path, &why), SH_E_CONFIG);
+    assert_non_null (strstr (why.text, "/token: this is no token"));
+    write_file ("token", "", 0600);
+    assert_int_equal (hub_config_load (&config, s_path, &why), SH_E_SYNTAX);
+    snprintf (path, sizeof path, "%s/token", s_dir);
+    assert_int_equal (unlink (path), 0);
+    assert_int_equal (hub_config_load (&config, s_path, &why),
+                      SH_E_NOT_FOUND);
+    assert_null (config);
+    assert_int_equal (hub_config_peek (&config, s_path, &why), SH_OK);
+    assert_string_equal (config->http.tokens[0].token, "");
+    hub_config_destroy (&config);
+
+    /*  Several that were not read are not the same one.  */
+    write_file ("scanhub.yaml",
+                "http:\n  tokens:\n    - {label: a, token_file: x}\n"
+                "    - {label: b, token_file: y}\n",
+                0644);
+    assert_int_equal (hub_config_peek (&config, s_path, &why), SH_OK);
+    assert_int_equal (config->http.token_count, 2);
+    hub_config_destroy (&config);
+}
+
+static void
+the_default_file_is_the_first_that_is_there (void **state)
+{
+    (void) state;
+    static const char own[] = SYSCONFDIR "/scanhub/scanhub.yaml";
+    static const char old[] = "/etc/phpipam/scan_server.yaml";
+    bool take_old = access (own, F_OK) != 0 && access (old, F_OK) == 0;
+    assert_string_equal (hub_config_default (), take_old ? old : own);
+}
+
 static void
 a_missing_file_is_told (void **state)
 {
@@ -387,8 +658,42 @@ what_needs_a_restart_is_named (void **state)
         { "database:\n  tls: required\n", "database" },
         { "database:\n  tls_ca: /x\n", "database" },
         { "policy:\n  mac: never\nlog_level: debug\n", NULL },
+        { "http:\n", "http" },
     };
     hub_config_t *old = load ("");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        hub_config_t *fresh = load (cases[i].text);
+        const char *key = hub_config_needs_restart (old, fresh);
+        if (cases[i].key) {
+            assert_non_null (key);
+            assert_string_equal (key, cases[i].key);
+        }
+        else
+            assert_null (key);
+        hub_config_destroy (&fresh);
+    }
+    hub_config_destroy (&old);
+}
+
+static void
+the_http_door_reloads_all_but_listen_and_spool (void **state)
+{
+    (void) state;
+    static const struct
+    {
+        const char *text, *key;
+    } cases[] = {
+        { "", "http" },
+        { "http:\n  listen: 127.0.0.1\n", "http.listen" },
+        { "http:\n  listen: [127.0.0.1, '[::1]:5001']\n", "http.listen" },
+        { "http:\n  spool: /x\n", "http.spool" },
+        { "http:\n  listen: [127.0.0.1:5000, '[::1]:5000']\n", NULL },
+        { "http:\n  cert: /c\n  key: /k\n", NULL },
+        { "http:\n  plain_ok: true\n  refusals: status\n", NULL },
+        { "http:\n  trusted_proxies: 10.0.0.1\n", NULL },
+        { "http:\n" TOKENS "      token: x\n", NULL },
+    };
+    hub_config_t *old = load ("http:\n");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         hub_config_t *fresh = load (cases[i].text);
         const char *key = hub_config_needs_restart (old, fresh);
@@ -432,9 +737,18 @@ main (void)
         CASE (tls_goes_by_where_the_database_is),
         CASE (a_password_makes_the_file_secret),
         CASE (a_password_file_is_found_and_read),
+        CASE (http_is_off_unless_its_section_is_there),
+        CASE (every_http_key_is_taken),
+        CASE (what_is_wrong_with_http_is_refused),
+        CASE (no_message_quotes_a_token),
+        CASE (there_are_at_most_256_tokens),
+        CASE (a_token_in_the_file_makes_it_secret),
+        CASE (a_token_file_is_found_and_read),
+        CASE (the_default_file_is_the_first_that_is_there),
         CASE (a_missing_file_is_told),
         CASE (the_narrower_policy_wins_field_by_field),
         CASE (what_needs_a_restart_is_named),
+        CASE (the_http_door_reloads_all_but_listen_and_spool),
         CASE (the_packaged_example_is_valid),
     };
     return cmocka_run_group_tests_name ("hub_config", tests, NULL, NULL);

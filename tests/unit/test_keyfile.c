@@ -800,6 +800,25 @@ test_save (void **state)
                       SH_E_SYNTAX);
     assert_non_null (strstr (why.text, "is this the public file?"));
     assert_null (back);
+    /*  Its name is the better hint, and its mode is as it should be.  */
+    assert_int_equal (chmod (s_path ("p"), 0644), 0);
+    char public_path[512];
+    snprintf (public_path, sizeof public_path, "%s.pub", s_path ("s"));
+    assert_int_equal (rename (s_path ("p"), public_path), 0);
+    assert_int_equal (sh_keyfile_load (&back, public_path, true, &why),
+                      SH_E_SYNTAX);
+    assert_non_null (strstr (why.text, "this is the public half; name the file "
+                                       "without .pub"));
+    assert_int_equal (sh_keyfile_load (&back, public_path, false, &why),
+                      SH_OK);
+    sh_keyfile_destroy (&back);
+    /*  A secret that was put there is a matter of its mode.  */
+    assert_int_equal (sh_keyfile_save (key, s_path ("x.pub"), true, &why),
+                      SH_OK);
+    assert_int_equal (chmod (s_path ("x.pub"), 0644), 0);
+    assert_int_equal (sh_keyfile_load (&back, s_path ("x.pub"), true, &why),
+                      SH_E_MODE);
+    assert_int_equal (unlink (s_path ("x.pub")), 0);
     sh_keyfile_destroy (&key);
     assert_int_equal (s_entries (false), 2);
 }
@@ -823,6 +842,38 @@ test_save_quotes (void **state)
     assert_string_equal (sh_keyfile_get (back, "b"), "it's");
     sh_keyfile_destroy (&key);
     sh_keyfile_destroy (&back);
+}
+
+/*  Whoever is not its owner is told so.  Root becomes another user for this;
+    everybody else takes the right from himself.  */
+static void
+test_load_without_rights (void **state)
+{
+    (void) state;
+    static const char text[] = CURVE "    secret-key = \"" SECRET "\"\n";
+    const char *path = s_put ("k", text, sizeof text - 1, 0);
+    sh_keyfile_t *key = NULL;
+    sh_why_t why = { "" };
+    bool root = geteuid () == 0;
+    if (root)
+        assert_int_equal (seteuid (65534), 0);
+    sh_err_t rc = sh_keyfile_load (&key, path, true, &why);
+    if (root)
+        assert_int_equal (seteuid (0), 0);
+    assert_int_equal (rc, SH_E_MODE);
+    assert_non_null (strstr (why.text, "run as its owner"));
+    assert_null (key);
+}
+
+static void
+test_fingerprint (void **state)
+{
+    (void) state;
+    char one[SH_FINGERPRINT_TEXT], other[SH_FINGERPRINT_TEXT];
+    sh_key_fingerprint (one, "0000000000000000000000000000000000000000");
+    assert_string_equal (one, "89eb-0d6a-8a69-1dae");
+    sh_key_fingerprint (other, PUBLIC);
+    assert_string_not_equal (one, other);
 }
 
 static void
@@ -936,6 +987,7 @@ main (void)
         cmocka_unit_test (test_secret_wipe),
         cmocka_unit_test (test_harden),
         cmocka_unit_test (test_key_valid),
+        cmocka_unit_test (test_fingerprint),
         cmocka_unit_test (test_parse),
         cmocka_unit_test (test_parse_refuses),
         cmocka_unit_test (test_parse_secret),
@@ -945,6 +997,7 @@ main (void)
         FILE_TEST (test_add),
         FILE_TEST (test_save),
         FILE_TEST (test_save_quotes),
+        FILE_TEST (test_load_without_rights),
         FILE_TEST (test_load_faults),
         FILE_TEST (test_save_too_large),
         FILE_TEST (test_zcert),

@@ -371,6 +371,15 @@ bad_files_are_told_with_a_reason (void **state)
         { "metadata\n    code = \"x\"\n    name = \"a\"\n    name = \"b\"\n"
           "curve\n    public-key = \"%s\"\n",
           "second name" },
+        { "metadata\n    code = \"x\"\n    kind = \"Shim\"\ncurve\n"
+          "    public-key = \"%s\"\n",
+          "kind must be \"shim\" or \"scanner\"" },
+        { "metadata\n    code = \"x\"\n    kind = \"\"\ncurve\n"
+          "    public-key = \"%s\"\n",
+          "kind must be" },
+        { "metadata\n    code = \"x\"\n    legacy_http = \"yes\"\ncurve\n"
+          "    public-key = \"%s\"\n",
+          "legacy_http must be \"true\" or \"false\"" },
         { "metadata\n    code = \"x\"\ncurve\n    public-key = \"short\"\n",
           "Z85" },
     };
@@ -436,6 +445,134 @@ a_shim_may_list_many_codes (void **state)
     assert_true (allows (registry, 1, "code-0499"));
     assert_false (allows (registry, 1, "code-0500"));
     assert_false (hub_registry_reserves (registry, "code-0000"));
+    hub_registry_destroy (&registry);
+}
+
+/*  Write FILE with one code and more metadata.  */
+static void
+put_more (const char *file, unsigned key, const char *code, const char *more)
+{
+    char text[512], public_key[SH_KEY_TEXT];
+    key_of (public_key, key);
+    snprintf (text, sizeof text,
+              "metadata\n    code = \"%s\"\n    %s\ncurve\n"
+              "    public-key = \"%s\"\n",
+              code, more, public_key);
+    write_text (path_of (file), text);
+}
+
+static hub_principal_t
+principal_of (hub_registry_t *registry, unsigned key)
+{
+    char text[SH_KEY_TEXT];
+    hub_principal_t who = { 0 };
+    key_of (text, key);
+    assert_true (hub_registry_find (registry, text, &who));
+    return who;
+}
+
+static void
+an_entry_says_what_it_is (void **state)
+{
+    (void) state;
+    static const struct
+    {
+        const char *more;
+        bool shim, legacy_http;
+    } cases[] = {
+        { "note = \"x\"", false, false },
+        { "kind = \"scanner\"", false, false },
+        { "kind = \"shim\"", true, false },
+        { "legacy_http = \"true\"", false, true },
+        { "legacy_http = \"false\"", false, false },
+        { "code = \"other\"", true, false },
+        { "code = \"other\"\n    kind = \"scanner\"", true, false },
+    };
+    char file[32];
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf (file, sizeof file, "e%u.cert", i);
+        put_more (file, i, CODE_A, cases[i].more);
+    }
+    hub_registry_t *registry = open_registry ();
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        hub_principal_t who = principal_of (registry, i);
+        assert_int_equal (who.shim, cases[i].shim);
+        assert_int_equal (who.legacy_http, cases[i].legacy_http);
+        hub_principal_clear (&who);
+    }
+    hub_registry_destroy (&registry);
+}
+
+static void
+only_a_scanner_without_legacy_http_reserves_its_code (void **state)
+{
+    (void) state;
+    put_more ("shim.cert", 1, "of-shim", "kind = \"shim\"");
+    put_more ("open.cert", 2, "open", "legacy_http = \"true\"");
+    put_more ("own.cert", 3, "own", "legacy_http = \"false\"");
+    put_more ("shim2.cert", 4, "own", "kind = \"shim\"");
+    put_more ("both1.cert", 5, "both", "legacy_http = \"true\"");
+    put_more ("both2.cert", 6, "both", "legacy_http = \"true\"");
+    put_more ("mixed1.cert", 7, "mixed", "legacy_http = \"true\"");
+    put_more ("mixed2.cert", 8, "mixed", "note = \"x\"");
+    put_more ("mixed3.cert", 9, "mixed", "legacy_http = \"true\"");
+    hub_registry_t *registry = open_registry ();
+    assert_int_equal (hub_registry_size (registry), 9);
+    assert_true (allows (registry, 1, "of-shim"));
+    assert_false (hub_registry_reserves (registry, "of-shim"));
+    assert_true (allows (registry, 2, "open"));
+    assert_false (hub_registry_reserves (registry, "open"));
+    assert_true (hub_registry_reserves (registry, "own"));
+    assert_false (hub_registry_reserves (registry, "both"));
+    assert_true (hub_registry_reserves (registry, "mixed"));
+    assert_false (hub_registry_reserves (registry, "nobody's"));
+
+    /*  The one that does not say so goes.  */
+    assert_int_equal (unlink (path_of ("mixed2.cert")), 0);
+    assert_true (follow_until (registry, 8, false));
+    assert_false (hub_registry_reserves (registry, "mixed"));
+    hub_registry_destroy (&registry);
+}
+
+static void
+a_change_of_kind_or_legacy_http_counts (void **state)
+{
+    (void) state;
+    put_more ("a.cert", 1, CODE_A, "kind = \"scanner\"");
+    hub_registry_t *registry = open_registry ();
+    unsigned before = hub_registry_generation (registry);
+    assert_true (hub_registry_reserves (registry, CODE_A));
+
+    put_more ("a.cert", 1, CODE_A, "legacy_http = \"true\"");
+    follow_for (registry, 300);
+    assert_int_equal (hub_registry_generation (registry), before + 1);
+    assert_false (hub_registry_reserves (registry, CODE_A));
+
+    put_more ("a.cert", 1, CODE_A, "legacy_http = \"false\"");
+    follow_for (registry, 300);
+    assert_true (hub_registry_reserves (registry, CODE_A));
+
+    put_more ("a.cert", 1, CODE_A, "kind = \"shim\"");
+    follow_for (registry, 300);
+    assert_int_equal (hub_registry_generation (registry), before + 3);
+    assert_false (hub_registry_reserves (registry, CODE_A));
+    hub_principal_t who = principal_of (registry, 1);
+    assert_true (who.shim);
+    hub_principal_clear (&who);
+    hub_registry_destroy (&registry);
+}
+
+/*  Nobody gets in by either, but the code is still some scanner's own.  */
+static void
+a_doubly_claimed_key_reserves_its_codes (void **state)
+{
+    (void) state;
+    put_more ("a.cert", 1, CODE_A, "note = \"x\"");
+    put_more ("b.cert", 1, CODE_B, "legacy_http = \"true\"");
+    hub_registry_t *registry = open_registry ();
+    assert_false (knows (registry, 1));
+    assert_true (hub_registry_reserves (registry, CODE_A));
+    assert_false (hub_registry_reserves (registry, CODE_B));
     hub_registry_destroy (&registry);
 }
 
@@ -763,6 +900,10 @@ main (void)
         CASE (bad_files_are_told_with_a_reason),
         CASE (large_metadata_is_no_matter),
         CASE (a_shim_may_list_many_codes),
+        CASE (an_entry_says_what_it_is),
+        CASE (only_a_scanner_without_legacy_http_reserves_its_code),
+        CASE (a_change_of_kind_or_legacy_http_counts),
+        CASE (a_doubly_claimed_key_reserves_its_codes),
         CASE (symlinks_lead_to_files_only),
         CASE (a_directory_that_everybody_may_write_is_refused),
         CASE (a_missing_directory_is_refused),

@@ -4,9 +4,11 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +18,11 @@
 
 #include <cmocka.h>
 
+#include "lib/file.h"
+#include "lib/keyfile.h"
+#include "lib/log.h"
+#include "scanner-proto/codec.h"
+#include "scanner/ask.h"
 #include "scanner/child.h"
 #include "scanner/config.h"
 #include "scanner/plan.h"
@@ -238,6 +245,11 @@ test_config_errors (void **state)
         { HUB "code: abcdefghijabcdefghijabcdefghijabc\n", "1 to 32" },
         { HUB "interval: 0\n", "x.yaml:2:" },
         { HUB HUB, "x.yaml:2:" },
+        { HUB "key: scanner.cert\n", "x.yaml:2: 'key' must be an absolute" },
+        { "hub: {endpoint: 'tcp://h:1', key: "
+          "'0000000000000000000000000000000000000000'}\n",
+          "x.yaml:1: 'key' is still the example's; put the hub's public key "
+          "there: on the hub, 'scanhubd -t' prints it" },
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         sc_config_t *config = NULL;
@@ -257,12 +269,24 @@ test_config_example (void **state)
     char path[512];
     (void) snprintf (path, sizeof path, "%s/packaging/scanner.yaml.example",
                      top ? top : ".");
+    char *text = NULL;
+    size_t size = 0;
     sc_config_t *config = NULL;
     sh_why_t why = { 0 };
-    if (sc_config_load (&config, path, &why) != SH_OK)
+    assert_int_equal (sc_config_load (&config, path, &why), SH_E_CONFIG);
+    assert_non_null (strstr (why.text, "still the example's"));
+    assert_null (config);
+    /* nothing else has to be changed to make it valid */
+    assert_int_equal (sh_file_read (&text, &size, NULL, path, 65536, &why),
+                      SH_OK);
+    char *key = strstr (text, "  key: '0");
+    assert_non_null (key);
+    key[8] = '1';
+    if (sc_config_parse (&config, text, size, path, &why) != SH_OK)
         fail_msg ("%s", why.text);
     assert_int_equal (config->hubs.count, 1);
     sc_config_destroy (&config);
+    free (text);
 }
 
 /* plan */
@@ -452,6 +476,289 @@ test_scan_order (void **state)
     target.ip.size = 3;
     assert_int_equal (sc_scan_add (scan, &target, &why), SH_E_BAD_MESSAGE);
     sc_scan_destroy (&scan);
+}
+
+/*  A few addresses outside may be there from before a subnet was resized; a
+    hub that has no end of them must not keep us for ever.  */
+static void
+test_scan_strays (void **state)
+{
+    (void) state;
+    static const case_t item
+        = { "10.0.0.0/24", true, true, false, "", "", SP_KIND_BOTH };
+    sc_scan_t *scan = s_scan (&item);
+    sh_why_t why = { 0 };
+    sh_addr_t ip = s_ip ("10.0.1.0");
+    sp_target_t target = { .ip = sh_addr_bytes (&ip) };
+    for (int i = 0; i < SC_STRAYS_MOST; i++) {
+        assert_int_equal (sc_scan_add (scan, &target, &why), SH_OK);
+        assert_true (sh_addr_next (&ip));
+    }
+    assert_int_equal (sc_scan_add (scan, &target, &why), SH_E_BAD_MESSAGE);
+    assert_non_null (strstr (why.text, "outside of 10.0.0.0/24"));
+    sc_scan_destroy (&scan);
+}
+
+/*  What 'once' prints of one subnet, and the status it leaves.  */
+static int
+s_outcome (char *out, size_t size, const sp_delivery_sum_t *sum)
+{
+    static const case_t item
+        = { "10.0.0.0/24", true, true, false, "", "", SP_KIND_BOTH };
+    sc_scan_t *scan = s_scan (&item);
+    sc_tell_t tell = { .once = true };
+    sc_outcome_t outcome = { .scan = scan, .sum = sum };
+    FILE *file = tmpfile ();
+    assert_non_null (file);
+    (void) fflush (stdout);
+    int saved = dup (STDOUT_FILENO);
+    assert_true (dup2 (fileno (file), STDOUT_FILENO) >= 0);
+    sc_tell_outcome (&tell, &outcome);
+    (void) fflush (stdout);
+    assert_true (dup2 (saved, STDOUT_FILENO) >= 0);
+    (void) close (saved);
+    rewind (file);
+    out[fread (out, 1, size - 1, file)] = '\0';
+    (void) fclose (file);
+    sc_scan_destroy (&scan);
+    return tell.exit_status;
+}
+
+static void
+test_refused_hosts_are_told (void **state)
+{
+    (void) state;
+    char text[2048];
+    sp_delivery_sum_t sum = { .refused = 6, .host_cause = "host-column" };
+    assert_int_equal (s_outcome (text, sizeof text, &sum), EX_PROTOCOL);
+    char line[512];
+    (void) snprintf (line, sizeof line,
+                     "\n    6 addresses refused, host-column: %s\n",
+                     sh_err_text (SH_E_HOST_COLUMN));
+    assert_non_null (strstr (text, line));
+    sum = (sp_delivery_sum_t){ .refused = 1, .host_cause = "host-network" };
+    assert_int_equal (s_outcome (text, sizeof text, &sum), EX_OK);
+    assert_non_null (strstr (text, "    1 address refused, host-network: the"));
+    sum.host_causes = true;
+    assert_int_equal (s_outcome (text, sizeof text, &sum), EX_OK);
+    assert_non_null (strstr (text, "refused, among other things host-network"));
+    sum = (sp_delivery_sum_t){ .refused = 1, .host_cause = "host-\x1b-new" };
+    assert_int_equal (s_outcome (text, sizeof text, &sum), EX_PROTOCOL);
+    assert_null (strchr (text, '\x1b'));
+    assert_null (strstr (text, "please report"));
+}
+
+/* a hub that answers questions with pages without end */
+
+typedef enum
+{
+    EVIL_SAME,       /* always the same page */
+    EVIL_EMPTY,      /* empty, and there is more */
+    EVIL_OUTSIDE,    /* further and further outside of the subnet */
+    EVIL_BACKWARDS,  /* rows of a page descend; none can be read */
+    EVIL_UNREADABLE  /* ids ascend for ever; none can be read */
+} evil_t;
+
+typedef struct
+{
+    char public_key[41], secret_key[41], endpoint[64];
+    atomic_int evil;
+    atomic_bool stop;
+    void *context, *router;
+    pthread_t thread;
+} evil_hub_t;
+
+static void
+s_evil_targets (evil_t evil, sp_message_t *answer, const sp_targets_t *ask)
+{
+    static sp_target_t rows[1024];
+    static uint8_t ips[1024][4];
+    uint32_t from = evil == EVIL_OUTSIDE ? 0x0a000100 : 0x0a000001;
+    if (evil == EVIL_OUTSIDE && ask->after.size == 4) {
+        const uint8_t *at = ask->after.data;
+        from = ((uint32_t) at[0] << 24 | (uint32_t) at[1] << 16
+                | (uint32_t) at[2] << 8 | at[3]) + 1;
+    }
+    size_t count = evil == EVIL_OUTSIDE ? 1024 : evil == EVIL_SAME ? 1 : 0;
+    for (size_t i = 0; i < count; i++, from++) {
+        for (int k = 0; k < 4; k++)
+            ips[i][k] = (uint8_t) (from >> (24 - 8 * k));
+        rows[i] = (sp_target_t){ .ip = { ips[i], 4 } };
+    }
+    answer->type = SP_TARGETS_PAGE;
+    answer->u.targets_page = (sp_targets_page_t){ .subnet = ask->subnet,
+                                                  .more = true,
+                                                  .targets = rows,
+                                                  .target_count = count };
+}
+
+static void
+s_evil_assignments (evil_t evil, sp_message_t *answer,
+                    const sp_assignments_t *ask)
+{
+    static sp_subnet_t rows[1000];
+    static const uint8_t revision[SP_REVISION] = { 1 };
+    size_t count = evil == EVIL_EMPTY       ? 0
+                   : evil == EVIL_BACKWARDS ? 2
+                   : evil == EVIL_SAME      ? 1
+                                            : 1000;
+    for (size_t i = 0; i < count; i++)
+        rows[i] = (sp_subnet_t){
+            .id = evil == EVIL_BACKWARDS ? 9 - i
+                  : evil == EVIL_SAME    ? 9
+                                         : ask->after + 1 + i,
+            .cidr = evil == EVIL_SAME ? "10.0.0.0/24" : "nonsense"
+        };
+    answer->type = SP_ASSIGNMENTS_PAGE;
+    answer->u.assignments_page
+        = (sp_assignments_page_t){ .revision = { revision, sizeof revision },
+                                   .more = true,
+                                   .subnets = rows,
+                                   .subnet_count = count };
+}
+
+static void
+s_evil_answer (evil_hub_t *self)
+{
+    uint8_t peer[256], frame[4096];
+    int peer_size = zmq_recv (self->router, peer, sizeof peer, 0);
+    int size = zmq_recv (self->router, frame, sizeof frame, 0);
+    evil_t evil = (evil_t) atomic_load (&self->evil);
+    sp_message_t *message = NULL, answer = { .type = SP_BEAT };
+    if (peer_size < 0 || size < 0
+        || sp_decode (&message, (sh_bytes_t){ frame, (size_t) size }, NULL))
+        abort ();
+    if (message->type == SP_HELLO) {
+        answer.type = SP_WELCOME;
+        answer.u.welcome = (sp_welcome_t){ .now = message->u.hello.now,
+                                           .hello_now = message->u.hello.now,
+                                           .name = "evil",
+                                           .version = "1",
+                                           .part_bytes = SP_PART_BYTES_MOST,
+                                           .part_hosts = SP_PART_HOSTS_MOST };
+    } else if (message->type == SP_TARGETS)
+        s_evil_targets (evil, &answer, &message->u.targets);
+    else if (message->type == SP_ASSIGNMENTS)
+        s_evil_assignments (evil, &answer, &message->u.assignments);
+    uint8_t *data = NULL;
+    size_t data_size = 0;
+    if (sp_encode (&data, &data_size, &answer) != SH_OK)
+        abort ();
+    zmq_send (self->router, peer, (size_t) peer_size, ZMQ_SNDMORE);
+    zmq_send (self->router, data, data_size, 0);
+    free (data);
+    sp_message_destroy (&message);
+}
+
+static void *
+s_evil_run (void *arg)
+{
+    evil_hub_t *self = arg;
+    while (!atomic_load (&self->stop)) {
+        zmq_pollitem_t item = { self->router, 0, ZMQ_POLLIN, 0 };
+        if (zmq_poll (&item, 1, 5) > 0)
+            s_evil_answer (self);
+    }
+    zmq_close (self->router);
+    return NULL;
+}
+
+static void
+s_evil_start (evil_hub_t *self)
+{
+    int on = 1, off = 0;
+    size_t size = sizeof self->endpoint;
+    assert_int_equal (zmq_curve_keypair (self->public_key, self->secret_key),
+                      0);
+    self->context = zmq_ctx_new ();
+    self->router = zmq_socket (self->context, ZMQ_ROUTER);
+    zmq_setsockopt (self->router, ZMQ_LINGER, &off, sizeof off);
+    zmq_setsockopt (self->router, ZMQ_CURVE_SERVER, &on, sizeof on);
+    zmq_setsockopt (self->router, ZMQ_CURVE_SECRETKEY, self->secret_key, 40);
+    assert_int_equal (zmq_bind (self->router, "tcp://127.0.0.1:*"), 0);
+    zmq_getsockopt (self->router, ZMQ_LAST_ENDPOINT, self->endpoint, &size);
+    assert_int_equal (
+        pthread_create (&self->thread, NULL, s_evil_run, self), 0);
+}
+
+static sc_link_t *
+s_evil_link (const evil_hub_t *hub, sc_config_t **config, sc_tell_t *tell)
+{
+    char directory[] = "/tmp/test_scanner-XXXXXX";
+    char path[64], text[512];
+    sh_keyfile_t *key = NULL;
+    sc_link_t *link = NULL;
+    sh_why_t why = { 0 };
+    assert_non_null (mkdtemp (directory));
+    (void) snprintf (path, sizeof path, "%s/key", directory);
+    assert_int_equal (sh_keyfile_generate (&key), SH_OK);
+    assert_int_equal (sh_keyfile_save (key, path, true, &why), SH_OK);
+    sh_keyfile_destroy (&key);
+    (void) snprintf (text, sizeof text,
+                     "hub: {endpoint: '%s', key: '%s'}\nkey: %s\n",
+                     hub->endpoint, hub->public_key, path);
+    if (s_config (config, text, &why) != SH_OK
+        || sc_link_new (&link, *config, "test 1", tell, sh_clock_system (),
+                        &why)
+               != SH_OK)
+        fail_msg ("%s", why.text);
+    (void) unlink (path);
+    (void) rmdir (directory);
+    return link;
+}
+
+static void
+test_pages_without_end (void **state)
+{
+    (void) state;
+    static const struct
+    {
+        evil_t evil;
+        const char *targets, *assignments; /* NULL: not that question */
+    } table[] = {
+        { EVIL_SAME, "do not advance", "do not advance" },
+        { EVIL_EMPTY, "do not advance", "do not advance" },
+        { EVIL_OUTSIDE, "outside of 10.0.0.0/24", NULL },
+        { EVIL_BACKWARDS, NULL, "not in ascending order" },
+        { EVIL_UNREADABLE, NULL, "more than 65536 subnets" },
+    };
+    static const case_t item
+        = { "10.0.0.0/24", true, true, false, "", "", SP_KIND_BOTH };
+    evil_hub_t hub = { 0 };
+    sc_tell_t tell = { 0 };
+    sc_config_t *config = NULL;
+    zsys_handler_set (NULL);
+    sh_log_set_level (SH_LOG_ERROR);
+    s_evil_start (&hub);
+    sc_link_t *link = s_evil_link (&hub, &config, &tell);
+    sc_ask_t ask = { .link = link, .patience = 8000 };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        atomic_store (&hub.evil, (int) table[i].evil);
+        sh_why_t why = { 0 };
+        sc_plan_t plan = { 0 };
+        if (table[i].targets) {
+            sc_scan_t *scan = s_scan (&item);
+            assert_int_equal (sc_ask_targets (&ask, 9, scan, &why),
+                              SH_E_BAD_MESSAGE);
+            if (!strstr (why.text, table[i].targets))
+                fail_msg ("%zu: %s", i, why.text);
+            sc_scan_destroy (&scan);
+        }
+        if (table[i].assignments) {
+            sh_err_t rc = sc_ask_assignments (&ask, &plan, &tell, &why);
+            assert_int_equal (rc, table[i].evil == EVIL_UNREADABLE
+                                      ? SH_E_TOO_LARGE
+                                      : SH_E_BAD_MESSAGE);
+            if (!strstr (why.text, table[i].assignments))
+                fail_msg ("%zu: %s", i, why.text);
+            assert_int_equal (plan.count, 0);
+        }
+    }
+    atomic_store (&hub.stop, true);
+    (void) pthread_join (hub.thread, NULL);
+    sc_link_destroy (&link);
+    sc_config_destroy (&config);
+    zmq_ctx_term (hub.context);
 }
 
 static void
@@ -899,7 +1206,7 @@ test_nmap_broken (void **state)
         { START "sleep 60\n", "stopped at its deadline" },
         { START "echo gone >&2; exit 1\n", "exit status 1: gone" },
         { START "exit 0\n", "ends early" },
-        { START END "exit 1\n", "exit status 1" },
+        { START END "exit 1\n", "nmap: exit status 1; try it by hand" },
         { START END
           "echo 'sendto in send_ip_packet_sd: sendto(4) => No' >&2\n",
           "could not send" },
@@ -944,6 +1251,9 @@ main (void)
         cmocka_unit_test (test_plan),
         cmocka_unit_test (test_scan_plans),
         cmocka_unit_test (test_scan_order),
+        cmocka_unit_test (test_scan_strays),
+        cmocka_unit_test (test_refused_hosts_are_told),
+        cmocka_unit_test (test_pages_without_end),
         cmocka_unit_test (test_report),
         cmocka_unit_test (test_report_incomplete),
         cmocka_unit_test (test_exit_statuses),

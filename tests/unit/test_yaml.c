@@ -183,6 +183,14 @@ static const struct
       "y:1: Ansible vault values cannot be read; put the plain value in a "
       "file of its own" },
     { "a: 1\nb: !vault x\n", "y:2: Ansible vault" },
+    { "top:\n  password: !vault |\n    $ANSIBLE_VAULT;1.1;AES256\n    61\n",
+      "y:2: Ansible vault values cannot be read; put the plain value in a "
+      "file of its own (key 'password')" },
+    { "top:\n  password: |\n    $ANSIBLE_VAULT;1.1;AES256\n    61\n",
+      "y:2: Ansible vault values cannot be read; put the plain value in a "
+      "file of its own (key 'password')" },
+    { "$ANSIBLE_VAULT;1.1;AES256\n6162\n",
+      "y:1: Ansible vault values cannot be read" },
     { "a: !!str 1\n", "y:1: the tag tag:yaml.org,2002:str is not read" },
     { "a: !!binary aGk=\n", "y:1: the tag" },
     { "a: !x 1\n", "y:1: the tag !x is not read" },
@@ -209,6 +217,14 @@ static const struct
     { "a: '{{ b }}'\n", "y:1: '{{' begins a Jinja" },
     { "a: 1\nb: \"x{{ c }}\"\n", "y:2: '{{' begins a Jinja" },
     { "a: x {{ b }}\n", "y:1: '{{' begins a Jinja" },
+    { "a:\n  b: 1\n  c: '{{ d }}'\n",
+      "y:3: '{{' begins a Jinja expression, which is not evaluated here; write "
+      "the value itself (key 'c')" },
+    { "a:\n  b: {{ c }}\n",
+      "y:2: a map as a key; if '{{' was to begin a Jinja expression: those are "
+      "not evaluated here (key 'b')" },
+    { "a: {b: 1}\nc: &x 1\n",
+      "y:2: anchors (&name) are not read; write the value out (key 'c')" },
     { "a: |\n  {{ b }}\n", "y:1: '{{' begins a Jinja" },
     { "'{{ a }}': 1\n", "y:1: '{{' begins a Jinja" },
     { "- '{{'\n", "y:1: '{{' begins a Jinja" },

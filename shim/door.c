@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+
+#include "shim/door.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/log.h"
+#include "scanner-proto/codec.h"
+#include "shim/answer.h"
+
+/*  One report on its way: a request that somebody waits for, or a report from
+    the spool.  */
+typedef struct pending pending_t;
+
+struct pending
+{
+    pending_t *next;
+    sm_door_t *door;
+    char label[SM_TOKEN_LABEL + 1];
+    sm_request_t *request; /* NULL for one from the spool */
+    sm_legacy_t *legacy;   /* of a request */
+    sp_spooled_t *spooled; /* from the spool */
+    sp_delivery_t *delivery;
+    int64_t deadline; /* mono ms; of a request */
+    sm_refused_t refused[SM_REFUSED_MOST];
+    size_t refused_count;
+};
+
+struct sm_door
+{
+    sm_door_options_t options;
+    pending_t *pending;
+    size_t count;      /* of requests among them */
+    bool replaying;    /* a report from the spool is among them */
+    int64_t replay_at; /* mono ms: not before, after trouble */
+};
+
+#define REPLAY_PAUSE_MS 1000
+
+static int64_t
+s_mono (const sm_door_t *self)
+{
+    return sh_clock_mono (self->options.clock);
+}
+
+static const sp_report_t *
+s_report (const pending_t *self)
+{
+    return self->legacy ? &self->legacy->report : &self->spooled->report;
+}
+
+sh_err_t
+sm_door_new (sm_door_t **out, const sm_door_options_t *options)
+{
+    assert (out && options && options->clock && options->courier.wait
+            && options->courier.send);
+    sm_door_t *self = calloc (1, sizeof *self);
+    if (!self)
+        return SH_E_MEMORY;
+    self->options = *options;
+    *out = self;
+    return SH_OK;
+}
+
+static void
+s_free (pending_t *self)
+{
+    sp_delivery_destroy (&self->delivery);
+    sm_legacy_destroy (&self->legacy);
+    sp_spooled_destroy (&self->spooled);
+    free (self);
+}
+
+static void
+s_unlink (sm_door_t *self, pending_t *one)
+{
+    pending_t **at = &self->pending;
+    while (*at != one)
+        at = &(*at)->next;
+    *at = one->next;
+    if (one->request || one->legacy)
+        self->count--;
+    else
+        self->replaying = false;
+}
+
+static void
+s_answer (sm_door_t *self, pending_t *one, const sm_fate_t *fate)
+{
+    if (one->request)
+        sm_answer (one->request, fate, self->options.refusals_as_status);
+    one->request = NULL;
+}
+
+/*  On disk, or nowhere.  */
+static void
+s_spool (sm_door_t *self, pending_t *one)
+{
+    sm_fate_t fate = {
+        .kind = SM_FATE_BUSY,
+        .refused = one->refused,
+        .refused_count = one->refused_count,
+        .refused_total = one->legacy->refused_count,
+    };
+    sh_err_t rc = self->options.spool
+                      ? sp_spool_put (self->options.spool, one->label,
+                                      s_report (one))
+                      : SH_E_IO;
+    if (rc == SH_OK)
+        fate.kind = SM_FATE_QUEUED;
+    sh_log (rc == SH_OK ? SH_LOG_NOTICE : SH_LOG_ERROR,
+            rc == SH_OK ? "report queued on disk" : "report could not be kept",
+            SH_STR ("token", one->label),
+            SH_STR ("cidr", s_report (one)->cidr),
+            SH_STR ("cause", sh_err_word (rc)));
+    s_answer (self, one, &fate);
+    s_unlink (self, one);
+    s_free (one);
+}
+
+void
+sm_door_destroy (sm_door_t **self_p)
+{
+    sm_door_t *self = *self_p;
+    if (!self)
+        return;
+    while (self->pending) {
+        pending_t *one = self->pending;
+        if (one->legacy)
+            s_spool (self, one);
+        else {
+            s_unlink (self, one);
+            s_free (one);
+        }
+    }
+    free (self);
+    *self_p = NULL;
+}
+
+static void
+s_refuse_early (sm_door_t *self, sm_request_t *request, sh_err_t rc,
+                const sh_why_t *why)
+{
+    const char *text = *why->text ? why->text : sh_err_text (rc);
+    sh_log (SH_LOG_WARNING, "HTTP report refused",
+            SH_STR ("token", sm_request_who (request)->label),
+            SH_STR ("peer", sm_request_peer (request)),
+            SH_STR ("cause", sh_err_word (rc)), SH_STR ("text", text));
+    sm_fate_t fate = {
+        .kind = rc == SH_E_SYNTAX ? SM_FATE_INVALID : SM_FATE_REFUSED,
+        .cause = rc,
+        .text = text,
+    };
+    if (rc == SH_E_MEMORY)
+        fate.kind = SM_FATE_BUSY;
+    sm_answer (request, &fate, self->options.refusals_as_status);
+}
+
+/*  A token may be bound to codes; the hub checks all the rest.  */
+static sh_err_t
+s_check_code (const sm_principal_t *who, const char *code)
+{
+    for (size_t i = 0; i < who->code_count; i++)
+        if (strcmp (who->codes[i], code) == 0)
+            return SH_OK;
+    return who->code_count ? SH_E_CODE_DENIED : SH_OK;
+}
+
+static sh_err_t
+s_open (sm_door_t *self, pending_t *one, sm_request_t *request, sh_why_t *why)
+{
+    size_t size;
+    const char *body = sm_request_body (request, &size);
+    const sm_principal_t *who = sm_request_who (request);
+    sh_err_t rc = sm_legacy_parse (&one->legacy, body, size,
+                                   sh_clock_wall (self->options.clock), why);
+    if (rc == SH_OK)
+        rc = s_check_code (who, one->legacy->report.code);
+    if (rc == SH_OK)
+        rc = sp_delivery_new (&one->delivery, &one->legacy->report,
+                              self->options.clock);
+    if (rc != SH_OK)
+        return rc;
+    snprintf (one->label, sizeof one->label, "%s", who->label);
+    for (size_t i = 0; i < one->legacy->refused_count && i < SM_REFUSED_MOST;
+         i++)
+        one->refused[one->refused_count++] = one->legacy->refused[i];
+    return SH_OK;
+}
+
+void
+sm_door_take (void *context, sm_request_t *request)
+{
+    sm_door_t *self = context;
+    sh_why_t why = { "" };
+    pending_t *one = calloc (1, sizeof *one);
+    sh_err_t rc = one ? s_open (self, one, request, &why) : SH_E_MEMORY;
+    if (rc != SH_OK) {
+        s_refuse_early (self, request, rc, &why);
+        if (one)
+            s_free (one);
+        return;
+    }
+    one->door = self;
+    one->request = request;
+    one->deadline = s_mono (self) + SM_VERDICT_MS;
+    one->next = self->pending;
+    self->pending = one;
+    self->count++;
+    if (self->count > SM_PENDING_MOST)
+        s_spool (self, one);
+}
+
+/*  Hosts that the hub refused, for the answer.  */
+static void
+s_note_refused (pending_t *self, const sp_verdict_t *verdict)
+{
+    for (size_t i = 0; i < verdict->refused_named
+                       && self->refused_count < SM_REFUSED_MOST;
+         i++) {
+        sm_refused_t *to = &self->refused[self->refused_count++];
+        sh_addr_t ip;
+        if (sh_addr_from_bytes (&ip, verdict->refused[i].ip) == SH_OK) {
+            char text[SH_ADDR_TEXT];
+            sh_addr_text (&ip, text);
+            snprintf (to->ip, sizeof to->ip, "%s", text);
+        }
+        to->cause = sh_err_from_word (verdict->refused[i].cause);
+    }
+}
+
+/*  Show an event to everybody it may concern.  */
+static void
+s_show (sm_door_t *self, const sp_event_t *event)
+{
+    const sp_message_t *message = event->message;
+    for (pending_t *one = self->pending; one; one = one->next) {
+        bool ours = sp_delivery_take (one->delivery, event);
+        if (ours && message && message->type == SP_VERDICT) {
+            s_note_refused (one, &message->u.verdict);
+            break;
+        }
+    }
+}
+
+static sh_err_t
+s_send (void *context, const sp_message_t *part)
+{
+    pending_t *one = context;
+    const sm_courier_t *courier = &one->door->options.courier;
+    return courier->send (courier->context, one->label, part);
+}
+
+static void
+s_conclude_request (sm_door_t *self, pending_t *one)
+{
+    const sp_delivery_sum_t *sum = sp_delivery_sum (one->delivery);
+    bool refused = sp_delivery_state (one->delivery) == SP_DELIVERY_REFUSED;
+    sm_fate_t fate = {
+        .kind = refused ? SM_FATE_REFUSED : SM_FATE_APPLIED,
+        .cause = refused ? sh_err_from_word (sum->cause) : SH_OK,
+        .text = sum->text,
+        .sum = refused ? NULL : sum,
+        .refused = one->refused,
+        .refused_count = one->refused_count,
+        .refused_total = sum->refused + one->legacy->refused_count,
+    };
+    if (refused)
+        sh_log (SH_LOG_WARNING, "HTTP report refused",
+                SH_STR ("token", one->label),
+                SH_STR ("peer", sm_request_peer (one->request)),
+                SH_STR ("cidr", one->legacy->report.cidr),
+                SH_STR ("cause", sum->cause), SH_STR ("text", sum->text));
+    s_answer (self, one, &fate);
+}
+
+static void
+s_conclude_spooled (sm_door_t *self, pending_t *one)
+{
+    const sp_delivery_sum_t *sum = sp_delivery_sum (one->delivery);
+    bool refused = sp_delivery_state (one->delivery) == SP_DELIVERY_REFUSED;
+    sh_log (refused ? SH_LOG_WARNING : SH_LOG_NOTICE,
+            refused ? "queued report refused" : "queued report delivered",
+            SH_STR ("token", one->label),
+            SH_STR ("cidr", one->spooled->report.cidr),
+            SH_STR ("cause", sum->cause));
+    if (sp_spool_remove (self->options.spool, one->spooled->row) != SH_OK)
+        self->replay_at = s_mono (self) + 60 * REPLAY_PAUSE_MS;
+}
+
+static void
+s_push (sm_door_t *self, pending_t *one)
+{
+    const sm_courier_t *courier = &self->options.courier;
+    sp_outlet_t outlet = {
+        .context = one,
+        .send = s_send,
+        .up = courier->is_up (courier->context),
+        .offset = courier->offset (courier->context),
+    };
+    if (sp_delivery_push (one->delivery, &outlet) != SH_OK)
+        sh_log (SH_LOG_DEBUG, "a part was not sent",
+                SH_STR ("token", one->label));
+    if (sp_delivery_state (one->delivery) == SP_DELIVERY_RUNNING) {
+        if (one->request && s_mono (self) >= one->deadline)
+            s_spool (self, one);
+        return;
+    }
+    if (one->request)
+        s_conclude_request (self, one);
+    else
+        s_conclude_spooled (self, one);
+    s_unlink (self, one);
+    s_free (one);
+}
+
+/*  The oldest report from the spool, one at a time.  */
+static void
+s_replay (sm_door_t *self)
+{
+    const sm_courier_t *courier = &self->options.courier;
+    if (self->replaying || !self->options.spool
+        || sp_spool_depth (self->options.spool) == 0
+        || !courier->is_up (courier->context)
+        || s_mono (self) < self->replay_at)
+        return;
+    pending_t *one = calloc (1, sizeof *one);
+    sh_err_t rc = one ? sp_spool_next (self->options.spool, 0, &one->spooled)
+                      : SH_E_MEMORY;
+    if (rc == SH_OK)
+        rc = sp_delivery_new (&one->delivery, &one->spooled->report,
+                              self->options.clock);
+    if (rc != SH_OK) {
+        self->replay_at = s_mono (self) + REPLAY_PAUSE_MS;
+        if (one)
+            s_free (one);
+        return;
+    }
+    one->door = self;
+    snprintf (one->label, sizeof one->label, "%s", one->spooled->label);
+    one->next = self->pending;
+    self->pending = one;
+    self->replaying = true;
+}
+
+static int
+s_sooner (int a, int64_t b)
+{
+    if (b < 0)
+        b = 0;
+    return a < 0 || b < a ? (int) b : a;
+}
+
+/*  How long nothing will have to be done.  */
+static int
+s_timeout (const sm_door_t *self, const sm_http_t *http, int timeout)
+{
+    int64_t now = s_mono (self);
+    int http_timeout = sm_http_timeout (http);
+    if (http_timeout >= 0)
+        timeout = s_sooner (timeout, http_timeout);
+    for (const pending_t *one = self->pending; one; one = one->next) {
+        int due = sp_delivery_timeout (one->delivery);
+        if (due >= 0)
+            timeout = s_sooner (timeout, due);
+        if (one->request)
+            timeout = s_sooner (timeout, one->deadline - now);
+    }
+    if (!self->replaying && self->options.spool
+        && sp_spool_depth (self->options.spool) > 0)
+        timeout = s_sooner (timeout, REPLAY_PAUSE_MS);
+    return timeout;
+}
+
+sh_err_t
+sm_door_step (sm_door_t *self, sm_http_t *http, int timeout)
+{
+    const sm_courier_t *courier = &self->options.courier;
+    sp_event_t event = { 0 };
+    sh_err_t rc
+        = courier->wait (courier->context, sm_http_fd (http),
+                         s_timeout (self, http, timeout), &event);
+    if (rc != SH_OK)
+        return rc;
+    if (event.kind == SP_EVENT_DOWN)
+        sh_log (SH_LOG_WARNING, "link to the hub is down",
+                SH_STR ("why", event.text));
+    else if (event.kind == SP_EVENT_UP)
+        sh_log (SH_LOG_NOTICE, "link to the hub is up");
+    s_show (self, &event);
+    sp_message_destroy (&event.message);
+    sm_http_run (http);
+    s_replay (self);
+    for (pending_t *one = self->pending, *next; one; one = next) {
+        next = one->next;
+        s_push (self, one);
+    }
+    return SH_OK;
+}
+
+size_t
+sm_door_pending (const sm_door_t *self)
+{
+    return self->count;
+}
+
+void
+sm_door_set_refusals (sm_door_t *self, bool as_status)
+{
+    self->options.refusals_as_status = as_status;
+}
