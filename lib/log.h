@@ -5,7 +5,8 @@
     level.  Values are escaped (control bytes, quotes, non-ASCII as \xNN), so
     a peer's text can neither break a line nor colour a terminal.  The same
     line repeated is written five times in a minute, then counted and
-    summarised; lines with a field "scanner" come to 600 a minute for each.  Thread-safe.  Never give it a secret.  */
+    summarised; lines with a field "scanner" come to 600 a minute for each.
+    Thread-safe.  Never give it a secret.  */
 
 #ifndef SH_LOG_H
 #define SH_LOG_H

@@ -84,6 +84,12 @@ def _(s):
     s.refused('subnet-disabled')
 
 
+@case('phpIPAM 1.6.0')
+def _(s):
+    s.load('variant-1.6.0')
+    s.play_all()
+
+
 @case('phpIPAM 1.4.0: excludePing as NULL, 0 and 1')
 def _(s):
     s.load('variant-1.4.0')
