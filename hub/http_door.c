@@ -215,6 +215,6 @@ hub_http_door_actor (zsock_t *pipe, void *arguments)
         if (sm_door_step (self.door, self.http, STEP_MS) != SH_OK)
             break;
     sm_door_destroy (&self.door);
-    sm_http_destroy (&self.http);
+    sm_setup_close (&self.http);
     sp_spool_close (&self.spool);
 }

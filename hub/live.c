@@ -160,3 +160,35 @@ hub_count_word (hub_count_t which)
     assert (which < HUB_COUNT_COUNT);
     return s_words[which];
 }
+
+bool
+hub_live_revision (hub_live_t *self, const hub_principal_t *who,
+                   uint8_t out[static SP_REVISION])
+{
+    const char *code;
+    uint64_t agent;
+    hub_assignments_t *all = hub_live_assignments (self);
+    bool known = all && hub_principal_code (who, NULL, &code) == SH_OK
+                 && hub_assignments_agent (all, code, &agent) == SH_OK;
+    if (known)
+        hub_assignments_revision (all, agent, out);
+    hub_assignments_release (&all);
+    return known;
+}
+
+sh_err_t
+hub_live_page (hub_live_t *self, const hub_principal_t *who, const char *wanted,
+               uint64_t after, uint8_t **frame, size_t *size)
+{
+    const char *code = NULL;
+    uint64_t agent = 0;
+    sh_err_t rc = hub_principal_code (who, wanted, &code);
+    if (rc != SH_OK)
+        return rc;
+    hub_assignments_t *all = hub_live_assignments (self);
+    rc = all ? hub_assignments_agent (all, code, &agent) : SH_E_NOT_READY;
+    if (rc == SH_OK)
+        rc = hub_assignments_page (all, agent, after, frame, size);
+    hub_assignments_release (&all);
+    return rc;
+}

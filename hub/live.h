@@ -7,6 +7,7 @@
 
 #include "hub/assignments.h"
 #include "hub/policy.h"
+#include "hub/principal.h"
 #include "lib/walltime.h"
 
 typedef enum
@@ -53,6 +54,18 @@ sh_zone_t hub_live_zone (const hub_live_t *self, int db_offset, int64_t now);
     reference.  */
 void hub_live_set_assignments (hub_live_t *self, hub_assignments_t *fresh);
 hub_assignments_t *hub_live_assignments (hub_live_t *self);
+
+/*  The revision of a principal's assignments; false while there is none:
+    nothing read yet, several codes, or no such agent.  */
+bool hub_live_revision (hub_live_t *self, const hub_principal_t *who,
+                        uint8_t out[static SP_REVISION]);
+
+/*  The encoded page of assignments that a principal asks for, for the code
+    'wanted' (NULL: its own).  '*frame' is malloc'ed.  Errors: those of
+    hub_principal_code, hub_assignments_agent, and SH_E_NOT_READY.  */
+sh_err_t hub_live_page (hub_live_t *self, const hub_principal_t *who,
+                        const char *wanted, uint64_t after, uint8_t **frame,
+                        size_t *size) SH_MUST_CHECK;
 
 /*  Is the database in reach, and if not, why.  */
 void hub_live_set_database (hub_live_t *self, bool up, const char *text);

@@ -6,14 +6,13 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "hub/listener.h"
 #include "hub/sessions.h"
-#include "hub/zap.h"
 #include "lib/log.h"
 #include "scanner-proto/codec.h"
 
@@ -191,28 +190,12 @@ s_submit_touch (router_t *self, hub_session_t *session,
         hub_job_destroy (&job);
 }
 
-/*  The revision of a key's assignments; false while there is none: nothing
-    read yet, several codes, or no such agent.  */
-static bool
-s_revision (router_t *self, const hub_principal_t *who,
-            uint8_t out[static SP_REVISION])
-{
-    const char *code;
-    uint64_t agent;
-    hub_assignments_t *all = hub_live_assignments (self->args->live);
-    bool known = all && hub_principal_code (who, NULL, &code) == SH_OK
-                 && hub_assignments_agent (all, code, &agent) == SH_OK;
-    if (known)
-        hub_assignments_revision (all, agent, out);
-    hub_assignments_release (&all);
-    return known;
-}
-
 static void
 s_welcome (router_t *self, const letter_t *letter, const sp_hello_t *hello,
            hub_session_t *session)
 {
-    bool known = s_revision (self, &letter->who, session->revision);
+    bool known = hub_live_revision (self->args->live, &letter->who,
+                                    session->revision);
     sp_message_t message = {
         .type = SP_WELCOME,
         .u.welcome = {
@@ -280,25 +263,6 @@ s_on_beat (router_t *self, const letter_t *letter, hub_session_t *session)
     s_say (self, session, &message);
 }
 
-/*  The page that a session waits for.  */
-static sh_err_t
-s_find_page (router_t *self, const hub_session_t *session,
-             const hub_principal_t *who, uint8_t **frame, size_t *size)
-{
-    const char *code = NULL;
-    uint64_t agent = 0;
-    sh_err_t rc = hub_principal_code (
-        who, *session->ask_code ? session->ask_code : NULL, &code);
-    if (rc != SH_OK)
-        return rc;
-    hub_assignments_t *all = hub_live_assignments (self->args->live);
-    rc = all ? hub_assignments_agent (all, code, &agent) : SH_E_NOT_READY;
-    if (rc == SH_OK)
-        rc = hub_assignments_page (all, agent, session->ask_after, frame, size);
-    hub_assignments_release (&all);
-    return rc;
-}
-
 /*  Answer the request for assignments that the session has made.  The key is
     looked up again: it may have been revoked while the request waited.  */
 static void
@@ -310,7 +274,9 @@ s_answer_assignments (router_t *self, hub_session_t *session)
     session->asked = 0;
     if (!hub_registry_find (self->args->registry, session->key, &who))
         return; /* the sweep tells it */
-    sh_err_t rc = s_find_page (self, session, &who, &frame, &size);
+    sh_err_t rc = hub_live_page (
+        self->args->live, &who, *session->ask_code ? session->ask_code : NULL,
+        session->ask_after, &frame, &size);
     hub_principal_clear (&who);
     if (rc == SH_OK) {
         s_say_frame (self, session, frame, size);
@@ -597,7 +563,7 @@ s_push_revisions (router_t *self)
         uint8_t revision[SP_REVISION];
         if (!hub_registry_find (self->args->registry, one->key, &who))
             continue;
-        bool known = s_revision (self, &who, revision);
+        bool known = hub_live_revision (self->args->live, &who, revision);
         hub_principal_clear (&who);
         if (!known || memcmp (revision, one->revision, SP_REVISION) == 0)
             continue;
@@ -730,73 +696,16 @@ s_loop (router_t *self)
     }
 }
 
-static bool
-s_set_int (void *handle, int option, int value)
-{
-    return zmq_setsockopt (handle, option, &value, sizeof value) == 0;
-}
-
-/*  Before bind, or it does not apply.  Bounds what a peer can make libzmq hold:
-    a frame of MAXMSGSIZE even before the handshake, RCVHWM of them for each
-    connection after it.  No ZMTP heartbeats from our side: with a peer that
-    floods under another's routing id and vanishes, libzmq 4.3.4's heartbeat
-    timer finds a dead engine and aborts the process.  Scanners send them, and
-    TCP's keep-alive finds those that are gone.  */
-static bool
-s_set_options (void *handle)
-{
-    int64_t most = SP_PART_BYTES_MOST;
-    return zmq_setsockopt (handle, ZMQ_MAXMSGSIZE, &most, sizeof most) == 0
-           && s_set_int (handle, ZMQ_HANDSHAKE_IVL, 5000)
-           && s_set_int (handle, ZMQ_TCP_KEEPALIVE, 1)
-           && s_set_int (handle, ZMQ_TCP_KEEPALIVE_IDLE, 30)
-           && s_set_int (handle, ZMQ_TCP_KEEPALIVE_INTVL, 10)
-           && s_set_int (handle, ZMQ_TCP_KEEPALIVE_CNT, 3)
-           && s_set_int (handle, ZMQ_RCVHWM, 8)
-           && s_set_int (handle, ZMQ_SNDHWM, 64)
-           && s_set_int (handle, ZMQ_BACKLOG, 1024)
-           && s_set_int (handle, ZMQ_IPV6, 1)
-           && s_set_int (handle, ZMQ_ROUTER_MANDATORY, 1)
-           && s_set_int (handle, ZMQ_LINGER, 500);
-}
-
-static sh_err_t
-s_bind (router_t *self)
-{
-    hub_router_args_t *args = self->args;
-    /*  A ROUTER numbers its connections from rand () on, and aborts when a peer
-        has claimed the next number as its own routing id.  So it must not be
-        possible to guess where the numbers begin.  */
-    srand (randombytes_random ());
-    self->socket = zsock_new (ZMQ_ROUTER);
-    if (!self->socket)
-        return sh_fail (&args->why, SH_E_IO, "no socket: %s", strerror (errno));
-    self->handle = zsock_resolve (self->socket);
-    if (!s_set_options (self->handle))
-        return sh_fail (&args->why, SH_E_IO, "socket option: %s",
-                        zmq_strerror (errno));
-    sh_err_t rc = hub_zap_protect (self->socket, args->secret_key, &args->why);
-    for (size_t i = 0; rc == SH_OK && i < args->config->listen.count; i++) {
-        const char *endpoint = args->config->listen.items[i];
-        if (zmq_bind (self->handle, endpoint) < 0)
-            rc = sh_fail (&args->why, SH_E_IO,
-                          "cannot listen on %s: %s%s", endpoint,
-                          zmq_strerror (errno),
-                          errno == EADDRINUSE
-                              ? " (is another scanhubd running?)" : "");
-        else
-            sh_log (SH_LOG_NOTICE, "listening for scanners",
-                    SH_STR ("endpoint", endpoint));
-    }
-    return rc;
-}
-
 static sh_err_t
 s_open (router_t *self)
 {
+    hub_router_args_t *args = self->args;
     sh_err_t rc = hub_sessions_new (&self->sessions);
     if (rc == SH_OK)
-        rc = s_bind (self);
+        rc = hub_listener_open (&self->socket, &args->config->listen,
+                                args->secret_key, &args->why);
+    if (rc == SH_OK)
+        self->handle = zsock_resolve (self->socket);
     return rc;
 }
 

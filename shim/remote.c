@@ -204,7 +204,7 @@ sm_remote_run (sm_config_t *config, const sh_keyfile_t *key,
         }
     }
     sm_door_destroy (&self.door);
-    sm_http_destroy (&self.http);
+    sm_setup_close (&self.http);
     sp_client_destroy (&self.client);
     sp_spool_close (&self.spool);
     if (self.pollset >= 0)

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <poll.h>
+
 #include "lib/log.h"
 
 static sh_err_t
@@ -102,4 +104,14 @@ sm_setup_reload (sm_http_t *self, const sh_http_config_t *config, sh_why_t *why)
         rc = sm_http_reload (self, &http, &tokens, why);
     sm_tokens_destroy (&tokens);
     return rc;
+}
+
+void
+sm_setup_close (sm_http_t **http_p)
+{
+    for (int i = 0; *http_p && i < 20; i++) {
+        sm_http_run (*http_p);
+        poll (NULL, 0, 10);
+    }
+    sm_http_destroy (http_p);
 }

@@ -14,6 +14,10 @@ sh_err_t sm_setup_open (sm_http_t **out, const sh_http_config_t *config,
                         const sh_clock_t *clock, sm_http_fn *fn, void *context,
                         sh_why_t *why) SH_MUST_CHECK;
 
+/*  Let the answers that were just given reach their clients, for a fraction of
+    a second, then destroy.  */
+void sm_setup_close (sm_http_t **http_p);
+
 /*  As sm_http_reload.  */
 sh_err_t sm_setup_reload (sm_http_t *http, const sh_http_config_t *config,
                           sh_why_t *why) SH_MUST_CHECK;
