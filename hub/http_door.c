@@ -212,8 +212,13 @@ hub_http_door_actor (zsock_t *pipe, void *arguments)
         zstr_free (&command);
     }
     while (args->err == SH_OK && !self.ending)
-        if (sm_door_step (self.door, self.http, STEP_MS) != SH_OK)
-            break;
+        if (sm_door_step (self.door, self.http, STEP_MS) != SH_OK) {
+            sh_log (SH_LOG_ERROR, "the HTTP door cannot go on; restart "
+                                  "scanhubd");
+            /*  main must still get its answers.  */
+            while (!self.ending)
+                s_command (&self);
+        }
     sm_door_destroy (&self.door);
     sm_setup_close (&self.http);
     sp_spool_close (&self.spool);

@@ -185,6 +185,7 @@ s_reload (hub_t *self, char *answer, size_t size)
         sh_log_set_level ((sh_level_t) old->log_level);
         hub_watch_poke (self->watch);
     }
+    self->http_args.fresh = NULL;
     hub_config_destroy (&fresh);
     if (rc == SH_OK)
         snprintf (answer, size, "ok reloaded, %zu keys in the registry",

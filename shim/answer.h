@@ -8,8 +8,6 @@
 #include "shim/http.h"
 #include "shim/legacy.h"
 
-#define SM_REFUSED_MOST 64
-
 /*  The fate of one report.  */
 typedef struct
 {

@@ -24,7 +24,7 @@ struct pending
     sm_legacy_t *legacy;   /* of a request */
     sp_spooled_t *spooled; /* from the spool */
     sp_delivery_t *delivery;
-    int64_t deadline; /* mono ms; of a request */
+    int64_t deadline; /* mono ms: a request is spooled, a replay given up */
     sm_refused_t refused[SM_REFUSED_MOST];
     size_t refused_count;
 };
@@ -36,9 +36,11 @@ struct sm_door
     size_t count;      /* of requests among them */
     bool replaying;    /* a report from the spool is among them */
     int64_t replay_at; /* mono ms: not before, after trouble */
+    int64_t replay_after; /* spool row that is left for the next round */
 };
 
 #define REPLAY_PAUSE_MS 1000
+#define REPLAY_PATIENCE_MS 60000 /* then the next one gets its turn */
 
 static int64_t
 s_mono (const sm_door_t *self)
@@ -154,8 +156,10 @@ s_refuse_early (sm_door_t *self, sm_request_t *request, sh_err_t rc,
         .cause = rc,
         .text = text,
     };
-    if (rc == SH_E_MEMORY)
-        fate.kind = SM_FATE_BUSY;
+    sh_class_t class = sh_err_class (rc);
+    if (rc != SH_E_SYNTAX && class != SH_CLASS_PEER
+        && class != SH_CLASS_DENIED)
+        fate.kind = SM_FATE_BUSY; /* our fault: it must come again */
     sm_answer (request, &fate, self->options.refusals_as_status);
 }
 
@@ -185,10 +189,19 @@ s_open (sm_door_t *self, pending_t *one, sm_request_t *request, sh_why_t *why)
     if (rc != SH_OK)
         return rc;
     snprintf (one->label, sizeof one->label, "%s", who->label);
-    for (size_t i = 0; i < one->legacy->refused_count && i < SM_REFUSED_MOST;
-         i++)
+    for (size_t i = 0; i < one->legacy->refused_named; i++)
         one->refused[one->refused_count++] = one->legacy->refused[i];
     return SH_OK;
+}
+
+/*  In the order in which they came.  */
+static void
+s_append (sm_door_t *self, pending_t *one)
+{
+    pending_t **at = &self->pending;
+    while (*at)
+        at = &(*at)->next;
+    *at = one;
 }
 
 void
@@ -207,8 +220,7 @@ sm_door_take (void *context, sm_request_t *request)
     one->door = self;
     one->request = request;
     one->deadline = s_mono (self) + SM_VERDICT_MS;
-    one->next = self->pending;
-    self->pending = one;
+    s_append (self, one);
     self->count++;
     if (self->count > SM_PENDING_MOST)
         s_spool (self, one);
@@ -287,8 +299,23 @@ s_conclude_spooled (sm_door_t *self, pending_t *one)
             SH_STR ("token", one->label),
             SH_STR ("cidr", one->spooled->report.cidr),
             SH_STR ("cause", sum->cause));
-    if (sp_spool_remove (self->options.spool, one->spooled->row) != SH_OK)
-        self->replay_at = s_mono (self) + 60 * REPLAY_PAUSE_MS;
+    sh_err_t rc = sp_spool_remove (self->options.spool, one->spooled->row);
+    if (rc != SH_OK && rc != SH_E_NOT_FOUND)
+        self->replay_after = one->spooled->row; /* once more, but not at once */
+}
+
+/*  What is still under way when its time is over.  */
+static void
+s_give_up (sm_door_t *self, pending_t *one)
+{
+    if (one->request) {
+        s_spool (self, one);
+        return;
+    }
+    /*  It stays in the spool; those behind it must not wait for ever.  */
+    self->replay_after = one->spooled->row;
+    s_unlink (self, one);
+    s_free (one);
 }
 
 static void
@@ -305,8 +332,8 @@ s_push (sm_door_t *self, pending_t *one)
         sh_log (SH_LOG_DEBUG, "a part was not sent",
                 SH_STR ("token", one->label));
     if (sp_delivery_state (one->delivery) == SP_DELIVERY_RUNNING) {
-        if (one->request && s_mono (self) >= one->deadline)
-            s_spool (self, one);
+        if (s_mono (self) >= one->deadline)
+            s_give_up (self, one);
         return;
     }
     if (one->request)
@@ -328,21 +355,24 @@ s_replay (sm_door_t *self)
         || s_mono (self) < self->replay_at)
         return;
     pending_t *one = calloc (1, sizeof *one);
-    sh_err_t rc = one ? sp_spool_next (self->options.spool, 0, &one->spooled)
+    sh_err_t rc = one ? sp_spool_next (self->options.spool, self->replay_after,
+                                       &one->spooled)
                       : SH_E_MEMORY;
     if (rc == SH_OK)
         rc = sp_delivery_new (&one->delivery, &one->spooled->report,
                               self->options.clock);
     if (rc != SH_OK) {
+        /*  At the end, or in trouble: from the beginning, in a moment.  */
+        self->replay_after = 0;
         self->replay_at = s_mono (self) + REPLAY_PAUSE_MS;
         if (one)
             s_free (one);
         return;
     }
     one->door = self;
+    one->deadline = s_mono (self) + REPLAY_PATIENCE_MS;
     snprintf (one->label, sizeof one->label, "%s", one->spooled->label);
-    one->next = self->pending;
-    self->pending = one;
+    s_append (self, one);
     self->replaying = true;
 }
 
@@ -366,12 +396,13 @@ s_timeout (const sm_door_t *self, const sm_http_t *http, int timeout)
         int due = sp_delivery_timeout (one->delivery);
         if (due >= 0)
             timeout = s_sooner (timeout, due);
-        if (one->request)
-            timeout = s_sooner (timeout, one->deadline - now);
+        timeout = s_sooner (timeout, one->deadline - now);
     }
+    const sm_courier_t *courier = &self->options.courier;
     if (!self->replaying && self->options.spool
-        && sp_spool_depth (self->options.spool) > 0)
-        timeout = s_sooner (timeout, REPLAY_PAUSE_MS);
+        && sp_spool_depth (self->options.spool) > 0
+        && courier->is_up (courier->context))
+        timeout = s_sooner (timeout, self->replay_at - now);
     return timeout;
 }
 
@@ -385,11 +416,6 @@ sm_door_step (sm_door_t *self, sm_http_t *http, int timeout)
                          s_timeout (self, http, timeout), &event);
     if (rc != SH_OK)
         return rc;
-    if (event.kind == SP_EVENT_DOWN)
-        sh_log (SH_LOG_WARNING, "link to the hub is down",
-                SH_STR ("why", event.text));
-    else if (event.kind == SP_EVENT_UP)
-        sh_log (SH_LOG_NOTICE, "link to the hub is up");
     s_show (self, &event);
     sp_message_destroy (&event.message);
     sm_http_run (http);

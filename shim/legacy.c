@@ -219,23 +219,21 @@ typedef struct
     s_memory_t *memory;
     bool has_zone;
     int east;
-    size_t room; /* in 'refused' */
 } s_builder_t;
 
 static sh_err_t
 s_refuse (s_builder_t *builder, const char *ip, sh_err_t cause)
 {
     sm_legacy_t *self = builder->self;
-    if (self->refused_count == builder->room) {
-        size_t room = builder->room ? builder->room * 2 : 16;
-        sm_refused_t *refused
-            = realloc (self->refused, room * sizeof *refused);
-        if (!refused)
-            return SH_E_MEMORY;
-        self->refused = refused;
-        builder->room = room;
-    }
-    sm_refused_t *refused = &self->refused[self->refused_count++];
+    /*  A body can be nothing but refused hosts; nobody reads thousands.  */
+    self->refused_count++;
+    if (self->refused_named == SM_REFUSED_MOST)
+        return SH_OK;
+    if (!self->refused)
+        self->refused = calloc (SM_REFUSED_MOST, sizeof *self->refused);
+    if (!self->refused)
+        return SH_E_MEMORY;
+    sm_refused_t *refused = &self->refused[self->refused_named++];
     sh_escape (refused->ip, sizeof refused->ip, ip);
     refused->cause = cause;
     return SH_OK;

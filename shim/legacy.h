@@ -29,12 +29,14 @@ typedef struct
         of 'received'; complete, with nothing covered: a legacy report never
         marks a host offline.  Borrows from the rest of this.  */
     sp_report_t report;
-    sm_refused_t *refused; /* hosts that never get to the hub */
-    size_t refused_count;
+    sm_refused_t *refused; /* hosts that never get to the hub: the first */
+    size_t refused_named;  /* of them, at most SM_REFUSED_MOST */
+    size_t refused_count;  /* all of them */
     size_t host_total; /* entries of 'results' */
     void *memory;
 } sm_legacy_t;
 
+#define SM_REFUSED_MOST 64 /* refused hosts that are named */
 #define SM_BODY_MOST 1048576 /* as the old server */
 #define SM_JSON_DEPTH 16
 #define SM_HOSTS_MOST 32768 /* more than a body has room for, if well-formed */

@@ -84,9 +84,17 @@ s_wait (void *context, int other, int timeout, sp_event_t *event)
     (void) other; /* it is in the pollset */
     sh_err_t rc
         = sp_client_wait (self->client, &self->pollset, timeout, event);
-    if (rc == SH_OK && event->kind == SP_EVENT_OTHER)
+    if (rc != SH_OK)
+        return rc;
+    if (event->kind == SP_EVENT_OTHER)
         s_take_signals (self);
-    return rc;
+    else if (event->kind == SP_EVENT_DOWN)
+        sh_log (SH_LOG_WARNING, "link to the hub is down",
+                SH_STR ("why", event->text));
+    else if (event->kind == SP_EVENT_UP)
+        sh_log (SH_LOG_NOTICE, "link to the hub is up",
+                SH_STR ("hub", sp_client_endpoint (self->client)));
+    return SH_OK;
 }
 
 static sh_err_t

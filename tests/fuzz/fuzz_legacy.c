@@ -39,7 +39,7 @@ s_check_head (const sp_report_t *report)
 static void
 s_check_refused (const sm_legacy_t *legacy)
 {
-    for (size_t i = 0; i < legacy->refused_count; i++) {
+    for (size_t i = 0; i < legacy->refused_named; i++) {
         const sm_refused_t *refused = &legacy->refused[i];
         s_require (memchr (refused->ip, '\0', sizeof refused->ip) != NULL);
         s_require (sh_err_class (refused->cause) == SH_CLASS_PEER);
