@@ -34,7 +34,7 @@ SCANHUBD = BUILD / 'hub' / 'scanhubd'
 SCANHUBCTL = BUILD / 'cli' / 'scanhubctl'
 
 PATIENCE = 30       # seconds, for anything that is waited for
-CASE_PATIENCE = 90  # for a whole case
+CASE_PATIENCE = int(os.environ.get('CASE_PATIENCE', 90))  # for a whole case
 LOG_SHOWN = 40      # lines of the hub's log below a failed case
 
 CODE_A = 'AgentA0000000000000000000000000A'
