@@ -79,7 +79,7 @@ class Scanner:
             end(self.process)
 
 
-class Delivery(Stage):
+class Outage(Stage):
     def reset(self):
         super().reset()
         self.sql.rows('DELETE FROM subnets')
@@ -324,4 +324,4 @@ def _(s):
 
 
 if __name__ == '__main__':
-    sys.exit(harness.main(Delivery))
+    sys.exit(harness.main(Outage))
