@@ -391,7 +391,9 @@ s_set_aside (const sp_spool_t *self, sh_why_t *why)
 static sh_err_t
 s_open (sp_spool_t *self, sh_why_t *why)
 {
-    /* the second time with a file that we have just made */
+    /*  A file that looks broken is looked at twice, for integrity_check tells
+        an error of the disk in the same way as a damaged page; the third time
+        it is a file that we have just made.  */
     for (int attempt = 0;; attempt++) {
         sh_err_t rc = s_make_file (self->path, why);
         if (rc)
@@ -400,10 +402,9 @@ s_open (sp_spool_t *self, sh_why_t *why)
         if (result == OPEN_OK)
             return SH_OK;
         s_disconnect (self);
-        if (result == OPEN_FAILED || attempt > 0)
+        if (result == OPEN_FAILED || attempt > 1)
             return rc;
-        rc = s_set_aside (self, why);
-        if (rc)
+        if (attempt == 1 && (rc = s_set_aside (self, why)) != SH_OK)
             return rc;
     }
 }
