@@ -270,10 +270,10 @@ s_allows (void *context, const hub_principal_t *who, const char *code)
 }
 
 /*  What there is to answer: a letter for each job.  h: a part with hosts, c: a
-    closing part, f: a part that names no subnet, u: one of an unknown subnet,
-    t: asks for targets, l: only shows life.  */
+    closing part, e: a part whose hosts are all outside, f: one that names no
+    subnet, u: one of an unknown subnet, t: asks for targets, l: shows life.  */
 static const char *const s_batches[]
-    = { "h", "c", "f", "u", "t", "l", "hcfuh", "tlhc" };
+    = { "h", "c", "e", "f", "u", "t", "l", "hcfuh", "tlhc" };
 enum { JOBS_MOST = 5, NO_ANSWER = -1, PAGE = -2, ERROR = -3 };
 
 typedef struct
@@ -302,7 +302,8 @@ s_message (char letter, size_t at)
     snprintf (cidr, sizeof cidr, "10.0.%d.0/24", (int) subnet);
     for (size_t i = 0; i < COUNT (hosts); i++) {
         char text[32];
-        snprintf (text, sizeof text, "10.0.%d.%zu", (int) subnet, i + 1);
+        snprintf (text, sizeof text, "10.0.%d.%zu",
+                  (int) subnet + (letter == 'e'), i + 1);
         assert_int_equal (sh_addr_parse (&addrs[i], text), SH_OK);
         hosts[i] = (sp_host_t){ .ip = sh_addr_bytes (&addrs[i]),
                                 .seen = NOON * 1000, .name = "name",
@@ -466,7 +467,7 @@ static bool
 s_uses (char letter, call_t call)
 {
     static const char *const who[CALL_COUNT]
-        = { "hcfutl", "hcfutl", "f", "hcfut", "hcft", "hcf", "hcfu", "" };
+        = { "hcefutl", "hcefutl", "f", "hcefut", "hcft", "hcef", "hcefu", "" };
     return strchr (who[call], letter) != NULL;
 }
 
