@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "lib/log.h"
+
 enum { BLOCKS_MOST = 32768 };
 
 static struct
@@ -35,6 +37,9 @@ char *__wrap_strndup (const char *text, size_t most);
 int __wrap_asprintf (char **out, const char *format, ...) SH_PRINTF (2, 3);
 int __wrap___asprintf_chk (char **out, int flag, const char *format, ...)
     SH_PRINTF (3, 4);
+
+void __wrap_sh_log_fields (sh_level_t level, const char *text,
+                           const sh_field_t *fields);
 
 static bool
 s_fails (void)
@@ -229,4 +234,36 @@ unsigned
 nomem_try_lenient (const char *name, nomem_fn *run)
 {
     return s_try (name, run, true);
+}
+
+void
+__wrap_sh_log_fields (sh_level_t level, const char *text,
+                      const sh_field_t *fields)
+{
+    (void) level;
+    (void) text;
+    (void) fields;
+}
+
+sp_report_t
+nomem_report (void)
+{
+    static uint8_t addrs[NOMEM_HOSTS][4], id[SP_REPORT_ID];
+    static sp_host_t hosts[NOMEM_HOSTS];
+    static char names[NOMEM_HOSTS][64];
+    static sp_range_t range = { { addrs[0], 4 }, { addrs[NOMEM_HOSTS - 1], 4 } };
+    for (size_t i = 0; i < NOMEM_HOSTS; i++) {
+        uint8_t addr[4] = { 10, 0, (uint8_t) (i >> 8), (uint8_t) i };
+        memcpy (addrs[i], addr, 4);
+        snprintf (names[i], sizeof names[i], "host-%zu.site-a.example", i);
+        hosts[i] = (sp_host_t){ .ip = { addrs[i], 4 }, .seen = NOMEM_NOON * 1000,
+                                .name = names[i],
+                                .mac = "00:1a:2b:00:00:0a" };
+    }
+    return (sp_report_t){ .id = { id, sizeof id }, .subnet = 7,
+                          .cidr = "10.0.0.0/16", .kind = SP_KIND_BOTH,
+                          .started = (NOMEM_NOON - 60) * 1000,
+                          .finished = NOMEM_NOON * 1000, .hosts = hosts,
+                          .host_count = NOMEM_HOSTS, .complete = true, .up = NOMEM_HOSTS,
+                          .covered = &range, .covered_count = 1 };
 }

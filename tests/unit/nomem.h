@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*  Memory that runs out at the n-th allocation, for what is linked statically,
     so for all of our own code.  Programs with it are linked with NOMEM_WRAP
-    (tests/module.am).  */
+    (tests/module.am).  The log is off in them, for it keeps what it has said.  */
 
 #ifndef TESTS_NOMEM_H
 #define TESTS_NOMEM_H
@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "lib/err.h"
+#include "scanner-proto/message.h"
 
 /*  Something that allocates: does it, frees what it got, and returns its
     result.  If that is an error it must have left its outputs as they were,
@@ -33,5 +33,11 @@ void nomem_lift (void);
 /*  Blocks taken since nomem_count_from_here and not given back.  */
 void nomem_count_from_here (void);
 size_t nomem_live (void);
+
+/*  A report of many hosts, so that buffers have to grow; static.  The names
+    and times are good ones at noon.  */
+enum { NOMEM_HOSTS = 300 };
+#define NOMEM_NOON INT64_C (1780315200) /* 2026-06-01 12:00:00 UTC */
+sp_report_t nomem_report (void);
 
 #endif

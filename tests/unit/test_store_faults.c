@@ -15,12 +15,11 @@
 #include <cmocka.h>
 
 #include "hub/intake.h"
-#include "lib/log.h"
 #include "scanner-proto/codec.h"
 #include "tests/unit/nomem.h"
 
 #define COUNT(array) (sizeof (array) / sizeof *(array))
-#define NOON INT64_C (1780315200) /* 2026-06-01 12:00:00 UTC */
+#define NOON NOMEM_NOON
 
 typedef enum
 {
@@ -63,17 +62,6 @@ nanosleep (const struct timespec *wanted, struct timespec *left)
     (void) wanted;
     (void) left;
     return 0;
-}
-
-void __wrap_sh_log_fields (sh_level_t level, const char *text,
-                           const sh_field_t *fields);
-void
-__wrap_sh_log_fields (sh_level_t level, const char *text,
-                      const sh_field_t *fields)
-{
-    (void) level;
-    (void) text;
-    (void) fields;
 }
 
 sh_err_t __real_sp_encode (uint8_t **data, size_t *size,
