@@ -67,7 +67,7 @@ s_recover (model_t *self, unsigned call, uint32_t tear)
     }
     if (model_open (self))
         (void) model_check (self, true);
-    else
+    else if (!*self->fault)
         snprintf (self->fault, sizeof self->fault, "it does not open again");
 }
 
@@ -96,7 +96,6 @@ s_cut_at (const plan_t *plan, unsigned call, uint32_t tear)
     powerfs_off_at (call);
     s_run (&model, plan);
     bool cut = powerfs_is_off ();
-    s_expect_fine (&model, plan, call, tear);
     s_recover (&model, call, tear);
     if (call % 3 == 0)
         s_go_on (&model);
@@ -210,14 +209,23 @@ test_powerfs (void **state)
     powerfs_reset ();
 }
 
+/*  Also after a test that has failed.  */
+static int
+s_reset (void **state)
+{
+    (void) state;
+    powerfs_reset ();
+    return 0;
+}
+
 int
 main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_powerfs),
-        cmocka_unit_test (test_small_reports),
-        cmocka_unit_test (test_large_reports),
-        cmocka_unit_test (test_without_sync),
+        cmocka_unit_test_setup (test_powerfs, s_reset),
+        cmocka_unit_test_setup (test_small_reports, s_reset),
+        cmocka_unit_test_setup (test_large_reports, s_reset),
+        cmocka_unit_test_setup (test_without_sync, s_reset),
     };
     const char *torn = getenv ("SCANHUB_POWER_TORN"); /* for long runs */
     if (torn)

@@ -176,13 +176,23 @@ test_memory (void **state)
                                      29 });
 }
 
+/*  Also after a test that has failed.  */
+static int
+s_reset (void **state)
+{
+    (void) state;
+    s_lift ();
+    powerfs_reset ();
+    return 0;
+}
+
 int
 main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_errors),
-        cmocka_unit_test (test_disk_full),
-        cmocka_unit_test (test_memory),
+        cmocka_unit_test_setup (test_errors, s_reset),
+        cmocka_unit_test_setup (test_disk_full, s_reset),
+        cmocka_unit_test_setup (test_memory, s_reset),
     };
     sqlite3_config (SQLITE_CONFIG_GETMALLOC, &s_memory);
     sqlite3_mem_methods failing = s_memory;
