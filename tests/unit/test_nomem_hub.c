@@ -15,9 +15,11 @@
 
 #include "hub/assignments.h"
 #include "hub/changes.h"
+#include "hub/config.h"
 #include "hub/live.h"
 #include "hub/queue.h"
 #include "hub/registry.h"
+#include "hub/sessions.h"
 #include "tests/unit/nomem.h"
 
 #define COUNT(array) (sizeof (array) / sizeof *(array))
@@ -160,13 +162,63 @@ s_make_live (void)
     return rc;
 }
 
+/*  The lists themselves are CZMQ's.  */
+static sh_err_t
+s_open_session (void)
+{
+    hub_sessions_t *sessions = UNTOUCHED;
+    sh_err_t rc = hub_sessions_new (&sessions);
+    if (rc != SH_OK) {
+        assert_true (sessions == UNTOUCHED);
+        return rc;
+    }
+    bool opened = hub_sessions_open (sessions, "key") != NULL;
+    assert_int_equal (hub_sessions_size (sessions), opened);
+    hub_sessions_destroy (&sessions);
+    return opened ? SH_OK : SH_E_MEMORY;
+}
+
 static void
 test_jobs (void **state)
 {
     (void) state;
+    assert_int_equal (nomem_try ("session", s_open_session), 2);
     assert_int_equal (nomem_try ("job", s_make_job), 3);
     assert_true (nomem_try ("queue", s_make_queue) > 2);
     nomem_try ("live", s_make_live);
+}
+
+/*  The configuration, as at a reload.  */
+
+static char s_config[96];
+
+static sh_err_t
+s_load_config (void)
+{
+    hub_config_t *config = UNTOUCHED;
+    sh_why_t why = { "" };
+    sh_err_t rc = hub_config_load (&config, s_config, &why);
+    if (rc == SH_OK)
+        hub_config_destroy (&config);
+    else
+        assert_true (config == UNTOUCHED && *why.text);
+    return rc;
+}
+
+static void
+test_config (void **state)
+{
+    (void) state;
+    snprintf (s_config, sizeof s_config, "%s/scanhub.yaml", s_dir);
+    FILE *file = fopen (s_config, "w");
+    assert_non_null (file);
+    fputs ("hub:\n  listen: [tcp://10.0.0.1:5766, 'tcp://[::1]:*']\n"
+           "  key: /k\n  registry: /r\n  workers: 7\n"
+           "database:\n  name: ipam\n  user: me\n  password: ''\n"
+           "policy:\n  hostname: fill\n", file);
+    assert_int_equal (fclose (file), 0);
+    assert_true (nomem_try ("configuration", s_load_config) > 20);
+    unlink (s_config);
 }
 
 /*  The registry.  */
@@ -345,6 +397,7 @@ main (void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_changes),
         cmocka_unit_test (test_jobs),
+        cmocka_unit_test (test_config),
         cmocka_unit_test (test_registry),
         cmocka_unit_test (test_assignments),
     };
