@@ -55,7 +55,7 @@ s_clock_ms (void *context)
     return NOW;
 }
 
-static const sh_clock_t s_clock = { s_clock_ms, s_clock_ms, NULL };
+static const sh_clock_t s_clock = { s_clock_ms, s_clock_ms, NULL, "boot" };
 
 /*  The report of a number, the same each time; valid until the next call.  Each
     is of a subnet of its own, so that the spool has nothing to merge.  */
@@ -101,7 +101,8 @@ s_spool_open (model_t *self, sh_why_t *why)
 static sh_err_t
 s_spool_put (model_t *self, const sp_report_t *report)
 {
-    return sp_spool_put (self->spool, "model", report);
+    return sp_spool_put (self->spool, "model", report,
+                         sh_clock_epoch (&s_clock), NULL);
 }
 
 static sh_err_t

@@ -37,7 +37,7 @@ s_clock_ms (void *context)
     return *(int64_t *) context;
 }
 
-static const sh_clock_t s_clock = { s_clock_ms, s_clock_ms, &s_now };
+static const sh_clock_t s_clock = { s_clock_ms, s_clock_ms, &s_now, NULL };
 
 /*  Messages.  */
 
@@ -197,7 +197,7 @@ s_put (void)
     sp_report_t report = nomem_report ();
     uint64_t depth = sp_spool_depth (s_spool);
     uint64_t bytes = sp_spool_bytes (s_spool);
-    sh_err_t rc = sp_spool_put (s_spool, "test", &report);
+    sh_err_t rc = sp_spool_put (s_spool, "test", &report, 0, NULL);
     assert_int_equal (sp_spool_depth (s_spool), depth + (rc == SH_OK));
     assert_int_equal (sp_spool_bytes (s_spool) > bytes, rc == SH_OK);
     return rc;

@@ -246,7 +246,7 @@ s_wall (void *context)
     return NOON * 1000;
 }
 
-static const sh_clock_t s_clock = { s_wall, s_wall, NULL };
+static const sh_clock_t s_clock = { s_wall, s_wall, NULL, NULL };
 
 static sh_err_t
 s_allows (void *context, const hub_principal_t *who, const char *code)
