@@ -402,7 +402,9 @@ s_set_aside (const sp_spool_file_t *self, sh_why_t *why)
 sh_err_t
 sp_spool_file_open (sp_spool_file_t *self, sh_why_t *why)
 {
-    /* the second time with a file that we have just made */
+    /*  A file that looks broken is looked at twice, for integrity_check tells
+        an error of the disk in the same way as a damaged page; the third time
+        it is a file that we have just made.  */
     for (int attempt = 0;; attempt++) {
         sh_err_t rc = self->path ? s_make_file (self->path, why) : SH_OK;
         if (rc)
@@ -411,10 +413,9 @@ sp_spool_file_open (sp_spool_file_t *self, sh_why_t *why)
         if (result == OPEN_OK)
             return SH_OK;
         sp_spool_file_close (self);
-        if (result == OPEN_FAILED || attempt > 0 || !self->path)
+        if (result == OPEN_FAILED || attempt > 1 || !self->path)
             return rc;
-        rc = s_set_aside (self, why);
-        if (rc)
+        if (attempt == 1 && (rc = s_set_aside (self, why)) != SH_OK)
             return rc;
     }
 }
