@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -14,7 +15,10 @@
 
 #define ATTEMPTS 4          /* of one part alone, when the database is busy */
 #define PATIENCE_MS 4000    /* no further attempt after that */
+#define VAIN_MS 1000        /* a part that failed after that has waited */
+#define VAIN_MOST 2         /* of a batch; the others are not tried */
 #define TOUCH_AFTER_S 5     /* last_access is a hot row: not more often */
+#define TROUBLE_MS 5000     /* readiness remembers a part that is overdue */
 #define DIFFERS_ROOM 8192   /* MACs that were told already, about so many */
 
 struct hub_intake
@@ -23,6 +27,9 @@ struct hub_intake
     /*  Hashes of (row, MAC) pairs that were logged; a colliding pair takes
         its place and the first may be told once more.  */
     uint64_t told[DIFFERS_ROOM];
+    /*  Of the last transaction: it could not begin, for there is no
+        connection to be had.  */
+    bool no_begin;
 };
 
 sh_err_t
@@ -69,6 +76,8 @@ s_identify (hub_intake_t *self, hub_part_t *part)
     if (rc != SH_OK)
         return rc;
     part->has_agent = true;
+    if (part->agent.maintenance)
+        return SH_E_MAINTENANCE;
     rc = hub_authorise_agent (&part->agent, part->code);
     if (rc != SH_OK)
         return rc;
@@ -220,6 +229,7 @@ s_transact (hub_intake_t *self, hub_part_t **parts, size_t count)
     for (size_t i = 0; i < count; i++)
         hub_part_reset (parts[i]);
     sh_err_t rc = store->begin (store);
+    self->no_begin = rc != SH_OK;
     if (rc != SH_OK)
         return rc;
     rc = s_work_all (self, parts, count);
@@ -278,22 +288,46 @@ s_take_alone (hub_intake_t *self, hub_part_t *part)
         part->rc = rc;
 }
 
-/*  A lock that somebody holds on a subnet holds up all of its parts: when one
-    has waited in vain, the others of the batch need not try.  */
+/*  Will what became of a part alone happen to the rest of its batch as well?
+    Without a connection, or while phpIPAM is in maintenance mode; and when
+    several have waited in vain it is not their subnets' locks but a table's,
+    or the server is stuck.  Then SH_OK is not what this returns.  */
+static sh_err_t
+s_for_all (const hub_intake_t *self, const hub_part_t *part, int64_t begun,
+           int *vain)
+{
+    if (part->rc == SH_E_MAINTENANCE
+        || (self->no_begin && s_ends_transaction (part->rc)))
+        return part->rc;
+    bool waited = sh_clock_mono (self->options.clock) - begun >= VAIN_MS;
+    if (!waited || sh_err_class (part->rc) != SH_CLASS_RETRY)
+        return SH_OK;
+    return ++*vain >= VAIN_MOST ? part->rc : SH_OK;
+}
+
+/*  Each part alone, but nobody waits for what others have waited for in vain:
+    a lock that somebody holds on a subnet holds up all of its parts.  */
 static void
 s_take_each (hub_intake_t *self, hub_part_t **parts, size_t count)
 {
     uint64_t stuck = 0;
+    int vain = 0;
+    sh_err_t all = SH_OK;
     for (size_t i = 0; i < count; i++) {
         hub_part_t *part = parts[i];
+        int64_t begun = sh_clock_mono (self->options.clock);
         hub_part_reset (part);
         if (self->options.ended
             && self->options.ended (self->options.allows_context))
             part->rc = SH_E_STOPPING;
+        else if (all != SH_OK)
+            part->rc = all;
         else if (part->subnet_id && part->subnet_id == stuck)
             part->rc = SH_E_DB_BUSY;
-        else
+        else {
             s_take_alone (self, part);
+            all = s_for_all (self, part, begun, &vain);
+        }
         if (part->rc == SH_E_DB_BUSY)
             stuck = part->subnet_id;
     }
@@ -347,9 +381,41 @@ s_touch (hub_intake_t *self, const hub_agent_t *agent)
                 SH_STR ("cause", sh_err_word (rc)));
 }
 
+/*  The database's own words, for causes that are its own.  */
+static const char *
+s_because (hub_store_t *store, sh_err_t rc)
+{
+    bool its_own = rc == SH_E_DB_DOWN || rc == SH_E_DB_RIGHTS
+                   || rc == SH_E_DB_SCHEMA || rc == SH_E_DB;
+    return its_own ? store->describe (store) : sh_err_text (rc);
+}
+
+/*  What keeps reports from being written is said by readiness as well, also
+    where the watcher's reads go well: until a part is written, or nobody comes
+    back with one.  A lock that was held too long is everyday life, and
+    maintenance mode is the watcher's to tell.  */
+static void
+s_tell_trouble (hub_intake_t *self, const hub_part_t *part)
+{
+    hub_live_t *live = self->options.live;
+    if (part->rc == SH_OK)
+        hub_live_set_trouble (live, self, NULL, 0);
+    if (!s_ends_transaction (part->rc) || part->rc == SH_E_DB_BUSY
+        || part->rc == SH_E_STOPPING || part->rc == SH_E_MAINTENANCE)
+        return;
+    char text[320];
+    snprintf (text, sizeof text, "reports cannot be written: %s",
+              s_because (self->options.store, part->rc));
+    int64_t delay = (int64_t) hub_part_delay (part->rc);
+    hub_live_set_trouble (live, self, text,
+                          sh_clock_mono (self->options.clock) + delay
+                              + delay / 2 + TROUBLE_MS);
+}
+
 static void
 s_finish (hub_intake_t *self, hub_part_t *part)
 {
+    s_tell_trouble (self, part);
     if (part->rc == SH_OK)
         s_tell_differing (self, part);
     hub_part_account (part, self->options.live);
@@ -512,7 +578,7 @@ s_take_touch (hub_intake_t *self, const hub_job_t *job)
         bool allowed = self->options.allows (self->options.allows_context,
                                              &job->who, code) == SH_OK;
         store->rollback (store);
-        if (rc == SH_OK && allowed
+        if (rc == SH_OK && allowed && !agent.maintenance
             && hub_authorise_agent (&agent, code) == SH_OK)
             s_touch (self, &agent);
         if (rc == SH_OK)
