@@ -59,7 +59,7 @@ s_failed (hub_sql_t *self, MYSQL *mysql, const char *doing)
             "database error", SH_STR ("while", doing),
             SH_INT ("number", number), SH_STR ("text", mysql_error (mysql)),
             SH_STR ("remedy", remedy));
-    if (err == SH_E_DB_SCHEMA)
+    if (err == SH_E_DB_SCHEMA || err == SH_E_DB_RIGHTS)
         self->doubt = true;
     return err;
 }
@@ -264,6 +264,18 @@ hub_sql_text (hub_sql_t *self, const char *text)
     self->size += written + 2;
 }
 
+/*  The statement failed.  */
+static sh_err_t
+s_refused (hub_sql_t *self)
+{
+    char doing[48];
+    snprintf (doing, sizeof doing, "%.40s", self->statement);
+    sh_err_t rc = s_failed (self, self->mysql, doing);
+    if (rc == SH_E_DB_DOWN)
+        hub_sql_disconnect (self);
+    return rc;
+}
+
 /*  Send the statement; '*number' is the server's error number, or 0.  */
 static sh_err_t
 s_send (hub_sql_t *self, unsigned tolerated, unsigned *number)
@@ -276,14 +288,23 @@ s_send (hub_sql_t *self, unsigned tolerated, unsigned *number)
     if (mysql_real_query (self->mysql, self->statement, self->size) == 0)
         return SH_OK;
     *number = mysql_errno (self->mysql);
-    if (*number == tolerated)
+    return *number == tolerated ? SH_OK : s_refused (self);
+}
+
+sh_err_t
+hub_sql_probe (hub_sql_t *self, bool *there)
+{
+    *there = false;
+    if (!self->mysql)
+        return SH_E_DB_DOWN;
+    if (mysql_real_query (self->mysql, self->statement, self->size) == 0) {
+        mysql_free_result (mysql_store_result (self->mysql));
+        *there = true;
         return SH_OK;
-    char doing[48];
-    snprintf (doing, sizeof doing, "%.40s", self->statement);
-    sh_err_t rc = s_failed (self, self->mysql, doing);
-    if (rc == SH_E_DB_DOWN)
-        hub_sql_disconnect (self);
-    return rc;
+    }
+    sh_err_t rc = hub_sql_error (mysql_errno (self->mysql));
+    return rc == SH_E_DB_SCHEMA || rc == SH_E_DB_RIGHTS ? SH_OK
+                                                        : s_refused (self);
 }
 
 sh_err_t

@@ -22,7 +22,7 @@ typedef struct
     int64_t next_attempt; /* mono ms: no connecting before */
     int failures;         /* in a row */
     sh_err_t failed_with; /* the last of them */
-    bool doubt; /* a statement met a column or table that is not there */
+    bool doubt; /* a statement met what is not there, or not granted */
     char *statement;      /* the one being built; grows as needed */
     size_t size, room;
     bool broken; /* memory ran out or a literal could not be quoted */
@@ -57,6 +57,10 @@ void hub_sql_text (hub_sql_t *self, const char *text);         /* NULL: NULL */
     one.  Errors are logged here, mapped by hub_sql_error.  */
 sh_err_t hub_sql_run (hub_sql_t *self) SH_MUST_CHECK;
 sh_err_t hub_sql_query (hub_sql_t *self, MYSQL_RES **out) SH_MUST_CHECK;
+
+/*  A query whose result nobody wants: '*there' says whether its tables and
+    columns are there and granted.  */
+sh_err_t hub_sql_probe (hub_sql_t *self, bool *there) SH_MUST_CHECK;
 
 /*  Like run, but error 1292 is told by '*truncated' instead.  */
 sh_err_t hub_sql_run_time (hub_sql_t *self, bool *truncated) SH_MUST_CHECK;

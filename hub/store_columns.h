@@ -13,9 +13,12 @@ typedef struct
     bool maintenance; /* settings.maintaneanceMode, if it is granted */
 } hub_columns_t;
 
-/*  Ask the database.  '*out' is also set when a column that the hub cannot do
-    without is missing: SH_E_DB_SCHEMA, and the connection's trouble names
-    it.  */
+/*  Which of those are there.  */
 sh_err_t hub_store_learn (hub_sql_t *sql, hub_columns_t *out) SH_MUST_CHECK;
+
+/*  Are all others there and granted?  SH_E_DB_SCHEMA otherwise, for a server
+    that grants by columns does not tell which of both it is; the connection's
+    trouble names the column.  */
+sh_err_t hub_store_check (hub_sql_t *sql) SH_MUST_CHECK;
 
 #endif

@@ -63,30 +63,47 @@ s_in_maintenance (store_t *self)
     return on;
 }
 
-/*  Connect, and know the columns.  A statement that met one that is not there
-    makes us look at once.  */
+/*  Look which columns there are.  Those that the hub cannot do without show by
+    themselves, by a statement that fails; 'all' asks for them as well.  A
+    table that is locked would hold up the transaction as it does this.  */
 static sh_err_t
-s_connect (store_t *self)
+s_learn (store_t *self, bool all)
+{
+    hub_columns_t has;
+    sh_err_t rc = hub_store_learn (&self->sql, &has);
+    if (rc != SH_OK)
+        return rc;
+    self->has = has;
+    if (all)
+        rc = hub_store_check (&self->sql);
+    if (rc == SH_E_DB_SCHEMA && s_in_maintenance (self))
+        rc = SH_E_MAINTENANCE; /* phpIPAM is at it */
+    self->sql.doubt &= rc != SH_OK;
+    return rc;
+}
+
+/*  Connect, and know the columns.  */
+static sh_err_t
+s_connect (store_t *self, bool all)
 {
     bool fresh;
     sh_err_t rc = hub_sql_connect (&self->sql, &fresh);
-    int64_t now = sh_clock_mono (self->clock);
-    if (rc != SH_OK || (!fresh && !self->sql.doubt && now < self->learn_at))
-        return rc;
-    rc = hub_store_learn (&self->sql, &self->has);
-    if (rc == SH_E_DB_SCHEMA && s_in_maintenance (self))
-        rc = SH_E_MAINTENANCE; /* phpIPAM is at it */
-    self->learn_at = now + LEARN_MS;
-    self->sql.doubt = rc != SH_OK;
     if (rc != SH_OK)
-        hub_sql_disconnect (&self->sql);
+        return rc;
+    self->sql.doubt |= fresh;
+    int64_t now = sh_clock_mono (self->clock);
+    if (!all && !self->sql.doubt && now < self->learn_at)
+        return SH_OK;
+    rc = s_learn (self, all || self->sql.doubt);
+    if (rc == SH_OK)
+        self->learn_at = now + LEARN_MS;
     return rc;
 }
 
 static sh_err_t
-s_start_once (store_t *self, const char *statement)
+s_start_once (store_t *self, const char *statement, bool all)
 {
-    sh_err_t rc = s_connect (self);
+    sh_err_t rc = s_connect (self, all);
     if (rc != SH_OK)
         return rc;
     hub_sql_start (&self->sql, statement);
@@ -96,21 +113,21 @@ s_start_once (store_t *self, const char *statement)
 /*  A connection that the server closed while it was idle shows at the first
     statement; nothing has happened yet, so a new one takes its place.  */
 static sh_err_t
-s_start (store_t *self, const char *statement)
+s_start (store_t *self, const char *statement, bool all)
 {
     bool idle = self->sql.mysql != NULL;
     int64_t begun = sh_clock_mono (self->clock);
-    sh_err_t rc = s_start_once (self, statement);
+    sh_err_t rc = s_start_once (self, statement, all);
     if (rc == SH_E_DB_DOWN && idle
         && sh_clock_mono (self->clock) - begun < IDLE_MS)
-        rc = s_start_once (self, statement);
+        rc = s_start_once (self, statement, all);
     return rc;
 }
 
 static sh_err_t
 s_begin (hub_store_t *base)
 {
-    return s_start ((store_t *) base, "START TRANSACTION");
+    return s_start ((store_t *) base, "START TRANSACTION", false);
 }
 
 static sh_err_t
@@ -482,7 +499,7 @@ s_touch_agent (hub_store_t *base, uint64_t agent, const char *wall,
                const char *limit)
 {
     store_t *self = (store_t *) base;
-    sh_err_t rc = s_connect (self);
+    sh_err_t rc = s_connect (self, false);
     if (rc != SH_OK)
         return rc;
     hub_sql_start (&self->sql, "UPDATE scanAgents SET last_access = ");
@@ -604,7 +621,7 @@ s_read_plan (hub_store_t *base, hub_plan_t **out)
         return SH_E_MEMORY;
     /*  One picture: agents and subnets must fit each other.  */
     sh_err_t rc = s_start (self, "SET TRANSACTION ISOLATION LEVEL "
-                                 "REPEATABLE READ");
+                                 "REPEATABLE READ", true);
     if (rc == SH_OK) {
         hub_sql_start (&self->sql,
                        "START TRANSACTION WITH CONSISTENT SNAPSHOT");

@@ -1323,7 +1323,7 @@ test_trouble (void **state)
         world.fake.fail_at = i ? 0 : 5;
         world.fake.fail_with = SH_E_DB_SCHEMA;
         s_work (&world);
-        assert_int_equal (hub_live_database (world.live, 90000, text,
+        assert_int_equal (hub_live_database (world.live, 94000, text,
                                              sizeof text), i);
         assert_string_equal (text, i ? "connected"
                                      : "reports cannot be written: "
