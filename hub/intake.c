@@ -30,6 +30,10 @@ struct hub_intake
     /*  Of the last transaction: it could not begin, for there is no
         connection to be had.  */
     bool no_begin;
+    /*  Of the jobs at hand: how many have waited in vain, and what the others
+        are told without a try, or SH_OK.  */
+    int vain;
+    sh_err_t all;
 };
 
 sh_err_t
@@ -223,13 +227,38 @@ s_work_all (hub_intake_t *self, hub_part_t **parts, size_t count)
 }
 
 static sh_err_t
+s_begin (hub_intake_t *self)
+{
+    sh_err_t rc = self->options.store->begin (self->options.store);
+    self->no_begin = rc != SH_OK;
+    return rc;
+}
+
+/*  Will what became of a job that began at 'begun' happen to the others of its
+    batch as well?  Without a connection, or while phpIPAM is in maintenance
+    mode; and when several have waited in vain it is not their subnets' locks
+    but a table's, or the server is stuck.  */
+static void
+s_learn_from (hub_intake_t *self, sh_err_t rc, int64_t begun)
+{
+    if (rc == SH_E_MAINTENANCE
+        || (self->no_begin && s_ends_transaction (rc))) {
+        self->all = rc;
+        return;
+    }
+    bool waited = sh_clock_mono (self->options.clock) - begun >= VAIN_MS;
+    if (waited && sh_err_class (rc) == SH_CLASS_RETRY
+        && ++self->vain >= VAIN_MOST)
+        self->all = rc;
+}
+
+static sh_err_t
 s_transact (hub_intake_t *self, hub_part_t **parts, size_t count)
 {
     hub_store_t *store = self->options.store;
     for (size_t i = 0; i < count; i++)
         hub_part_reset (parts[i]);
-    sh_err_t rc = store->begin (store);
-    self->no_begin = rc != SH_OK;
+    sh_err_t rc = s_begin (self);
     if (rc != SH_OK)
         return rc;
     rc = s_work_all (self, parts, count);
@@ -288,31 +317,12 @@ s_take_alone (hub_intake_t *self, hub_part_t *part)
         part->rc = rc;
 }
 
-/*  Will what became of a part alone happen to the rest of its batch as well?
-    Without a connection, or while phpIPAM is in maintenance mode; and when
-    several have waited in vain it is not their subnets' locks but a table's,
-    or the server is stuck.  Then SH_OK is not what this returns.  */
-static sh_err_t
-s_for_all (const hub_intake_t *self, const hub_part_t *part, int64_t begun,
-           int *vain)
-{
-    if (part->rc == SH_E_MAINTENANCE
-        || (self->no_begin && s_ends_transaction (part->rc)))
-        return part->rc;
-    bool waited = sh_clock_mono (self->options.clock) - begun >= VAIN_MS;
-    if (!waited || sh_err_class (part->rc) != SH_CLASS_RETRY)
-        return SH_OK;
-    return ++*vain >= VAIN_MOST ? part->rc : SH_OK;
-}
-
 /*  Each part alone, but nobody waits for what others have waited for in vain:
     a lock that somebody holds on a subnet holds up all of its parts.  */
 static void
 s_take_each (hub_intake_t *self, hub_part_t **parts, size_t count)
 {
     uint64_t stuck = 0;
-    int vain = 0;
-    sh_err_t all = SH_OK;
     for (size_t i = 0; i < count; i++) {
         hub_part_t *part = parts[i];
         int64_t begun = sh_clock_mono (self->options.clock);
@@ -320,13 +330,13 @@ s_take_each (hub_intake_t *self, hub_part_t **parts, size_t count)
         if (self->options.ended
             && self->options.ended (self->options.allows_context))
             part->rc = SH_E_STOPPING;
-        else if (all != SH_OK)
-            part->rc = all;
+        else if (self->all != SH_OK)
+            part->rc = self->all;
         else if (part->subnet_id && part->subnet_id == stuck)
             part->rc = SH_E_DB_BUSY;
         else {
             s_take_alone (self, part);
-            all = s_for_all (self, part, begun, &vain);
+            s_learn_from (self, part->rc, begun);
         }
         if (part->rc == SH_E_DB_BUSY)
             stuck = part->subnet_id;
@@ -456,7 +466,8 @@ s_take_reports (hub_intake_t *self, hub_part_t *parts, size_t count)
         if (parts[i].rc == SH_OK)
             sound[sound_count++] = &parts[i];
 
-    if (sound_count > 1 && s_transact (self, sound, sound_count) == SH_OK)
+    if (sound_count > 1 && self->all == SH_OK
+        && s_transact (self, sound, sound_count) == SH_OK)
         sound_count = 0;
     s_take_each (self, sound, sound_count);
     for (size_t i = 0; i < count; i++)
@@ -472,7 +483,7 @@ s_read_targets (hub_intake_t *self, const hub_job_t *job,
     hub_store_t *store = self->options.store;
     hub_agent_t agent = { 0 };
     hub_subnet_t subnet;
-    sh_err_t rc = store->begin (store);
+    sh_err_t rc = s_begin (self);
     if (rc != SH_OK)
         return rc;
     rc = store->read_agent (store, code, &agent);
@@ -543,7 +554,12 @@ s_take_targets (hub_intake_t *self, hub_job_t *job)
     if (rc == SH_OK)
         rc = hub_principal_code (&job->who, message->u.targets.code, &code);
     if (rc == SH_OK)
+        rc = self->all;
+    if (rc == SH_OK) {
+        int64_t begun = sh_clock_mono (self->options.clock);
         rc = s_read_targets (self, job, &message->u.targets, code, &rows);
+        s_learn_from (self, rc, begun);
+    }
     if (rc == SH_OK)
         rc = s_targets_page (&message->u.targets, rows, job);
     if (rc != SH_OK) {
@@ -570,18 +586,23 @@ static void
 s_take_touch (hub_intake_t *self, const hub_job_t *job)
 {
     hub_store_t *store = self->options.store;
-    for (size_t i = 0; i < job->who.code_count; i++) {
+    for (size_t i = 0; i < job->who.code_count && self->all == SH_OK; i++) {
         const char *code = job->who.codes[i].text;
         hub_agent_t agent = { 0 };
-        if (store->begin (store) != SH_OK)
+        int64_t begun = sh_clock_mono (self->options.clock);
+        sh_err_t rc = s_begin (self);
+        if (rc != SH_OK) {
+            s_learn_from (self, rc, begun);
             return;
-        sh_err_t rc = store->read_agent (store, code, &agent);
+        }
+        rc = store->read_agent (store, code, &agent);
         bool allowed = self->options.allows (self->options.allows_context,
                                              &job->who, code) == SH_OK;
         store->rollback (store);
         if (rc == SH_OK && allowed && !agent.maintenance
             && hub_authorise_agent (&agent, code) == SH_OK)
             s_touch (self, &agent);
+        s_learn_from (self, rc, begun);
         if (rc == SH_OK)
             hub_agent_clear (&agent);
     }
@@ -593,6 +614,8 @@ hub_intake_batch (hub_intake_t *self, hub_job_t **jobs, size_t count)
     assert (self && jobs && count > 0 && count <= HUB_BATCH_MOST);
     hub_part_t parts[HUB_BATCH_MOST];
     size_t part_count = 0;
+    self->vain = 0;
+    self->all = SH_OK;
     for (size_t i = 0; i < count; i++)
         if (jobs[i]->kind == HUB_JOB_REPORT)
             hub_part_open (&parts[part_count++], jobs[i]);

@@ -183,6 +183,7 @@ def _(s):
                   ('retry', 'database-unavailable'))
         took = time.monotonic() - begun
         assert took < 25, f'the verdicts took {took:.1f} s'
+        harness.comment(f'the last verdict came after {took:.1f} s')
         s.not_ready()
         for message in messages:
             peer.send(message)
@@ -190,6 +191,7 @@ def _(s):
         equal(s.hub.stop(), 0)
         took = time.monotonic() - begun
         assert took < 25, f'stopping took {took:.1f} s'
+        harness.comment(f'the hub ended after {took:.1f} s')
     finally:
         os.kill(pid, signal.SIGCONT)
     s.hub.start()
@@ -225,6 +227,7 @@ def _(s):
                   ('retry', 'database-busy', 1000))
         took = time.monotonic() - begun
         assert took < 25, f'the verdicts took {took:.1f} s'
+        harness.comment(f'the last verdict came after {took:.1f} s')
         s.not_ready('error 1205')
     finally:
         reader.rows('COMMIT')

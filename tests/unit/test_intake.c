@@ -1453,6 +1453,37 @@ test_waited_in_vain (void **state)
     }
 }
 
+/*  The same for questions about targets, and touches; the next batch is tried
+    again.  */
+static void
+test_targets_in_vain (void **state)
+{
+    (void) state;
+    world_t world;
+    s_open (&world);
+    sp_message_t ask = { .type = SP_TARGETS, .u.targets.subnet = 7 };
+    for (int i = 0; i < 3; i++)
+        s_add_job (&world, HUB_JOB_TARGETS, "site-a", CODE, &ask);
+    s_add_job (&world, HUB_JOB_TOUCH, "site-a", CODE, NULL);
+    s_add_three_subnets (&world);
+    world.fake.fail_agents = true;
+    world.fake.fail_takes = 5000;
+    world.fake.fail_with = SH_E_DB_BUSY;
+    s_work (&world);
+    s_assert_trace (&world, "BAKrBAKr");
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal (world.answers[i]->type, SP_ERROR);
+        assert_string_equal (world.answers[i]->u.error.cause, "database-busy");
+        s_assert_verdict (&world, 4 + i, SP_RETRY, "database-busy");
+    }
+    s_forget (&world);
+    world.fake.fail_agents = false;
+    s_add_job (&world, HUB_JOB_TARGETS, "site-a", CODE, &ask);
+    s_work (&world);
+    assert_int_equal (world.answers[0]->type, SP_TARGETS_PAGE);
+    s_shut (&world);
+}
+
 /*  Without its new rows the part is tried once; what then fails is not
     theirs.  */
 static void
@@ -2073,6 +2104,7 @@ main (void)
         cmocka_unit_test (test_maintenance),
         cmocka_unit_test (test_no_connection),
         cmocka_unit_test (test_waited_in_vain),
+        cmocka_unit_test (test_targets_in_vain),
         cmocka_unit_test (test_no_new_rows_fails_again),
         cmocka_unit_test (test_no_new_rows),
         cmocka_unit_test (test_revoked),
