@@ -201,7 +201,9 @@ static void
 s_answer_ping (hub_t *self, char *answer, size_t size)
 {
     char text[320];
-    bool up = hub_live_database (self->live, text, sizeof text);
+    bool up = hub_live_database (self->live,
+                                 sh_clock_mono (sh_clock_system ()), text,
+                                 sizeof text);
     hub_assignments_t *all = hub_live_assignments (self->live);
     bool ready = up && all;
     hub_assignments_release (&all);
@@ -215,14 +217,16 @@ static void
 s_answer_status (hub_t *self, char *answer, size_t size)
 {
     char text[320];
-    bool up = hub_live_database (self->live, text, sizeof text);
+    bool up = hub_live_database (self->live,
+                                 sh_clock_mono (sh_clock_system ()), text,
+                                 sizeof text);
     zstr_send (self->router, "STATUS");
     char *router = zstr_recv (self->router);
     int used = snprintf (
         answer, size,
         "ok scanhubd %s, pid %ld\ndatabase: %s%s\nregistry: %zu keys in %s\n"
         "%s\nwaiting for workers: %zu\n",
-        PACKAGE_VERSION, (long) getpid (), up ? "" : "OUT OF REACH: ", text,
+        PACKAGE_VERSION, (long) getpid (), up ? "" : "NOT USABLE: ", text,
         hub_registry_size (self->registry), self->config->registry,
         router ? router : "", hub_pool_depth (self->pool));
     zstr_free (&router);

@@ -172,18 +172,24 @@ def literal(value):
 
 
 class Database:
-    """A mariadbd of our own, with phpIPAM's tables and the minimal grants."""
+    """A mariadbd of our own, with phpIPAM's tables and the minimal grants.
+    'options' are for private-db, and behind a '--' for mariadbd."""
 
-    def __init__(self, directory, zone='UTC'):
+    def __init__(self, directory, zone='UTC', options=()):
         self.directory = directory
         self.zone = zone
+        self.options = options
         self.start()
+
+    def command(self):
+        return [str(PRIVATE_DB), 'serve', str(self.directory), '--tz',
+                self.zone, *self.options]
 
     def start(self):
         """Also again after stop: the same socket and rows."""
         self.process = subprocess.Popen(
-            [str(PRIVATE_DB), 'serve', str(self.directory), '--tz', self.zone],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+            self.command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            text=True,
             preexec_fn=die_with_us)
         if self.process.stdout.readline() != 'ready\n':
             raise RuntimeError('the private database did not start')
@@ -204,6 +210,11 @@ class Database:
     def stop(self):
         self.root.close()
         end(self.process)
+
+    def kill(self):
+        """End it by SIGKILL; start works as after stop."""
+        os.kill(int(self.env['DB_PID']), signal.SIGKILL)
+        self.stop()
 
     def close(self):
         self.stop()
@@ -247,6 +258,13 @@ class Hub:
         return self.config['http'].format(port=self.http_port,
                                           dir=self.directory)
 
+    def database_place(self):
+        """Where the hub finds the database, as lines of the section."""
+        return f'  socket: {self.database.env["DB_SOCKET"]}'
+
+    def command(self):
+        return [str(SCANHUBD), '--config', str(self.path)]
+
     def write_config(self, text=None):
         env = self.database.env
         password = self.directory / 'password'
@@ -261,7 +279,7 @@ hub:
   control: {self.directory}/control.sock
   workers: {self.config['workers']}
 database:
-  socket: {env['DB_SOCKET']}
+{self.database_place()}
   name: {env['DB_NAME']}
   user: {env['DB_USER']}
   password_file: {password}
@@ -275,8 +293,8 @@ log_level: debug
         self.write_config()
         with open(self.log_path, 'ab') as log:
             self.process = subprocess.Popen(
-                [str(SCANHUBD), '--config', str(self.path)], stdout=log,
-                stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT,
+                self.command(), stdout=log, stdin=subprocess.DEVNULL,
+                stderr=subprocess.STDOUT,
                 env={**os.environ, 'TZ': self.config['tz']},
                 preexec_fn=die_with_us)
         if wait:
