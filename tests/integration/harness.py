@@ -220,7 +220,7 @@ class Hub:
         self.keys = {}
         self.process = None
         self.config = {'timezone': 'auto', 'policy': '', 'tz': 'UTC0',
-                       'workers': 2, 'http': '', **config}
+                       'workers': 2, 'http': '', 'hub': '', **config}
         self.registry = self.directory / 'scanners'
         self.registry.mkdir(parents=True)
         self.path = self.directory / 'hub.yaml'
@@ -260,6 +260,7 @@ hub:
   registry: {self.registry}
   control: {self.directory}/control.sock
   workers: {self.config['workers']}
+  {self.config['hub']}
 database:
   socket: {env['DB_SOCKET']}
   name: {env['DB_NAME']}
