@@ -14,6 +14,7 @@
 #include "hub/listener.h"
 #include "hub/sessions.h"
 #include "lib/log.h"
+#include "lib/tsan.h"
 #include "scanner-proto/codec.h"
 
 #define TICK_MS 1000
@@ -715,6 +716,7 @@ hub_router_actor (zsock_t *pipe, void *arguments)
     hub_router_args_t *args = arguments;
     router_t self = { .args = args, .pipe = pipe };
     args->err = s_open (&self);
+    SH_TSAN_GIVE (args);
     zsock_signal (pipe, 0);
     if (args->err == SH_OK)
         s_loop (&self);
