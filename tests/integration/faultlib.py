@@ -36,6 +36,7 @@ from peer import now_ms
 
 SCANNER = BUILD / 'scanner' / 'scanhub-scanner'
 SHIM = BUILD / 'shim' / 'scanhub-shim'
+END_PATIENCE = 30  # seconds from SIGTERM to the end
 HUB_ADDRESS = '10.78.0.1'
 TARGETS = '10.77.0.0/16'
 
@@ -275,7 +276,8 @@ class Victim:
         self.name, self.log = name, Path(log)
         self.process = self.back_at = self.until = None
         self.begin = 0
-        self.kills = self.pauses = 0
+        self.ending = None  # (deadline, how long it stays away)
+        self.kills = self.pauses = self.ends = 0
         self.surprises = []  # how it ended without having been killed
 
     def spawn(self, words, namespace=None, **more):
@@ -287,6 +289,7 @@ class Victim:
 
     def start(self):
         self.process = self.launch()
+        self.ending = None
         self.begin = time.monotonic()
         self.back_at = None
 
@@ -303,7 +306,14 @@ class Victim:
         os.kill(self.pid(), signal.SIGKILL)
         self.process.wait()
         self.kills += 1
+        self.ending = None
         self.back_at = time.monotonic() + delay
+
+    def end(self, delay):
+        """In order, as a service manager does."""
+        os.kill(self.pid(), signal.SIGTERM)
+        self.ends += 1
+        self.ending = time.monotonic() + END_PATIENCE, delay
 
     def pause(self, seconds):
         os.kill(self.pid(), signal.SIGSTOP)
@@ -320,20 +330,31 @@ class Victim:
         if self.until is not None and now >= self.until:
             self.resume()
         if self.back_at is None and self.process.poll() is not None:
-            self.surprises.append(f'{self.name} ended by itself, status '
-                                  f'{self.process.returncode}')
-            self.back_at = now + 0.2
+            self.back_at = now + (self.ending[1] if self.ending else 0.2)
+            self.judge_end(self.process.returncode)
+        elif self.ending and self.until is None and now > self.ending[0]:
+            self.surprises.append(f'{self.name} does not end when told to')
+            self.kill(0)
         if self.back_at is not None and now >= self.back_at:
             self.start()
 
+    def judge_end(self, status):
+        told, self.ending = self.ending is not None, None
+        if not told:
+            self.surprises.append(f'{self.name} ended by itself, status '
+                                  f'{status}')
+        # At first it may have had no time to get ready for signals.
+        elif status and (status != -signal.SIGTERM
+                         or time.monotonic() - self.begin > 3):
+            self.surprises.append(f'{self.name} ended with status {status}')
+
     def stop(self):
-        """In order; what was wrong with that, or None."""
+        """In order."""
         self.resume()
-        status = harness.end(self.process) if self.process else 0
+        if self.process:
+            self.ending = self.ending or (0, 0)
+            self.judge_end(harness.end(self.process))
         self.process = None
-        if status == -signal.SIGTERM and time.monotonic() - self.begin < 3:
-            return None  # it had no time yet to get ready for signals
-        return f'{self.name} ended with status {status}' if status else None
 
     def said(self):
         return self.log.read_text(errors='replace') if self.log.exists() else ''
@@ -454,10 +475,9 @@ nmap:
 
     def calm(self):
         """End it in order; when it is started again it will scan everything
-        once and no more.  What was wrong with its end."""
-        fault = self.stop()
+        once and no more."""
+        self.stop()
         self.write_config(interval=86400)
-        return fault
 
 
 class ShimVictim(Victim):
