@@ -11,9 +11,9 @@ and the truth about what was scanned and posted.
 
 Run as a program it is one of the posters: an old scanner before the shim."""
 
+import contextlib
 import ctypes
 import errno
-import functools
 import ipaddress
 import json
 import os
@@ -21,6 +21,7 @@ import re
 import select
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -81,8 +82,11 @@ def enter_own_world():
             Path(f'/proc/self/{name}').write_text(text)
     unshare(NEW_NET | NEW_NS)
     tool('mount', '--make-rprivate', '/')
+    # the pair of veth is only to see that such can be had
     Namespace.own().ip(f'''link set lo up
 addr add {HUB_ADDRESS}/32 dev lo
+link add try type veth peer name other
+link del try
 ''')
 
 
@@ -429,18 +433,36 @@ class DatabaseVictim(Victim):
         return self.database.root
 
 
-class ScannerVictim(Victim):
+class Keeper(Victim):
+    """One with a spool on its site's disk."""
+
+    def __init__(self, name, site):
+        super().__init__(name, site.directory / f'{name}.log')
+        self.site = site
+        self.spool = site.disk.path / f'{name}.spool'
+
+    def waiting(self):
+        """Reports in the spool; the program must have ended."""
+        if not self.spool.exists():
+            return 0
+        with contextlib.closing(sqlite3.connect(self.spool)) as file:
+            return file.execute('SELECT count(*) FROM report').fetchone()[0]
+
+    def set_aside(self):
+        return [path.name for path in self.site.disk.path.iterdir()
+                if path.name.startswith(f'{self.spool.name}.broken')]
+
+
+class ScannerVictim(Keeper):
     """A scanner whose nmap is watched."""
 
     kind = 'scanner'
 
     def __init__(self, name, site, hubs):
-        super().__init__(name, site.directory / f'{name}.log')
-        self.site = site
+        super().__init__(name, site)
         self.runs = site.directory / f'{name}.runs'
         self.runs.mkdir()
         self.config = site.directory / f'{name}.yaml'
-        self.spool = site.disk.path / f'{name}.spool'
         self.wrapper = site.directory / f'{name}-nmap'
         self.wrapper.write_text(WRAPPER.format(
             runs=str(self.runs), nmap=shutil.which('nmap')))
@@ -480,15 +502,13 @@ nmap:
         self.write_config(interval=86400)
 
 
-class ShimVictim(Victim):
+class ShimVictim(Keeper):
     kind = 'shim'
 
     def __init__(self, name, site, hubs):
-        super().__init__(name, site.directory / f'{name}.log')
-        self.site = site
+        super().__init__(name, site)
         self.port = free_port()
         self.config = site.directory / f'{name}.yaml'
-        self.spool = site.disk.path / f'{name}.spool'
         self.public = make_key(hubs[0], site.directory / f'{name}.cert')
         self.config.touch(0o600)
         self.config.write_text(f'''{hub_list(hubs)}
