@@ -10,6 +10,8 @@
         nmap: {program: nmap, rate: 1000, retries: 1, deadline: 300}
         resolve: assigned                 (assigned, never)
         interval: 300
+        spool: /var/lib/scanhub/scanner.spool   (or none)
+        spool_size: 256                   (MiB)
         log_level: info
 */
 
@@ -37,6 +39,8 @@ typedef struct
     int engine;       /* index into the table of engines */
     int resolve;      /* sc_resolve_t */
     uint32_t interval; /* seconds from one scan of a subnet to the next */
+    char *spool;         /* path; NULL: none is wanted */
+    uint32_t spool_size; /* MiB */
     sc_nmap_settings_t nmap;
 } sc_config_t;
 

@@ -44,7 +44,7 @@ s_mono_ms (void *context)
     return sh_clock_mono (sh_clock_system ()) + atomic_load (&s_ahead);
 }
 
-static const sh_clock_t s_clock = { s_wall_ms, s_mono_ms, NULL };
+static const sh_clock_t s_clock = { s_wall_ms, s_mono_ms, NULL, NULL };
 
 typedef struct
 {

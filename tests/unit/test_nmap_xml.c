@@ -32,7 +32,7 @@ s_time (void *context)
 }
 
 static int64_t s_now = 1700000000123;
-static const sh_clock_t s_clock = { s_time, s_time, &s_now };
+static const sh_clock_t s_clock = { s_time, s_time, &s_now, NULL };
 
 /*  Parse 'text' in pieces of 'piece' bytes.  */
 static void
