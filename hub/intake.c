@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -14,7 +15,10 @@
 
 #define ATTEMPTS 4          /* of one part alone, when the database is busy */
 #define PATIENCE_MS 4000    /* no further attempt after that */
+#define VAIN_MS 1000        /* a part that failed after that has waited */
+#define VAIN_MOST 2         /* of a batch; the others are not tried */
 #define TOUCH_AFTER_S 5     /* last_access is a hot row: not more often */
+#define TROUBLE_MS 5000     /* readiness remembers a part that is overdue */
 #define DIFFERS_ROOM 8192   /* MACs that were told already, about so many */
 
 struct hub_intake
@@ -23,6 +27,13 @@ struct hub_intake
     /*  Hashes of (row, MAC) pairs that were logged; a colliding pair takes
         its place and the first may be told once more.  */
     uint64_t told[DIFFERS_ROOM];
+    /*  Of the last transaction: it could not begin, for there is no
+        connection to be had.  */
+    bool no_begin;
+    /*  Of the jobs at hand: how many have waited in vain, and what the others
+        are told without a try, or SH_OK.  */
+    int vain;
+    sh_err_t all;
 };
 
 sh_err_t
@@ -69,6 +80,8 @@ s_identify (hub_intake_t *self, hub_part_t *part)
     if (rc != SH_OK)
         return rc;
     part->has_agent = true;
+    if (part->agent.maintenance)
+        return SH_E_MAINTENANCE;
     rc = hub_authorise_agent (&part->agent, part->code);
     if (rc != SH_OK)
         return rc;
@@ -214,12 +227,38 @@ s_work_all (hub_intake_t *self, hub_part_t **parts, size_t count)
 }
 
 static sh_err_t
+s_begin (hub_intake_t *self)
+{
+    sh_err_t rc = self->options.store->begin (self->options.store);
+    self->no_begin = rc != SH_OK;
+    return rc;
+}
+
+/*  Will what became of a job that began at 'begun' happen to the others of its
+    batch as well?  Without a connection, or while phpIPAM is in maintenance
+    mode; and when several have waited in vain it is not their subnets' locks
+    but a table's, or the server is stuck.  */
+static void
+s_learn_from (hub_intake_t *self, sh_err_t rc, int64_t begun)
+{
+    if (rc == SH_E_MAINTENANCE
+        || (self->no_begin && s_ends_transaction (rc))) {
+        self->all = rc;
+        return;
+    }
+    bool waited = sh_clock_mono (self->options.clock) - begun >= VAIN_MS;
+    if (waited && sh_err_class (rc) == SH_CLASS_RETRY
+        && ++self->vain >= VAIN_MOST)
+        self->all = rc;
+}
+
+static sh_err_t
 s_transact (hub_intake_t *self, hub_part_t **parts, size_t count)
 {
     hub_store_t *store = self->options.store;
     for (size_t i = 0; i < count; i++)
         hub_part_reset (parts[i]);
-    sh_err_t rc = store->begin (store);
+    sh_err_t rc = s_begin (self);
     if (rc != SH_OK)
         return rc;
     rc = s_work_all (self, parts, count);
@@ -278,22 +317,27 @@ s_take_alone (hub_intake_t *self, hub_part_t *part)
         part->rc = rc;
 }
 
-/*  A lock that somebody holds on a subnet holds up all of its parts: when one
-    has waited in vain, the others of the batch need not try.  */
+/*  Each part alone, but nobody waits for what others have waited for in vain:
+    a lock that somebody holds on a subnet holds up all of its parts.  */
 static void
 s_take_each (hub_intake_t *self, hub_part_t **parts, size_t count)
 {
     uint64_t stuck = 0;
     for (size_t i = 0; i < count; i++) {
         hub_part_t *part = parts[i];
+        int64_t begun = sh_clock_mono (self->options.clock);
         hub_part_reset (part);
         if (self->options.ended
             && self->options.ended (self->options.allows_context))
             part->rc = SH_E_STOPPING;
+        else if (self->all != SH_OK)
+            part->rc = self->all;
         else if (part->subnet_id && part->subnet_id == stuck)
             part->rc = SH_E_DB_BUSY;
-        else
+        else {
             s_take_alone (self, part);
+            s_learn_from (self, part->rc, begun);
+        }
         if (part->rc == SH_E_DB_BUSY)
             stuck = part->subnet_id;
     }
@@ -347,9 +391,42 @@ s_touch (hub_intake_t *self, const hub_agent_t *agent)
                 SH_STR ("cause", sh_err_word (rc)));
 }
 
+/*  The database's own words, for causes that are its own.  */
+static const char *
+s_because (hub_store_t *store, sh_err_t rc)
+{
+    bool its_own = rc == SH_E_DB_DOWN || rc == SH_E_DB_RIGHTS
+                   || rc == SH_E_DB_SCHEMA || rc == SH_E_DB;
+    return its_own ? store->describe (store) : sh_err_text (rc);
+}
+
+/*  What keeps reports from being written is said by readiness as well, also
+    where the watcher's reads go well: until a part is written, or nobody comes
+    back with one.  A lock that was held too long is everyday life, and
+    maintenance mode is the watcher's to tell.  */
+static void
+s_tell_trouble (hub_intake_t *self, const hub_part_t *part)
+{
+    hub_live_t *live = self->options.live;
+    if (part->rc == SH_OK)
+        hub_live_set_trouble (live, self, NULL, 0);
+    if (!s_ends_transaction (part->rc) || part->rc == SH_E_DB_BUSY
+        || part->rc == SH_E_STOPPING || part->rc == SH_E_MAINTENANCE)
+        return;
+    char text[320];
+    snprintf (text, sizeof text, "reports cannot be written: %s",
+              s_because (self->options.store, part->rc));
+    /*  Without a connection the watcher soon knows better.  */
+    int64_t delay = self->no_begin ? 0 : (int64_t) hub_part_delay (part->rc);
+    hub_live_set_trouble (live, self, text,
+                          sh_clock_mono (self->options.clock) + delay
+                              + delay / 2 + TROUBLE_MS);
+}
+
 static void
 s_finish (hub_intake_t *self, hub_part_t *part)
 {
+    s_tell_trouble (self, part);
     if (part->rc == SH_OK)
         s_tell_differing (self, part);
     hub_part_account (part, self->options.live);
@@ -389,7 +466,8 @@ s_take_reports (hub_intake_t *self, hub_part_t *parts, size_t count)
         if (parts[i].rc == SH_OK)
             sound[sound_count++] = &parts[i];
 
-    if (sound_count > 1 && s_transact (self, sound, sound_count) == SH_OK)
+    if (sound_count > 1 && self->all == SH_OK
+        && s_transact (self, sound, sound_count) == SH_OK)
         sound_count = 0;
     s_take_each (self, sound, sound_count);
     for (size_t i = 0; i < count; i++)
@@ -405,7 +483,7 @@ s_read_targets (hub_intake_t *self, const hub_job_t *job,
     hub_store_t *store = self->options.store;
     hub_agent_t agent = { 0 };
     hub_subnet_t subnet;
-    sh_err_t rc = store->begin (store);
+    sh_err_t rc = s_begin (self);
     if (rc != SH_OK)
         return rc;
     rc = store->read_agent (store, code, &agent);
@@ -476,7 +554,12 @@ s_take_targets (hub_intake_t *self, hub_job_t *job)
     if (rc == SH_OK)
         rc = hub_principal_code (&job->who, message->u.targets.code, &code);
     if (rc == SH_OK)
+        rc = self->all;
+    if (rc == SH_OK) {
+        int64_t begun = sh_clock_mono (self->options.clock);
         rc = s_read_targets (self, job, &message->u.targets, code, &rows);
+        s_learn_from (self, rc, begun);
+    }
     if (rc == SH_OK)
         rc = s_targets_page (&message->u.targets, rows, job);
     if (rc != SH_OK) {
@@ -503,18 +586,23 @@ static void
 s_take_touch (hub_intake_t *self, const hub_job_t *job)
 {
     hub_store_t *store = self->options.store;
-    for (size_t i = 0; i < job->who.code_count; i++) {
+    for (size_t i = 0; i < job->who.code_count && self->all == SH_OK; i++) {
         const char *code = job->who.codes[i].text;
         hub_agent_t agent = { 0 };
-        if (store->begin (store) != SH_OK)
+        int64_t begun = sh_clock_mono (self->options.clock);
+        sh_err_t rc = s_begin (self);
+        if (rc != SH_OK) {
+            s_learn_from (self, rc, begun);
             return;
-        sh_err_t rc = store->read_agent (store, code, &agent);
+        }
+        rc = store->read_agent (store, code, &agent);
         bool allowed = self->options.allows (self->options.allows_context,
                                              &job->who, code) == SH_OK;
         store->rollback (store);
-        if (rc == SH_OK && allowed
+        if (rc == SH_OK && allowed && !agent.maintenance
             && hub_authorise_agent (&agent, code) == SH_OK)
             s_touch (self, &agent);
+        s_learn_from (self, rc, begun);
         if (rc == SH_OK)
             hub_agent_clear (&agent);
     }
@@ -526,6 +614,8 @@ hub_intake_batch (hub_intake_t *self, hub_job_t **jobs, size_t count)
     assert (self && jobs && count > 0 && count <= HUB_BATCH_MOST);
     hub_part_t parts[HUB_BATCH_MOST];
     size_t part_count = 0;
+    self->vain = 0;
+    self->all = SH_OK;
     for (size_t i = 0; i < count; i++)
         if (jobs[i]->kind == HUB_JOB_REPORT)
             hub_part_open (&parts[part_count++], jobs[i]);

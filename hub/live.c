@@ -16,6 +16,9 @@ struct hub_live
     hub_assignments_t *assignments;
     bool database_up;
     char database_text[320];
+    const void *trouble_of; /* NULL: none */
+    char trouble[320];
+    int64_t trouble_until;
     _Atomic uint64_t counts[HUB_COUNT_COUNT];
 };
 
@@ -131,14 +134,32 @@ hub_live_set_database (hub_live_t *self, bool up, const char *text)
     pthread_mutex_unlock (&self->lock);
 }
 
-bool
-hub_live_database (hub_live_t *self, char *text, size_t size)
+void
+hub_live_set_trouble (hub_live_t *self, const void *who, const char *text,
+                      int64_t until)
 {
     pthread_mutex_lock (&self->lock);
-    bool up = self->database_up;
-    snprintf (text, size, "%s", self->database_text);
+    if (text) {
+        self->trouble_of = who;
+        self->trouble_until = until;
+        snprintf (self->trouble, sizeof self->trouble, "%s", text);
+    } else if (self->trouble_of == who)
+        self->trouble_of = NULL;
     pthread_mutex_unlock (&self->lock);
-    return up;
+}
+
+bool
+hub_live_database (hub_live_t *self, int64_t now, char *text, size_t size)
+{
+    pthread_mutex_lock (&self->lock);
+    bool troubled = self->trouble_of && now < self->trouble_until;
+    bool good = self->database_up && !troubled;
+    /*  What the watcher says is newer.  */
+    snprintf (text, size, "%s",
+              good || !self->database_up ? self->database_text
+                                         : self->trouble);
+    pthread_mutex_unlock (&self->lock);
+    return good;
 }
 
 void

@@ -67,9 +67,18 @@ sh_err_t hub_live_page (hub_live_t *self, const hub_principal_t *who,
                         const char *wanted, uint64_t after, uint8_t **frame,
                         size_t *size) SH_MUST_CHECK;
 
-/*  Is the database in reach, and if not, why.  */
+/*  What the watcher knows of the database: is it in reach, and if not,
+    why.  */
 void hub_live_set_database (hub_live_t *self, bool up, const char *text);
-bool hub_live_database (hub_live_t *self, char *text, size_t size);
+/*  What keeps reports from being written, although the watcher may read: told
+    by 'who' (an address, nothing more), until 'until' (mono ms) or until the
+    same one tells NULL.  The newest trouble counts.  */
+void hub_live_set_trouble (hub_live_t *self, const void *who,
+                           const char *text, int64_t until);
+/*  Can reports be written, as far as is known; 'text' says what the database
+    is, or why not.  'now' is mono ms.  */
+bool hub_live_database (hub_live_t *self, int64_t now, char *text,
+                        size_t size);
 
 void hub_live_count (hub_live_t *self, hub_count_t which, uint64_t more);
 uint64_t hub_live_counted (hub_live_t *self, hub_count_t which);

@@ -7,9 +7,21 @@
 
 #include "lib/log.h"
 
-#define DELAY_BUSY_MS 1000
-#define DELAY_DOWN_MS 5000
 #define DELAY_REPAIR_MS 60000 /* somebody has to do something */
+
+/*  When to send it again, where that is not a matter of repair.  */
+static const struct
+{
+    sh_err_t err;
+    uint64_t ms;
+} s_delays[] = {
+    { SH_E_DB_BUSY, 1000 },
+    { SH_E_DB_DOWN, 5000 },
+    { SH_E_MAINTENANCE, 30000 }, /* an upgrade takes minutes */
+    { SH_E_OVERLOAD, 5000 },
+    { SH_E_STOPPING, 5000 },
+    { SH_E_MEMORY, 15000 },
+};
 
 void
 hub_part_open (hub_part_t *self, hub_job_t *job)
@@ -55,13 +67,13 @@ hub_part_close (hub_part_t *self)
     sp_message_destroy (&self->message);
 }
 
-static uint64_t
-s_delay (sh_err_t rc)
+uint64_t
+hub_part_delay (sh_err_t rc)
 {
-    if (rc == SH_E_DB_BUSY)
-        return DELAY_BUSY_MS;
-    return sh_err_class (rc) == SH_CLASS_RETRY ? DELAY_DOWN_MS
-                                               : DELAY_REPAIR_MS;
+    for (size_t i = 0; i < sizeof s_delays / sizeof *s_delays; i++)
+        if (s_delays[i].err == rc)
+            return s_delays[i].ms;
+    return DELAY_REPAIR_MS;
 }
 
 /*  Hosts that were refused one by one: by sightings, and new rows that the
@@ -125,7 +137,7 @@ s_fill_failed (const hub_part_t *self, sp_verdict_t *verdict)
     verdict->cause = sh_err_word (self->rc);
     verdict->text = *self->why.text ? self->why.text : sh_err_text (self->rc);
     if (!never)
-        verdict->delay = s_delay (self->rc);
+        verdict->delay = hub_part_delay (self->rc);
 }
 
 void

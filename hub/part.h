@@ -47,6 +47,9 @@ void hub_part_close (hub_part_t *self);
 /*  Write job->answer: the verdict that 'rc' and the changes amount to.  */
 void hub_part_answer (hub_part_t *self);
 
+/*  How many ms a part that is put off for this cause should stay away.  */
+uint64_t hub_part_delay (sh_err_t rc);
+
 /*  Add it to the counters, and log a refusal: one line with scanner, subnet
     and cause.  */
 void hub_part_account (const hub_part_t *self, hub_live_t *live);

@@ -35,6 +35,7 @@ typedef struct
     int tags[HUB_TAGS_MOST]; /* ipTags.id with updateTag = 1 */
     size_t tag_count;
     int db_offset; /* the untouched session's seconds east of UTC */
+    bool maintenance; /* settings.maintaneanceMode: nothing may be written */
 } hub_agent_t;
 
 typedef struct
@@ -97,6 +98,7 @@ typedef struct
     hub_assigned_t *subnets; /* eligible ones only, ascending by id */
     size_t subnet_count;
     int db_offset;
+    bool maintenance; /* settings.maintaneanceMode */
     char sample_seen[20]; /* some existing lastSeen, for the start-up line */
 } hub_plan_t;
 

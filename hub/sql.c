@@ -3,8 +3,6 @@
 #include "hub/sql.h"
 
 #include <assert.h>
-#include <errmsg.h>
-#include <mysqld_error.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,63 +14,6 @@
 #define IO_TIMEOUT_S 10
 #define BACKOFF_FIRST_MS 250
 #define BACKOFF_MOST_MS 5000
-
-/*  Class RETRY: repeat the transaction.  Some need a new connection, with a
-    fresh look-up of the host's name, because the server at hand turned
-    read-only or left its cluster.  */
-static const struct
-{
-    unsigned number;
-    sh_err_t err;
-} s_errors[] = {
-    { ER_LOCK_DEADLOCK, SH_E_DB_BUSY },     /* 1213 */
-    { ER_LOCK_WAIT_TIMEOUT, SH_E_DB_BUSY }, /* 1205 */
-    { 1020, SH_E_DB_BUSY }, /* record changed since last read */
-    { ER_DUP_ENTRY, SH_E_HOST_UNIQUE }, /* 1062: another was first */
-    { 1615, SH_E_DB_BUSY },         /* statement needs re-prepare */
-    { 1412, SH_E_DB_BUSY },         /* table definition has changed */
-    { 1467, SH_E_DB_BUSY },         /* auto-increment could not be read */
-    { 1053, SH_E_DB_DOWN },         /* server shutdown in progress */
-    { 1290, SH_E_DB_DOWN },         /* --read-only */
-    { 1792, SH_E_DB_DOWN },         /* read-only transaction */
-    { 1836, SH_E_DB_DOWN },         /* read-only mode */
-    { 1927, SH_E_DB_DOWN },         /* connection was killed */
-    { 1040, SH_E_DB_DOWN },         /* too many connections */
-    { 1047, SH_E_DB_DOWN },         /* Galera: node not ready */
-    { 1114, SH_E_DB_DOWN },         /* table is full */
-    { 1021, SH_E_DB_DOWN },         /* disk full */
-    { 1153, SH_E_DB },              /* max_allowed_packet is too small */
-    { 1203, SH_E_DB_DOWN },         /* too many connections of this user */
-    { 1226, SH_E_DB_DOWN },         /* user's resource limit */
-    { CR_SERVER_GONE_ERROR, SH_E_DB_DOWN },  /* 2006 */
-    { CR_SERVER_LOST, SH_E_DB_DOWN },        /* 2013 */
-    { CR_CONNECTION_ERROR, SH_E_DB_DOWN },   /* 2002 */
-    { CR_CONN_HOST_ERROR, SH_E_DB_DOWN },    /* 2003 */
-    { CR_UNKNOWN_HOST, SH_E_DB_DOWN },       /* 2005 */
-    { CR_SERVER_LOST_EXTENDED, SH_E_DB_DOWN }, /* 2055 */
-    { 1045, SH_E_DB_RIGHTS }, /* access denied: user or password */
-    { 1044, SH_E_DB_RIGHTS }, /* database */
-    { 1142, SH_E_DB_RIGHTS }, /* table */
-    { 1143, SH_E_DB_RIGHTS }, /* column */
-    { 1049, SH_E_DB_SCHEMA }, /* no such database */
-    { 1054, SH_E_DB_SCHEMA }, /* no such column */
-    { 1146, SH_E_DB_SCHEMA }, /* no such table */
-    { 1364, SH_E_HOST_COLUMN },
-    { 1366, SH_E_HOST_TEXT },
-    { 1406, SH_E_HOST_TEXT },
-    { 3819, SH_E_HOST_COLUMN }, /* a CHECK constraint */
-    { 4025, SH_E_HOST_COLUMN }, /* the same, MariaDB */
-    { 1452, SH_E_HOST_COLUMN }, /* a foreign key */
-};
-
-sh_err_t
-hub_sql_error (unsigned number)
-{
-    for (size_t i = 0; i < sizeof s_errors / sizeof *s_errors; i++)
-        if (s_errors[i].number == number)
-            return s_errors[i].err;
-    return SH_E_DB;
-}
 
 sh_err_t
 hub_sql_init (hub_sql_t *self, const hub_database_config_t *config,
@@ -103,40 +44,23 @@ hub_sql_disconnect (hub_sql_t *self)
     self->mysql = NULL;
 }
 
-static const char *
-s_remedy (sh_err_t err, unsigned number)
-{
-    if (number == 2059 || number == 2058)
-        return "the account's authentication plugin is not known here; for "
-               "MySQL 8's caching_sha2_password give the account "
-               "mysql_native_password or use TLS";
-    if (number == 2026)
-        return "TLS failed; see database.tls and database.tls_ca in "
-               "scanhub.yaml(5)";
-    if (number == 1045)
-        return "check database.user and its password in the hub's "
-               "configuration";
-    if (number == 1153)
-        return "raise the server's max_allowed_packet to 4 MiB or more";
-    if (number == 1114 || number == 1021)
-        return "the database server's disk is full";
-    return sh_err_text (err);
-}
-
-/*  Log, remember for people, and drop a connection that is of no more use. */
+/*  Log, remember for people, and tell what it means.  */
 static sh_err_t
 s_failed (hub_sql_t *self, MYSQL *mysql, const char *doing)
 {
     unsigned number = mysql_errno (mysql);
     sh_err_t err = hub_sql_error (number);
-    if (number >= 2000 && number < 3000 && err == SH_E_DB)
-        err = SH_E_DB_DOWN; /* the client library's own: no statement ran */
+    const char *remedy = hub_sql_remedy (number);
+    if (!remedy)
+        remedy = sh_err_text (err);
     snprintf (self->trouble, sizeof self->trouble, "error %u: %s (%s)",
-              number, mysql_error (mysql), s_remedy (err, number));
+              number, mysql_error (mysql), remedy);
     sh_log (err == SH_E_DB_BUSY ? SH_LOG_INFO : SH_LOG_ERROR,
             "database error", SH_STR ("while", doing),
             SH_INT ("number", number), SH_STR ("text", mysql_error (mysql)),
-            SH_STR ("remedy", s_remedy (err, number)));
+            SH_STR ("remedy", remedy));
+    if (err == SH_E_DB_SCHEMA || err == SH_E_DB_RIGHTS)
+        self->doubt = true;
     return err;
 }
 
@@ -211,7 +135,7 @@ s_prepare (hub_sql_t *self, MYSQL *mysql)
 }
 
 static void
-s_back_off (hub_sql_t *self)
+s_back_off (hub_sql_t *self, sh_err_t rc)
 {
     int64_t wait = BACKOFF_FIRST_MS;
     for (int i = 0; i < self->failures && wait < BACKOFF_MOST_MS; i++)
@@ -219,6 +143,7 @@ s_back_off (hub_sql_t *self)
     if (wait > BACKOFF_MOST_MS)
         wait = BACKOFF_MOST_MS;
     self->failures++;
+    self->failed_with = rc;
     self->next_attempt = sh_clock_mono (self->clock) + wait;
 }
 
@@ -229,7 +154,7 @@ hub_sql_connect (hub_sql_t *self, bool *fresh)
     if (self->mysql)
         return SH_OK;
     if (self->failures && sh_clock_mono (self->clock) < self->next_attempt)
-        return SH_E_DB_DOWN;
+        return self->failed_with;
 
     const hub_database_config_t *config = self->config;
     MYSQL *mysql = mysql_init (NULL);
@@ -248,13 +173,25 @@ hub_sql_connect (hub_sql_t *self, bool *fresh)
 
     if (rc != SH_OK) {
         mysql_close (mysql);
-        s_back_off (self);
+        s_back_off (self, rc);
         return rc;
     }
     self->mysql = mysql;
     self->failures = 0;
+    self->trouble[0] = 0;
     *fresh = true;
     return SH_OK;
+}
+
+sh_err_t
+hub_sql_leave (hub_sql_t *self, const char *because)
+{
+    snprintf (self->trouble, sizeof self->trouble, "%s", because);
+    sh_log (SH_LOG_ERROR, "the database server cannot be used",
+            SH_STR ("because", because), SH_STR ("server", self->connected));
+    hub_sql_disconnect (self);
+    s_back_off (self, SH_E_DB_DOWN);
+    return SH_E_DB_DOWN;
 }
 
 static char *
@@ -327,6 +264,18 @@ hub_sql_text (hub_sql_t *self, const char *text)
     self->size += written + 2;
 }
 
+/*  The statement failed.  */
+static sh_err_t
+s_refused (hub_sql_t *self)
+{
+    char doing[48];
+    snprintf (doing, sizeof doing, "%.40s", self->statement);
+    sh_err_t rc = s_failed (self, self->mysql, doing);
+    if (rc == SH_E_DB_DOWN)
+        hub_sql_disconnect (self);
+    return rc;
+}
+
 /*  Send the statement; '*number' is the server's error number, or 0.  */
 static sh_err_t
 s_send (hub_sql_t *self, unsigned tolerated, unsigned *number)
@@ -339,14 +288,23 @@ s_send (hub_sql_t *self, unsigned tolerated, unsigned *number)
     if (mysql_real_query (self->mysql, self->statement, self->size) == 0)
         return SH_OK;
     *number = mysql_errno (self->mysql);
-    if (*number == tolerated)
+    return *number == tolerated ? SH_OK : s_refused (self);
+}
+
+sh_err_t
+hub_sql_probe (hub_sql_t *self, bool *there)
+{
+    *there = false;
+    if (!self->mysql)
+        return SH_E_DB_DOWN;
+    if (mysql_real_query (self->mysql, self->statement, self->size) == 0) {
+        mysql_free_result (mysql_store_result (self->mysql));
+        *there = true;
         return SH_OK;
-    char doing[48];
-    snprintf (doing, sizeof doing, "%.40s", self->statement);
-    sh_err_t rc = s_failed (self, self->mysql, doing);
-    if (rc == SH_E_DB_DOWN)
-        hub_sql_disconnect (self);
-    return rc;
+    }
+    sh_err_t rc = hub_sql_error (mysql_errno (self->mysql));
+    return rc == SH_E_DB_SCHEMA || rc == SH_E_DB_RIGHTS ? SH_OK
+                                                        : s_refused (self);
 }
 
 sh_err_t

@@ -27,8 +27,10 @@ struct hub_store
     sh_err_t (*commit) (hub_store_t *self) SH_MUST_CHECK;
     void (*rollback) (hub_store_t *self);
 
-    /*  The agent whose code equals 'code' byte by byte; SH_E_AGENT_UNKNOWN.
-        The caller clears 'out'.  */
+    /*  The agent whose code equals 'code' byte by byte; SH_E_AGENT_UNKNOWN,
+        or SH_E_MAINTENANCE instead while phpIPAM is in maintenance mode, for
+        then a table may be on its way.  The caller clears 'out'.  A server
+        that is read-only is left: SH_E_DB_DOWN.  */
     sh_err_t (*read_agent) (hub_store_t *self, const char *code,
                             hub_agent_t *out) SH_MUST_CHECK;
 
@@ -64,8 +66,8 @@ struct hub_store
     /*  All agents and assignments, from one snapshot.  */
     sh_err_t (*read_plan) (hub_store_t *self, hub_plan_t **out) SH_MUST_CHECK;
 
-    /*  For people: "connected to ...", "10.11.6-MariaDB", or the last
-        error.  */
+    /*  For people: the last error, if nothing has succeeded since, or
+        "connected to ..., server 10.11.6-MariaDB".  */
     const char *(*describe) (hub_store_t *self);
 
     void (*destroy) (hub_store_t **self_p);

@@ -10,122 +10,124 @@
 #include "hub/sql.h"
 #include "hub/store.h"
 #include "hub/store_apply.h"
-#include "lib/log.h"
+#include "hub/store_columns.h"
 
 /*  MariaDB turns IN lists of 1,000 and more into temporary tables.  */
 #define IN_MOST 500
+
+/*  phpIPAM may be upgraded under a running hub, and a column that is new has
+    to be granted first: so the columns are looked at again now and then.  */
+#define LEARN_MS 5000
+/*  A connection that was closed while it was idle says so at once; one whose
+    server is stuck has had its time.  */
+#define IDLE_MS 1000
 
 typedef struct
 {
     hub_store_t base;
     hub_sql_t sql;
-    bool has_pool;   /* subnets.isPool: phpIPAM 1.5 and later */
+    const sh_clock_t *clock;
+    int64_t learn_at; /* mono ms: look at the columns again */
+    hub_columns_t has;
 } store_t;
 
-/*  Every column that is read or written; phpIPAM 1.4.0 has them all.  */
-static const char *const s_columns[][2] = {
-    { "scanAgents", "id" },          { "scanAgents", "name" },
-    { "scanAgents", "type" },        { "scanAgents", "code" },
-    { "scanAgents", "last_access" }, { "subnets", "id" },
-    { "subnets", "subnet" },         { "subnets", "mask" },
-    { "subnets", "masterSubnetId" }, { "subnets", "pingSubnet" },
-    { "subnets", "discoverSubnet" }, { "subnets", "resolveDNS" },
-    { "subnets", "nameserverId" },   { "subnets", "scanAgent" },
-    { "subnets", "isFolder" },       { "subnets", "lastScan" },
-    { "subnets", "lastDiscovery" },  { "subnets", "editDate" },
-    { "ipaddresses", "id" },         { "ipaddresses", "subnetId" },
-    { "ipaddresses", "ip_addr" },    { "ipaddresses", "description" },
-    { "ipaddresses", "hostname" },   { "ipaddresses", "mac" },
-    { "ipaddresses", "state" },      { "ipaddresses", "note" },
-    { "ipaddresses", "lastSeen" },   { "ipaddresses", "excludePing" },
-    { "ipaddresses", "editDate" },   { "ipTags", "id" },
-    { "ipTags", "updateTag" },       { "settings", "id" },
-    { "settings", "updateTags" },    { "nameservers", "id" },
-    { "nameservers", "namesrv1" },
-};
-
-static bool
-s_has_column (MYSQL_RES *columns, const char *table, const char *column)
+/*  The column that says that phpIPAM is in maintenance mode; its name is
+    phpIPAM's.  */
+static const char *
+s_maintenance_column (const store_t *self)
 {
-    mysql_data_seek (columns, 0);
-    MYSQL_ROW row;
-    while ((row = mysql_fetch_row (columns)))
-        if (row[0] && row[1] && strcasecmp (row[0], table) == 0
-            && strcasecmp (row[1], column) == 0)
-            return true;
-    return false;
+    return self->has.maintenance
+               ? "(SELECT maintaneanceMode FROM settings WHERE id = 1)"
+               : "0";
 }
 
-/*  Look which of phpIPAM's columns this user can see; information_schema
-    shows only those that it has some right on.  */
-static sh_err_t
-s_learn_columns (store_t *self)
+/*  BOOL columns are '0' and '1'; before 1.5.0 some were BINARY(1), which can
+    hold the byte 1 as well.  */
+static bool
+s_is_true (const char *value)
 {
-    hub_sql_start (&self->sql,
-                   "SELECT table_name, column_name "
-                   "FROM information_schema.columns "
-                   "WHERE table_schema = DATABASE() AND table_name IN "
-                   "('scanAgents','subnets','ipaddresses','ipTags','settings',"
-                   "'nameservers')");
-    MYSQL_RES *columns;
-    sh_err_t rc = hub_sql_query (&self->sql, &columns);
+    return value && (*value == '1' || *value == 1);
+}
+
+static bool
+s_in_maintenance (store_t *self)
+{
+    hub_sql_start (&self->sql, "SELECT ");
+    hub_sql_add (&self->sql, s_maintenance_column (self));
+    MYSQL_RES *result;
+    if (hub_sql_query (&self->sql, &result) != SH_OK)
+        return false;
+    MYSQL_ROW row = mysql_fetch_row (result);
+    bool on = row && s_is_true (row[0]);
+    mysql_free_result (result);
+    return on;
+}
+
+/*  Look which columns there are.  Those that the hub cannot do without show by
+    themselves, by a statement that fails; 'all' asks for them as well.  A
+    table that is locked would hold up the transaction as it does this.  */
+static sh_err_t
+s_learn (store_t *self, bool all)
+{
+    hub_columns_t has;
+    sh_err_t rc = hub_store_learn (&self->sql, &has);
     if (rc != SH_OK)
         return rc;
-    self->has_pool = s_has_column (columns, "subnets", "isPool");
-    for (size_t i = 0; i < sizeof s_columns / sizeof *s_columns; i++) {
-        const char *table = s_columns[i][0], *column = s_columns[i][1];
-        if (s_has_column (columns, table, column))
-            continue;
-        snprintf (self->sql.trouble, sizeof self->sql.trouble,
-                  "column %s.%s is missing or not granted; Scanhub needs the "
-                  "tables of phpIPAM 1.4.0 to 1.8.2 and the grants listed in "
-                  "scanhubd(8)", table, column);
-        sh_log (SH_LOG_ERROR, "database lacks a column",
-                SH_STR ("table", table), SH_STR ("column", column),
-                SH_STR ("remedy", "needs the tables of phpIPAM 1.4.0 to 1.8.2 "
-                                  "and the grants listed in scanhubd(8)"));
-        rc = SH_E_DB_SCHEMA;
-        break;
-    }
-    mysql_free_result (columns);
+    self->has = has;
+    if (all)
+        rc = hub_store_check (&self->sql);
+    if (rc == SH_E_DB_SCHEMA && s_in_maintenance (self))
+        rc = SH_E_MAINTENANCE; /* phpIPAM is at it */
+    self->sql.doubt &= rc != SH_OK;
     return rc;
 }
 
+/*  Connect, and know the columns.  */
 static sh_err_t
-s_connect (store_t *self)
+s_connect (store_t *self, bool all)
 {
     bool fresh;
     sh_err_t rc = hub_sql_connect (&self->sql, &fresh);
-    if (rc == SH_OK && fresh) {
-        rc = s_learn_columns (self);
-        if (rc != SH_OK)
-            hub_sql_disconnect (&self->sql);
-    }
+    if (rc != SH_OK)
+        return rc;
+    self->sql.doubt |= fresh;
+    int64_t now = sh_clock_mono (self->clock);
+    if (!all && !self->sql.doubt && now < self->learn_at)
+        return SH_OK;
+    rc = s_learn (self, all || self->sql.doubt);
+    if (rc == SH_OK)
+        self->learn_at = now + LEARN_MS;
     return rc;
+}
+
+static sh_err_t
+s_start_once (store_t *self, const char *statement, bool all)
+{
+    sh_err_t rc = s_connect (self, all);
+    if (rc != SH_OK)
+        return rc;
+    hub_sql_start (&self->sql, statement);
+    return hub_sql_run (&self->sql);
 }
 
 /*  A connection that the server closed while it was idle shows at the first
     statement; nothing has happened yet, so a new one takes its place.  */
 static sh_err_t
-s_start (store_t *self, const char *statement)
+s_start (store_t *self, const char *statement, bool all)
 {
     bool idle = self->sql.mysql != NULL;
-    sh_err_t rc = s_connect (self);
-    if (rc != SH_OK)
-        return rc;
-    hub_sql_start (&self->sql, statement);
-    rc = hub_sql_run (&self->sql);
-    if (rc == SH_E_DB_DOWN && idle && s_connect (self) == SH_OK) {
-        hub_sql_start (&self->sql, statement);
-        rc = hub_sql_run (&self->sql);
-    }
+    int64_t begun = sh_clock_mono (self->clock);
+    sh_err_t rc = s_start_once (self, statement, all);
+    if (rc == SH_E_DB_DOWN && idle
+        && sh_clock_mono (self->clock) - begun < IDLE_MS)
+        rc = s_start_once (self, statement, all);
     return rc;
 }
 
 static sh_err_t
 s_begin (hub_store_t *base)
 {
-    return s_start ((store_t *) base, "START TRANSACTION");
+    return s_start ((store_t *) base, "START TRANSACTION", false);
 }
 
 static sh_err_t
@@ -133,7 +135,10 @@ s_commit (hub_store_t *base)
 {
     store_t *self = (store_t *) base;
     hub_sql_start (&self->sql, "COMMIT");
-    return hub_sql_run (&self->sql);
+    sh_err_t rc = hub_sql_run (&self->sql);
+    if (rc == SH_OK)
+        self->sql.trouble[0] = 0;
+    return rc;
 }
 
 static void
@@ -153,14 +158,6 @@ static void
 s_copy_time (char out[static 20], const char *value)
 {
     snprintf (out, 20, "%.19s", value ? value : "");
-}
-
-/*  BOOL columns are '0' and '1'; before 1.5.0 some were BINARY(1), which can
-    hold the byte 1 as well.  */
-static bool
-s_is_true (const char *value)
-{
-    return value && (*value == '1' || *value == 1);
 }
 
 static uint64_t
@@ -217,34 +214,68 @@ s_take_agent (hub_agent_t *out, MYSQL_ROW row)
     out->update_tags = s_is_true (row[5]);
     s_read_tags (out, row[6]);
     out->db_offset = row[7] ? (int) strtol (row[7], NULL, 10) : 0;
+    out->maintenance = s_is_true (row[9]);
     return SH_OK;
+}
+
+/*  A server that another one has taken over from would still answer reads, and
+    an account with too many rights could even write to it.  */
+static bool
+s_is_read_only (const char *value)
+{
+    return value && strcmp (value, "0") != 0 && strcasecmp (value, "OFF") != 0;
+}
+
+static sh_err_t
+s_leave_read_only (store_t *self)
+{
+    return hub_sql_leave (&self->sql, hub_sql_remedy (HUB_SQL_ERROR_READ_ONLY));
+}
+
+/*  One row at the least, also for an unknown code, for the state of server and
+    phpIPAM comes along.  */
+static sh_err_t
+s_ask_agent (store_t *self, const char *code, MYSQL_RES **result)
+{
+    hub_sql_start (
+        &self->sql,
+        "SELECT a.id, a.name, a.code, a.type, a.last_access, "
+        "(SELECT updateTags FROM settings WHERE id = 1), "
+        "(SELECT GROUP_CONCAT(id) FROM ipTags WHERE updateTag = 1), "
+        "TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(), NOW()), @@global.read_only, ");
+    hub_sql_add (&self->sql, s_maintenance_column (self));
+    hub_sql_add (&self->sql, " FROM (SELECT 1 AS one) o "
+                             "LEFT JOIN scanAgents a ON a.code = ");
+    hub_sql_text (&self->sql, code);
+    return hub_sql_query (&self->sql, result);
 }
 
 static sh_err_t
 s_read_agent (hub_store_t *base, const char *code, hub_agent_t *out)
 {
     store_t *self = (store_t *) base;
-    hub_sql_start (
-        &self->sql,
-        "SELECT id, name, code, type, last_access, "
-        "(SELECT updateTags FROM settings WHERE id = 1), "
-        "(SELECT GROUP_CONCAT(id) FROM ipTags WHERE updateTag = 1), "
-        "TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(), NOW()) "
-        "FROM scanAgents WHERE code = ");
-    hub_sql_text (&self->sql, code);
     MYSQL_RES *result;
-    sh_err_t rc = hub_sql_query (&self->sql, &result);
+    sh_err_t rc = s_ask_agent (self, code, &result);
     if (rc != SH_OK)
         return rc;
 
     memset (out, 0, sizeof *out);
     rc = SH_E_AGENT_UNKNOWN;
+    bool read_only = false, maintenance = false;
     MYSQL_ROW row;
-    while (rc == SH_E_AGENT_UNKNOWN && (row = mysql_fetch_row (result)))
+    while (rc == SH_E_AGENT_UNKNOWN && (row = mysql_fetch_row (result))) {
+        read_only = s_is_read_only (row[8]);
+        maintenance = s_is_true (row[9]);
         if (row[2] && strcmp (row[2], code) == 0)
             rc = s_take_agent (out, row);
+    }
     mysql_free_result (result);
-    return rc;
+    if (read_only) {
+        if (rc == SH_OK)
+            hub_agent_clear (out);
+        return s_leave_read_only (self);
+    }
+    return rc == SH_E_AGENT_UNKNOWN && maintenance ? SH_E_MAINTENANCE : rc;
 }
 
 static void
@@ -271,7 +302,7 @@ s_lock_subnet (hub_store_t *base, uint64_t id, hub_subnet_t *out)
     hub_sql_start (&self->sql,
                    "SELECT s.id, s.subnet, s.mask, s.scanAgent, s.isFolder, "
                    "s.pingSubnet, s.discoverSubnet, ");
-    hub_sql_add (&self->sql, self->has_pool ? "s.isPool" : "0");
+    hub_sql_add (&self->sql, self->has.pool ? "s.isPool" : "0");
     hub_sql_add (&self->sql,
                  ", s.lastScan, s.lastDiscovery, EXISTS (SELECT 1 "
                  "FROM subnets c WHERE c.masterSubnetId = s.id) "
@@ -468,7 +499,7 @@ s_touch_agent (hub_store_t *base, uint64_t agent, const char *wall,
                const char *limit)
 {
     store_t *self = (store_t *) base;
-    sh_err_t rc = s_connect (self);
+    sh_err_t rc = s_connect (self, false);
     if (rc != SH_OK)
         return rc;
     hub_sql_start (&self->sql, "UPDATE scanAgents SET last_access = ");
@@ -533,7 +564,7 @@ s_plan_subnets (store_t *self, hub_plan_t *plan)
     hub_sql_start (&self->sql,
                    "SELECT s.id, s.subnet, s.mask, s.pingSubnet, "
                    "s.discoverSubnet, s.resolveDNS, ");
-    hub_sql_add (&self->sql, self->has_pool ? "s.isPool" : "0");
+    hub_sql_add (&self->sql, self->has.pool ? "s.isPool" : "0");
     hub_sql_add (&self->sql,
                  ", s.scanAgent, n.namesrv1 FROM subnets s "
                  "LEFT JOIN nameservers n ON n.id = s.nameserverId "
@@ -554,15 +585,18 @@ s_plan_subnets (store_t *self, hub_plan_t *plan)
     return plan->subnets ? SH_OK : SH_E_MEMORY;
 }
 
-/*  The session's offset, and some recent lastSeen for people to compare.  The
-    column has no index, hence the look at the newest thousand rows only.  */
+/*  The session's offset, the state of server and phpIPAM, and some recent
+    lastSeen for people to compare.  That column has no index, hence the look
+    at the newest thousand rows only.  */
 static sh_err_t
 s_plan_times (store_t *self, hub_plan_t *plan)
 {
     hub_sql_start (&self->sql,
                    "SELECT TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(), NOW()), "
                    "(SELECT MAX(lastSeen) FROM (SELECT lastSeen "
-                   "FROM ipaddresses ORDER BY id DESC LIMIT 1000) t)");
+                   "FROM ipaddresses ORDER BY id DESC LIMIT 1000) t), "
+                   "@@global.read_only, ");
+    hub_sql_add (&self->sql, s_maintenance_column (self));
     MYSQL_RES *result;
     sh_err_t rc = hub_sql_query (&self->sql, &result);
     if (rc != SH_OK)
@@ -571,9 +605,11 @@ s_plan_times (store_t *self, hub_plan_t *plan)
     if (row) {
         plan->db_offset = row[0] ? (int) strtol (row[0], NULL, 10) : 0;
         s_copy_time (plan->sample_seen, row[1]);
+        plan->maintenance = s_is_true (row[3]);
     }
+    bool read_only = row && s_is_read_only (row[2]);
     mysql_free_result (result);
-    return SH_OK;
+    return read_only ? s_leave_read_only (self) : SH_OK;
 }
 
 static sh_err_t
@@ -585,7 +621,7 @@ s_read_plan (hub_store_t *base, hub_plan_t **out)
         return SH_E_MEMORY;
     /*  One picture: agents and subnets must fit each other.  */
     sh_err_t rc = s_start (self, "SET TRANSACTION ISOLATION LEVEL "
-                                 "REPEATABLE READ");
+                                 "REPEATABLE READ", true);
     if (rc == SH_OK) {
         hub_sql_start (&self->sql,
                        "START TRANSACTION WITH CONSISTENT SNAPSHOT");
@@ -598,9 +634,10 @@ s_read_plan (hub_store_t *base, hub_plan_t **out)
     if (rc == SH_OK)
         rc = s_plan_times (self, plan);
     s_rollback (base);
-    if (rc == SH_OK)
+    if (rc == SH_OK) {
+        self->sql.trouble[0] = 0;
         *out = plan;
-    else
+    } else
         hub_plan_destroy (&plan);
     return rc;
 }
@@ -609,7 +646,7 @@ static const char *
 s_describe (hub_store_t *base)
 {
     const hub_sql_t *sql = &((store_t *) base)->sql;
-    return sql->mysql ? sql->connected : sql->trouble;
+    return *sql->trouble ? sql->trouble : sql->connected;
 }
 
 static void
@@ -631,6 +668,7 @@ hub_store_mariadb_new (hub_store_t **out, const hub_database_config_t *config,
     store_t *self = calloc (1, sizeof *self);
     if (!self)
         return SH_E_MEMORY;
+    self->clock = clock;
     sh_err_t rc = hub_sql_init (&self->sql, config, clock);
     if (rc != SH_OK) {
         free (self);

@@ -13,6 +13,7 @@
 
 #include "lib/log.h"
 
+#define AGAIN_MS 1000
 #define REST_MS 50 /* from one look's begin to the next at the least */
 
 struct hub_watch
@@ -63,9 +64,8 @@ s_tell_zone (hub_watch_t *self, const hub_plan_t *plan)
 }
 
 static void
-s_tell_database (hub_watch_t *self, bool up)
+s_tell_database (hub_watch_t *self, bool up, const char *text)
 {
-    const char *text = self->store->describe (self->store);
     hub_live_set_database (self->live, up, text);
     if (up && !self->was_up)
         sh_log (SH_LOG_NOTICE, "database is in reach",
@@ -78,28 +78,53 @@ s_tell_database (hub_watch_t *self, bool up)
     self->was_down = !up;
 }
 
+/*  A table that was altered under the read is read again at once; a lock that
+    was waited for in vain is trouble.  */
+static sh_err_t
+s_read_plan (hub_watch_t *self, hub_plan_t **plan)
+{
+    int64_t begun = sh_clock_mono (self->clock);
+    sh_err_t rc = self->store->read_plan (self->store, plan);
+    if (rc == SH_E_DB_BUSY && sh_clock_mono (self->clock) - begun < AGAIN_MS)
+        rc = self->store->read_plan (self->store, plan);
+    return rc;
+}
+
+/*  Take the fresh assignments if they differ.  While phpIPAM is in maintenance
+    mode its tables may be on their way, so what is known stays.  */
+static void
+s_take_plan (hub_watch_t *self, hub_plan_t **plan_p)
+{
+    hub_assignments_t *fresh = NULL;
+    bool maintenance = (*plan_p)->maintenance;
+    if (hub_assignments_new (&fresh, plan_p) != SH_OK) {
+        hub_plan_destroy (plan_p);
+        return;
+    }
+    hub_assignments_t *old = hub_live_assignments (self->live);
+    bool keep = (old && maintenance) || hub_assignments_equal (fresh, old);
+    hub_assignments_release (&old);
+    if (keep)
+        hub_assignments_release (&fresh);
+    else
+        hub_live_set_assignments (self->live, fresh);
+}
+
 static void
 s_look (hub_watch_t *self)
 {
     hub_plan_t *plan = NULL;
-    hub_assignments_t *fresh = NULL;
-    sh_err_t rc = self->store->read_plan (self->store, &plan);
-    s_tell_database (self, rc == SH_OK);
-    if (rc != SH_OK)
+    sh_err_t rc = s_read_plan (self, &plan);
+    if (rc == SH_OK && plan->maintenance)
+        rc = SH_E_MAINTENANCE;
+    s_tell_database (self, rc == SH_OK,
+                     rc == SH_E_MAINTENANCE
+                         ? sh_err_text (rc)
+                         : self->store->describe (self->store));
+    if (!plan)
         return;
     s_tell_zone (self, plan);
-    if (hub_assignments_new (&fresh, &plan) != SH_OK) {
-        hub_plan_destroy (&plan);
-        return;
-    }
-    hub_assignments_t *old = hub_live_assignments (self->live);
-    bool equal = hub_assignments_equal (fresh, old);
-    hub_assignments_release (&old);
-    if (equal) {
-        hub_assignments_release (&fresh);
-        return;
-    }
-    hub_live_set_assignments (self->live, fresh);
+    s_take_plan (self, &plan);
 }
 
 /*  However often it is poked, the database gets some rest.  */

@@ -96,9 +96,12 @@ typedef enum
        "the ipaddresses table cannot hold this text; see its character set")   \
     /* try again later */                                                      \
     X (E_DB_DOWN, RETRY, "database-unavailable",                               \
-       "the database does not answer; the hub keeps trying")                   \
+       "the database cannot be used for now; the hub keeps trying")            \
     X (E_DB_BUSY, RETRY, "database-busy",                                      \
        "the database asked to repeat the transaction")                         \
+    X (E_MAINTENANCE, RETRY, "maintenance",                                    \
+       "phpIPAM is in maintenance mode, so nothing is written; reports are "   \
+       "taken again when it is switched off there")                            \
     X (E_OVERLOAD, RETRY, "overloaded", "too many reports are waiting")        \
     X (E_STOPPING, RETRY, "stopping", "the hub is shutting down")              \
     X (E_NOT_READY, RETRY, "not-ready",                                        \
@@ -109,7 +112,8 @@ typedef enum
     X (E_DB_RIGHTS, OURS, "database-rights",                                   \
        "the database user lacks a right; see the grants in scanhubd(8)")       \
     X (E_DB_SCHEMA, OURS, "database-schema",                                   \
-       "the tables are not those of phpIPAM 1.4.0 to 1.8.2")                   \
+       "the tables are not those of phpIPAM 1.4.0 to 1.8.2; 'scanhubctl "      \
+       "ping' on the hub says what is missing")                                \
     X (E_DB, OURS, "database-error", "the database refused a statement")       \
     X (E_MEMORY, OURS, "no-memory", "out of memory")                           \
     X (E_INTERNAL, OURS, "internal", "a fault in this program; please report") \

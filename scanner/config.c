@@ -41,6 +41,8 @@ static const sh_config_field_t s_nmap_fields[] = {
 
 static const sh_config_field_t s_fields[] = {
     { .key = "hub", .kind = SH_CONFIG_CALL, .call = s_bind_hub },
+    { .key = "hub_return", .kind = SH_CONFIG_UINT, .low = 1, .high = 86400,
+      AT (sc_config_t, hub_return) },
     { .key = "key", .kind = SH_CONFIG_CALL, .call = s_bind_key },
     { .key = "code", .kind = SH_CONFIG_CALL, .call = s_bind_code },
     { .key = "engine", .kind = SH_CONFIG_ENUM, .words = s_engines,
@@ -152,6 +154,7 @@ s_new (sc_config_t **out, const char *path)
         = (sc_limits_t){ .rate = 1000, .retries = 1, .deadline = 300 };
     self->interval = 300;
     self->spool_size = SP_SPOOL_DEFAULT_MOST / (1024 * 1024);
+    self->hub_return = 300;
     self->log_level = SH_LOG_INFO;
     sh_err_t rc = sh_config_state_path (&self->spool, "scanner.spool");
     if (rc != SH_OK || !self->path || !self->key || !self->nmap.program) {

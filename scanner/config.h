@@ -4,6 +4,7 @@
         hub:
           endpoint: tcp://hub.example:5766
           key: '40 characters of Z85'     (hub: may be a list of such maps)
+        hub_return: 300
         key: /etc/scanhub/scanner.cert
         code: site-a                      (only for keys with several codes)
         engine: nmap
@@ -33,6 +34,7 @@ typedef struct
 {
     char *path; /* the file it came from */
     sp_hubs_t hubs; /* at least 1 after loading */
+    uint32_t hub_return; /* seconds until preferred hubs are tried again */
     char *key;        /* path of our secret certificate */
     char *code;       /* NULL: the key's own */
     int log_level;    /* sh_level_t */

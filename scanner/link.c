@@ -91,7 +91,9 @@ s_client (sc_link_t *self, const sc_config_t *config, const char *version,
                                     .public_key = key->public_key,
                                     .secret_key = key->secret_key,
                                     .version = version,
-                                    .clock = self->clock };
+                                    .clock = self->clock,
+                                    .return_ms = config->hub_return
+                                                 * INT64_C (1000) };
     rc = sp_client_new (&self->client, &options, why);
     sh_keyfile_destroy (&key);
     self->hub_count = config->hubs.count;

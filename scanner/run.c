@@ -9,6 +9,7 @@
 #include "lib/file.h"
 #include "scanner/ask.h"
 #include "scanner/link.h"
+#include "scanner/rights.h"
 #include "scanner/scan.h"
 #include "scanner/tell.h"
 
@@ -439,6 +440,9 @@ s_prepare (run_t *self)
                           &self->tell, self->clock, &why);
     if (rc == SH_OK)
         rc = s_open_outbox (self);
+    /*  All files are open, nothing is connected.  */
+    if (rc == SH_OK)
+        rc = sc_rights_reduce (&why);
     if (rc != SH_OK)
         sc_tell_trouble (&self->tell, NULL, rc, why.text);
     int64_t patience = (int64_t) options->config->interval * 1000;

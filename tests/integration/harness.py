@@ -34,7 +34,7 @@ SCANHUBD = BUILD / 'hub' / 'scanhubd'
 SCANHUBCTL = BUILD / 'cli' / 'scanhubctl'
 
 PATIENCE = 30       # seconds, for anything that is waited for
-CASE_PATIENCE = 90  # for a whole case
+CASE_PATIENCE = int(os.environ.get('CASE_PATIENCE', 90))  # for a whole case
 LOG_SHOWN = 40      # lines of the hub's log below a failed case
 
 CODE_A = 'AgentA0000000000000000000000000A'
@@ -172,18 +172,24 @@ def literal(value):
 
 
 class Database:
-    """A mariadbd of our own, with phpIPAM's tables and the minimal grants."""
+    """A mariadbd of our own, with phpIPAM's tables and the minimal grants.
+    'options' are for private-db, and behind a '--' for mariadbd."""
 
-    def __init__(self, directory, zone='UTC'):
+    def __init__(self, directory, zone='UTC', options=()):
         self.directory = directory
         self.zone = zone
+        self.options = options
         self.start()
+
+    def command(self):
+        return [str(PRIVATE_DB), 'serve', str(self.directory), '--tz',
+                self.zone, *self.options]
 
     def start(self):
         """Also again after stop: the same socket and rows."""
         self.process = subprocess.Popen(
-            [str(PRIVATE_DB), 'serve', str(self.directory), '--tz', self.zone],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+            self.command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            text=True,
             preexec_fn=die_with_us)
         if self.process.stdout.readline() != 'ready\n':
             raise RuntimeError('the private database did not start')
@@ -205,6 +211,11 @@ class Database:
         self.root.close()
         end(self.process)
 
+    def kill(self):
+        """End it by SIGKILL; start works as after stop."""
+        os.kill(int(self.env['DB_PID']), signal.SIGKILL)
+        self.stop()
+
     def close(self):
         self.stop()
 
@@ -220,7 +231,7 @@ class Hub:
         self.keys = {}
         self.process = None
         self.config = {'timezone': 'auto', 'policy': '', 'tz': 'UTC0',
-                       'workers': 2, 'http': '', **config}
+                       'workers': 2, 'http': '', 'hub': '', **config}
         self.registry = self.directory / 'scanners'
         self.registry.mkdir(parents=True)
         self.path = self.directory / 'hub.yaml'
@@ -247,6 +258,13 @@ class Hub:
         return self.config['http'].format(port=self.http_port,
                                           dir=self.directory)
 
+    def database_place(self):
+        """Where the hub finds the database, as lines of the section."""
+        return f'  socket: {self.database.env["DB_SOCKET"]}'
+
+    def command(self):
+        return [str(SCANHUBD), '--config', str(self.path)]
+
     def write_config(self, text=None):
         env = self.database.env
         password = self.directory / 'password'
@@ -260,8 +278,9 @@ hub:
   registry: {self.registry}
   control: {self.directory}/control.sock
   workers: {self.config['workers']}
+  {self.config['hub']}
 database:
-  socket: {env['DB_SOCKET']}
+{self.database_place()}
   name: {env['DB_NAME']}
   user: {env['DB_USER']}
   password_file: {password}
@@ -275,8 +294,8 @@ log_level: debug
         self.write_config()
         with open(self.log_path, 'ab') as log:
             self.process = subprocess.Popen(
-                [str(SCANHUBD), '--config', str(self.path)], stdout=log,
-                stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT,
+                self.command(), stdout=log, stdin=subprocess.DEVNULL,
+                stderr=subprocess.STDOUT,
                 env={**os.environ, 'TZ': self.config['tz']},
                 preexec_fn=die_with_us)
         if wait:
@@ -598,6 +617,23 @@ def play(stage, function):
     return fault, skipped
 
 
+def secrets_in_logs(stage):
+    """Which logs of our programs, below the stage's directory, have a secret in
+    them; for people."""
+    secrets = {stage.database.env['DB_PASSWORD'],
+               *(pair[1] for pair in stage.hub.keys.values())}
+    for path in stage.directory.glob('*/*.cert'):
+        secrets.update(re.findall(r'secret-key = "(.{40})"', path.read_text()))
+    for path in stage.directory.glob('*/*.yaml'):
+        # Short ones are words that a log may well have.
+        secrets.update(re.findall(
+            r'(?:auth_token|token|password): *["\']?([^\s"\',}]{8,})',
+            path.read_text(errors='replace')))
+    return [f'{path.name}: {secret[:4]}...'
+            for path in stage.directory.glob('*/*.log') for secret in secrets
+            if secret in path.read_text(errors='replace')]
+
+
 def show(number, name, fault, skipped=None):
     reason = f' # SKIP {skipped}' if skipped and not fault else ''
     print(f'{"not ok" if fault else "ok"} {number} - {name}{reason}',
@@ -637,12 +673,15 @@ def main(kind=Stage):
         failed += bool(fault)
         show(number, name, fault, skipped)
     log = stage.hub.log_from()
+    leaks = secrets_in_logs(stage)
     status = close()
     fault = None
     if status:
         fault = f'exit status {status}; the hub\'s log ends:\n{log[-4000:]}'
     elif 'runtime error:' in log or 'Sanitizer' in log:
         fault = 'a sanitizer spoke:\n' + log[-4000:]
+    elif leaks:
+        fault = 'secrets are in the log: ' + ', '.join(leaks)
     show(len(cases) + 1, 'the hub ends in order', fault)
     print(f'1..{len(cases) + 1}')
     return 1 if failed or fault else 0

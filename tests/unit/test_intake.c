@@ -94,6 +94,10 @@ typedef struct
     size_t fail_at;     /* 0: none */
     sh_err_t fail_with;
     bool fail_on;       /* not just once */
+    bool fail_agents;   /* rather every read_agent */
+    int64_t fail_takes; /* ms of the clock */
+    int64_t mono;
+    bool maintenance;
     sh_err_t no_inserts; /* the table cannot take new rows */
     size_t commits, rollbacks;
     call_t trace[TRACE_MOST];
@@ -134,7 +138,9 @@ s_enter (fake_t *self, char what, uint64_t number, bool inside)
     bool fails = self->fail_at
                  && (self->fail_on ? self->calls >= self->fail_at
                                    : self->calls == self->fail_at);
+    fails |= self->fail_agents && what == 'A';
     sh_err_t rc = fails ? self->fail_with : SH_OK;
+    self->mono += fails ? self->fail_takes : 0;
     /*  A transaction must be rolled back after it, a lone call needn't.  */
     if (fails && inside)
         self->spoilt = true;
@@ -194,13 +200,14 @@ s_read_agent (hub_store_t *base, const char *code, hub_agent_t *out)
             continue;
         *out = (hub_agent_t){ .id = one->id, .eligible = one->eligible,
                               .update_tags = true, .tags = { 1, 2, 3, 4 },
-                              .tag_count = 4 };
+                              .tag_count = 4,
+                              .maintenance = self->maintenance };
         out->name = strdup (one->name);
         out->code = strdup (one->code);
         memcpy (out->last_access, one->last_access, sizeof out->last_access);
         return SH_OK;
     }
-    return SH_E_AGENT_UNKNOWN;
+    return self->maintenance ? SH_E_MAINTENANCE : SH_E_AGENT_UNKNOWN;
 }
 
 static sh_err_t
@@ -375,6 +382,13 @@ s_touch_agent (hub_store_t *base, uint64_t agent, const char *wall,
     return rc;
 }
 
+static const char *
+s_describe (hub_store_t *base)
+{
+    (void) base;
+    return "what the database said";
+}
+
 /*  One test's world.  */
 
 typedef struct
@@ -394,6 +408,12 @@ s_wall (void *context)
 {
     (void) context;
     return NOON * 1000;
+}
+
+static int64_t
+s_mono (void *context)
+{
+    return ((const world_t *) context)->fake.mono;
 }
 
 static sh_err_t
@@ -477,6 +497,7 @@ s_fill_store (world_t *self)
         .read_agent = s_read_agent, .lock_subnet = s_lock_subnet,
         .find_subnet = s_find_subnet, .read_rows = s_read_rows,
         .apply = s_apply, .touch_agent = s_touch_agent,
+        .describe = s_describe,
     };
     s_add_subnet (self, 5, 3, "10.0.5.0/24");
     s_add_subnet (self, 7, 3, "10.0.7.0/24");
@@ -496,7 +517,7 @@ s_open (world_t *self)
 {
     memset (self, 0, sizeof *self);
     s_pauses = 0;
-    self->clock = (sh_clock_t){ s_wall, s_wall, NULL, NULL };
+    self->clock = (sh_clock_t){ s_wall, s_mono, self, NULL };
     s_fill_store (self);
     assert_int_equal (hub_live_new (&self->live, HUB_ZONE_UTC), SH_OK);
     hub_policies_t *policies = malloc (sizeof *policies);
@@ -1242,7 +1263,9 @@ test_alone_fails_once (void **state)
             } else {
                 s_assert_verdict (&world, 0, SP_RETRY, sh_err_word (err));
                 assert_int_equal (verdict->delay,
-                                  err == SH_E_DB_DOWN ? 5000 : 60000);
+                                  err == SH_E_DB_DOWN  ? 5000
+                                  : err == SH_E_MEMORY ? 15000
+                                                       : 60000);
                 s_assert_unchanged (&world, &before);
                 assert_int_equal (s_touches (&world, 0), 0);
             }
@@ -1281,6 +1304,183 @@ test_busy (void **state)
     s_work (&world);
     s_assert_trace (&world, "BALRWKCrBALRWKCT");
     s_assert_verdict (&world, 0, SP_APPLIED, NULL);
+    s_shut (&world);
+}
+
+/*  Readiness says what keeps reports from being written, for as long as
+    somebody should come back with one, or until one is written.  */
+static void
+test_trouble (void **state)
+{
+    (void) state;
+    world_t world;
+    char text[320];
+    s_open (&world);
+    hub_live_set_database (world.live, true, "connected");
+    for (int i = 0; i < 2; i++) {
+        REPORT (&world, .tag = 1, .subnet = 7, .cidr = "10.0.7.0/24",
+                .hosts = { { .ip = "10.0.7.1" } });
+        world.fake.fail_at = i ? 0 : 5;
+        world.fake.fail_with = SH_E_DB_SCHEMA;
+        s_work (&world);
+        assert_int_equal (hub_live_database (world.live, 94000, text,
+                                             sizeof text), i);
+        assert_string_equal (text, i ? "connected"
+                                     : "reports cannot be written: "
+                                       "what the database said");
+        if (!i)
+            assert_true (hub_live_database (world.live, 95000, text,
+                                            sizeof text));
+        s_forget (&world);
+    }
+    s_shut (&world);
+}
+
+/*  Only the one that told of a trouble can take it back.  */
+static void
+test_troubles (void **state)
+{
+    (void) state;
+    world_t world;
+    char text[320];
+    s_open (&world);
+    hub_live_t *live = world.live;
+    hub_live_set_database (live, true, "connected");
+    hub_live_set_trouble (live, &world, "full", 100);
+    hub_live_set_trouble (live, live, NULL, 0);
+    assert_false (hub_live_database (live, 99, text, sizeof text));
+    assert_string_equal (text, "full");
+    hub_live_set_database (live, false, "gone");
+    assert_false (hub_live_database (live, 99, text, sizeof text));
+    assert_string_equal (text, "gone");
+    hub_live_set_database (live, true, "connected");
+    assert_true (hub_live_database (live, 100, text, sizeof text));
+    hub_live_set_trouble (live, &world, NULL, 0);
+    assert_true (hub_live_database (live, 0, text, sizeof text));
+    assert_string_equal (text, "connected");
+    s_shut (&world);
+}
+
+/*  phpIPAM is in maintenance mode: nothing is written, not even last_access,
+    also for a code that is not known just now; one try for the whole batch.
+    What is known of the subnets may still be read.  */
+static void
+test_maintenance (void **state)
+{
+    (void) state;
+    world_t world;
+    s_open (&world);
+    world.fake.maintenance = true;
+    tables_t before = world.fake.now;
+    REPORT (&world, .tag = 1, .subnet = 7, .cidr = "10.0.7.0/24",
+            .hosts = { { .ip = "10.0.7.1" } });
+    REPORT (&world, .tag = 2, .subnet = 5, .cidr = "10.0.5.0/24");
+    REPORT (&world, .tag = 3, .codes = "unknown", .subnet = 5,
+            .cidr = "10.0.5.0/24");
+    s_work (&world);
+    for (size_t i = 0; i < world.job_count; i++) {
+        s_assert_verdict (&world, i, SP_RETRY, "maintenance");
+        assert_int_equal (s_verdict (&world, i)->delay, 30000);
+    }
+    s_assert_trace (&world, "BArBAr");
+    s_assert_unchanged (&world, &before);
+    s_forget (&world);
+
+    s_add_job (&world, HUB_JOB_TOUCH, "site-a", CODE, NULL);
+    s_work (&world);
+    assert_int_equal (s_touches (&world, 0), 0);
+    s_forget (&world);
+
+    sp_message_t ask = { .type = SP_TARGETS, .u.targets.subnet = 7 };
+    s_add_job (&world, HUB_JOB_TARGETS, "site-a", CODE, &ask);
+    s_work (&world);
+    assert_int_equal (world.answers[0]->type, SP_TARGETS_PAGE);
+    s_shut (&world);
+}
+
+static void
+s_add_three_subnets (world_t *world)
+{
+    REPORT (world, .tag = 1, .subnet = 5, .cidr = "10.0.5.0/24",
+            .hosts = { { .ip = "10.0.5.1" } });
+    REPORT (world, .tag = 2, .subnet = 7, .cidr = "10.0.7.0/24",
+            .hosts = { { .ip = "10.0.7.1" } });
+    REPORT (world, .tag = 3, .subnet = 9, .cidr = "10.0.9.0/24",
+            .hosts = { { .ip = "10.0.9.1" } });
+}
+
+/*  No connection to be had: one part has tried for all.  */
+static void
+test_no_connection (void **state)
+{
+    (void) state;
+    static const sh_err_t causes[]
+        = { SH_E_DB_DOWN, SH_E_DB_RIGHTS, SH_E_DB_SCHEMA };
+    for (size_t i = 0; i < COUNT (causes); i++) {
+        world_t world;
+        s_open (&world);
+        s_add_three_subnets (&world);
+        world.fake.fail_at = 1;
+        world.fake.fail_on = true;
+        world.fake.fail_with = causes[i];
+        s_work (&world);
+        for (size_t j = 0; j < world.job_count; j++)
+            s_assert_verdict (&world, j, SP_RETRY, sh_err_word (causes[i]));
+        s_assert_trace (&world, "BB");
+        s_shut (&world);
+    }
+}
+
+/*  A table's lock, or a server that is stuck: when two subnets' parts have
+    waited in vain, the others need not.  */
+static void
+test_waited_in_vain (void **state)
+{
+    (void) state;
+    static const sh_err_t causes[] = { SH_E_DB_BUSY, SH_E_DB_DOWN };
+    for (size_t i = 0; i < COUNT (causes); i++) {
+        world_t world;
+        s_open (&world);
+        s_add_three_subnets (&world);
+        world.fake.fail_agents = true;
+        world.fake.fail_takes = 5000;
+        world.fake.fail_with = causes[i];
+        s_work (&world);
+        for (size_t j = 0; j < world.job_count; j++)
+            s_assert_verdict (&world, j, SP_RETRY, sh_err_word (causes[i]));
+        s_assert_trace (&world, "BArBArBAr");
+        s_shut (&world);
+    }
+}
+
+/*  The same for questions about targets, and touches; the next batch is tried
+    again.  */
+static void
+test_targets_in_vain (void **state)
+{
+    (void) state;
+    world_t world;
+    s_open (&world);
+    sp_message_t ask = { .type = SP_TARGETS, .u.targets.subnet = 7 };
+    for (int i = 0; i < 3; i++)
+        s_add_job (&world, HUB_JOB_TARGETS, "site-a", CODE, &ask);
+    s_add_job (&world, HUB_JOB_TOUCH, "site-a", CODE, NULL);
+    s_add_three_subnets (&world);
+    world.fake.fail_agents = true;
+    world.fake.fail_takes = 5000;
+    world.fake.fail_with = SH_E_DB_BUSY;
+    s_work (&world);
+    s_assert_trace (&world, "BAKrBAKr");
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal (world.answers[i]->type, SP_ERROR);
+        assert_string_equal (world.answers[i]->u.error.cause, "database-busy");
+        s_assert_verdict (&world, 4 + i, SP_RETRY, "database-busy");
+    }
+    s_forget (&world);
+    world.fake.fail_agents = false;
+    s_add_job (&world, HUB_JOB_TARGETS, "site-a", CODE, &ask);
+    s_work (&world);
+    assert_int_equal (world.answers[0]->type, SP_TARGETS_PAGE);
     s_shut (&world);
 }
 
@@ -1899,6 +2099,12 @@ main (void)
         cmocka_unit_test (test_batch_fails_for_good),
         cmocka_unit_test (test_alone_fails_once),
         cmocka_unit_test (test_busy),
+        cmocka_unit_test (test_trouble),
+        cmocka_unit_test (test_troubles),
+        cmocka_unit_test (test_maintenance),
+        cmocka_unit_test (test_no_connection),
+        cmocka_unit_test (test_waited_in_vain),
+        cmocka_unit_test (test_targets_in_vain),
         cmocka_unit_test (test_no_new_rows_fails_again),
         cmocka_unit_test (test_no_new_rows),
         cmocka_unit_test (test_revoked),
