@@ -266,7 +266,8 @@ sp_spooled_destroy (sp_spooled_t **self_p)
 }
 
 int
-sp_spool_insert_frames (sp_spool_t *self, int64_t row, const sp_frames_t *frames)
+sp_spool_insert_frames (sp_spool_t *self, int64_t row,
+                        const sp_frames_t *frames)
 {
     sqlite3_stmt *part = sp_spool_stmt (self, SP_STMT_PUT_PART);
     int code = SQLITE_OK;

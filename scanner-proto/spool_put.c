@@ -203,7 +203,8 @@ s_note_dropped (sp_spool_t *self, s_gone_t *gone, int64_t row)
     dropped += gone->dropped_count++;
     *dropped = (s_dropped_t){ .row = row };
     sqlite3_bind_int64 (stmt, 1, row);
-    if (sp_spool_find (self, stmt, one) == SH_OK && sp_spool_read (self, one, NULL) == SH_OK) {
+    if (sp_spool_find (self, stmt, one) == SH_OK
+        && sp_spool_read (self, one, NULL) == SH_OK) {
         snprintf (dropped->cidr, sizeof dropped->cidr, "%s",
                   one->report.cidr ? one->report.cidr : "");
         snprintf (dropped->label, sizeof dropped->label, "%s", one->label);

@@ -59,7 +59,8 @@ sp_spool_delta (sp_spool_t *self, const sp_spooled_t *older, const char *boot,
     if (older->fixed)
         *delta = sp_spool_step (sp_spool_step (epoch, ours), older->report.off);
     else if (sp_spool_hub_of (self, older->boot, &theirs))
-        *delta = sp_spool_step (sp_spool_step (epoch, ours), sp_spool_step (older->epoch, theirs));
+        *delta = sp_spool_step (sp_spool_step (epoch, ours),
+                                sp_spool_step (older->epoch, theirs));
     else
         return false;
     return true;
@@ -91,7 +92,8 @@ sp_spool_note_hub (sp_spool_t *self, int64_t offset)
         code = sp_spool_run (self, SP_STMT_COMMIT);
     sqlite3_clear_bindings (put);
     sqlite3_clear_bindings (note);
-    return code == SQLITE_OK ? SH_OK : sp_spool_failed (self, "note the hub's time");
+    return code == SQLITE_OK ? SH_OK
+                             : sp_spool_failed (self, "note the hub's time");
 }
 
 /*  Between what a weak report's times must lie, by the hub's clock.  */
@@ -133,7 +135,8 @@ static void
 s_weaken (sp_spool_t *self, sp_spooled_t *one)
 {
     int64_t least, most;
-    int64_t offset = sp_spool_step (sh_clock_epoch (self->file.clock), self->hub);
+    int64_t offset
+        = sp_spool_step (sh_clock_epoch (self->file.clock), self->hub);
     s_bounds (self, one->boot, &least, &most);
     sp_report_t *report = &one->report;
     report->started = s_weak_time (report->started, offset, least, most);

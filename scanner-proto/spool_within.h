@@ -41,8 +41,8 @@ sh_err_t sp_spool_read (sp_spool_t *self, sp_spooled_t *one, sh_why_t *why);
     SH_E_BAD_MESSAGE.  */
 sh_err_t sp_spool_load (sp_spool_t *self, sp_spooled_t *one);
 
-/*  Inside a transaction; SQLite codes.  '*bytes' is what the frames of a deleted
-    row had, '*found' whether there was such a row.  */
+/*  Inside a transaction; SQLite codes.  '*bytes' is what the frames of a
+    deleted row had, '*found' whether there was such a row.  */
 int sp_spool_insert_frames (sp_spool_t *self, int64_t row,
                             const sp_frames_t *frames);
 int sp_spool_delete (sp_spool_t *self, int64_t row, uint64_t *bytes,
