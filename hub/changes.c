@@ -18,14 +18,35 @@ typedef struct
     bool late_tags;   /* the report is older than lastScan */
 } planner_t;
 
-/*  Did the report's scan start before the stored time?  One in the future is
-    wrong by definition and counts as none.  */
+/*  Is a time before the stored one?  One in the future is wrong by definition
+    and counts as none.  */
 static bool
-s_is_late (const planner_t *self, const char *stored)
+s_is_before (const planner_t *self, const char *time, const char *stored)
 {
     if (sh_wall_is_never (stored) || strcmp (stored, self->to->limit.text) > 0)
         return false;
-    return strcmp (self->to->start.text, stored) < 0;
+    return strcmp (time, stored) < 0;
+}
+
+/*  Has a scan that began after this sighting been written already?  For the
+    hosts of the report's own scan it is the scan's start that counts, for one
+    that an earlier scan found the time at which it did.  */
+static bool
+s_discovered_since (const planner_t *self, const hub_sighting_t *one,
+                    const sh_wall_t *seen)
+{
+    return one->old ? s_is_before (self, seen->text,
+                                   self->facts->subnet->last_discovery)
+                    : self->late_insert;
+}
+
+static bool
+s_scanned_since (const planner_t *self, const hub_sighting_t *one,
+                 const sh_wall_t *seen)
+{
+    return one->old ? s_is_before (self, seen->text,
+                                   self->facts->subnet->last_scan)
+                    : self->late_tags;
 }
 
 static const char *
@@ -159,15 +180,17 @@ s_plan_existing (planner_t *self, const hub_row_t *row,
 
     /*  A report of old may move lastSeen, but what it knew of name, MAC and
         tag has been overtaken.  */
-    if (!self->late_insert && !self->late_tags && order >= 0) {
+    if (!s_discovered_since (self, one, &wall)
+        && !s_scanned_since (self, one, &wall) && order >= 0) {
         s_plan_name (self, row, one);
         s_plan_mac (self, row, one);
     }
     /*  Only a sighting that is news changes the tag: a part that is sent
         twice finds its own lastSeen and must not make the second sighting of
-        a row that had never been seen.  */
+        a row that had never been seen.  One of an earlier scan never does: the
+        report's own scan looked again.  */
     int fresh;
-    if (!self->late_tags && order > 0 && facts->subnet->check
+    if (!one->old && !self->late_tags && order > 0 && facts->subnet->check
         && facts->policy.tags == HUB_TAGS_PHPIPAM
         && hub_tag_when_seen (facts->agent, row, &fresh))
         to->used[to->used_count++]
@@ -179,14 +202,16 @@ s_plan_new (planner_t *self, const hub_sighting_t *one)
 {
     const hub_facts_t *facts = self->facts;
     hub_changes_t *to = self->to;
+    sh_wall_t wall;
+    sh_wall_at (&wall, facts->zone, one->seen);
     if (!facts->subnet->discover || facts->report->kind == SP_KIND_CHECK
-        || self->late_insert) {
+        || s_discovered_since (self, one, &wall)) {
         to->skipped++;
         return;
     }
     hub_insert_t *row = &to->inserts[to->insert_count++];
     row->ip = one->ip;
-    sh_wall_at (&row->wall, facts->zone, one->seen);
+    row->wall = wall;
     if (one->name)
         row->hostname = s_keep_text (self, one->name, one->name_size);
     if (*one->mac)
@@ -411,9 +436,10 @@ hub_changes_plan (hub_changes_t **out, const hub_facts_t *facts)
     sh_wall_latest (&to->limit, facts->zone, facts->now + HUB_FUTURE_S);
     sh_wall_at (&to->start, facts->zone, start);
     s_silent_below (&to->silent, facts, start);
-    planner.late_insert
-        = s_is_late (&planner, facts->subnet->last_discovery);
-    planner.late_tags = s_is_late (&planner, facts->subnet->last_scan);
+    planner.late_insert = s_is_before (&planner, to->start.text,
+                                       facts->subnet->last_discovery);
+    planner.late_tags
+        = s_is_before (&planner, to->start.text, facts->subnet->last_scan);
 
     if (facts->report->last) {
         rc = s_plan_silent (&planner);

@@ -13,6 +13,12 @@
     the scanner keeps the report: better there than in our memory.  */
 #define QUEUE_JOBS 64
 #define QUEUE_BYTES (8 * 1024 * 1024)
+/*  And for all of them, in frames; many workers have less each.  A part of
+    the largest size always fits an empty queue.  */
+#define QUEUES_BYTES (64 * 1024 * 1024)
+/*  last_access can wait, reports should not be turned away for it: with five
+    hundred scanners that connect at once it would fill the queues.  */
+#define QUEUE_TOUCHES 16
 #define WAIT_MS 1000
 #define EACH 4 /* jobs of one principal in a batch */
 
@@ -85,8 +91,10 @@ static sh_err_t
 s_prepare (hub_pool_t *self, worker_t *worker, const hub_config_t *config,
            hub_live_t *live, const sh_clock_t *clock)
 {
+    size_t share = QUEUES_BYTES / config->workers;
     worker->pool = self;
-    sh_err_t rc = hub_queue_new (&worker->queue, QUEUE_JOBS, QUEUE_BYTES);
+    sh_err_t rc = hub_queue_new (&worker->queue, QUEUE_JOBS,
+                                 share < QUEUE_BYTES ? share : QUEUE_BYTES);
     if (rc == SH_OK)
         rc = hub_store_mariadb_new (&worker->store, &config->database, clock);
     hub_intake_options_t options = {
@@ -166,6 +174,9 @@ hub_pool_submit (hub_pool_t *self, hub_job_t *job)
     /*  Fibonacci hashing: neighbouring subnet ids go to different workers. */
     uint64_t hash = job->shard * UINT64_C (0x9e3779b97f4a7c15);
     worker_t *worker = &self->workers[(hash >> 32) % self->count];
+    if (job->kind == HUB_JOB_TOUCH
+        && hub_queue_depth (worker->queue) >= QUEUE_TOUCHES)
+        return false;
     return hub_queue_put (worker->queue, job);
 }
 

@@ -22,7 +22,8 @@ sh_err_t hub_pool_new (hub_pool_t **out, const hub_config_t *config,
 void hub_pool_destroy (hub_pool_t **self_p);
 
 /*  Hand a job over; it comes back through job->home.  False (and the job
-    stays the caller's) when its worker has too much to do.  */
+    stays the caller's) when its worker has too much to do, which for a
+    HUB_JOB_TOUCH is the case sooner.  */
 bool hub_pool_submit (hub_pool_t *self, hub_job_t *job) SH_MUST_CHECK;
 
 size_t hub_pool_depth (hub_pool_t *self);

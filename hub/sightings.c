@@ -122,6 +122,7 @@ s_take_host (hub_sightings_t *self, ranked_t *all, size_t *count,
         return;
     }
     s_take_texts (self, &one, host);
+    one.old = host->old;
     all[*count].sighting = one;
     all[*count].rank = index;
     ++*count;

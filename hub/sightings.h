@@ -18,6 +18,7 @@ typedef struct
     char mac[SH_MAC_TEXT]; /* normalised; "" for none */
     const char *name;      /* borrowed from the report; NULL for none */
     size_t name_size;      /* without a trailing dot */
+    bool old;              /* of an earlier scan than the report's */
 } hub_sighting_t;
 
 typedef struct

@@ -287,3 +287,57 @@ sh_strings_clear (sh_strings_t *self)
     free (self->items);
     *self = (sh_strings_t){ 0 };
 }
+
+/*  systemd's list of directories, of which the first is ours, or 'fallback'.
+    '*out' is malloc'ed.  */
+static sh_err_t
+s_directory (char **out, const char *variable, const char *fallback)
+{
+    const char *list = getenv (variable);
+    if (list && list[0] == '/')
+        *out = strndup (list, strcspn (list, ":"));
+    else
+        *out = strdup (fallback);
+    return *out ? SH_OK : SH_E_MEMORY;
+}
+
+sh_err_t
+sh_config_path_in (char **out, const char *variable, const char *fallback,
+                   const char *file)
+{
+    assert (out && variable && fallback && file);
+    char *directory = NULL;
+    sh_err_t rc = s_directory (&directory, variable, fallback);
+    if (rc == SH_OK && asprintf (out, "%s/%s", directory, file) < 0)
+        rc = SH_E_MEMORY;
+    if (rc != SH_OK)
+        *out = NULL;
+    free (directory);
+    return rc;
+}
+
+sh_err_t
+sh_config_state_path (char **out, const char *file)
+{
+    return sh_config_path_in (out, "STATE_DIRECTORY",
+                              LOCALSTATEDIR "/lib/scanhub", file);
+}
+
+sh_err_t
+sh_config_beside (char **out, const char *path, const char *name)
+{
+    assert (out && path && name);
+    const char *credentials = getenv ("CREDENTIALS_DIRECTORY");
+    const char *slash = strrchr (path, '/');
+    int length;
+    if (name[0] == '/')
+        length = asprintf (out, "%s", name);
+    else if (credentials)
+        length = asprintf (out, "%s/%s", credentials, name);
+    else
+        length = asprintf (out, "%.*s%s",
+                           slash ? (int) (slash - path + 1) : 0, path, name);
+    if (length < 0)
+        *out = NULL;
+    return length < 0 ? SH_E_MEMORY : SH_OK;
+}

@@ -62,4 +62,21 @@ sh_err_t sh_config_word (int *out, const sh_yaml_t *node, const char *key,
 
 void sh_strings_clear (sh_strings_t *self);
 
+/*  A file in a directory that systemd names in 'variable' (of a list the first
+    counts), or without that in 'fallback'.  '*out' is malloc'ed.  SH_E_MEMORY.
+ */
+sh_err_t sh_config_path_in (char **out, const char *variable,
+                            const char *fallback, const char *file)
+    SH_MUST_CHECK;
+
+/*  The same in the state directory: $STATE_DIRECTORY, or without that
+    LOCALSTATEDIR/lib/scanhub.  */
+sh_err_t sh_config_state_path (char **out, const char *file) SH_MUST_CHECK;
+
+/*  Where the file 'name' is that the configuration 'path' names: a name that
+    does not begin with / is looked up in $CREDENTIALS_DIRECTORY, or without
+    that beside the configuration.  '*out' is malloc'ed.  SH_E_MEMORY.  */
+sh_err_t sh_config_beside (char **out, const char *path, const char *name)
+    SH_MUST_CHECK;
+
 #endif

@@ -209,3 +209,24 @@ sh_file_write (const char *path, const void *text, size_t size, mode_t mode,
         close (target.dir);
     return rc;
 }
+
+sh_err_t
+sh_file_make_parent (const char *path, const char *what, sh_why_t *why)
+{
+    assert (path && what);
+    char *directory = strdup (path);
+    if (!directory)
+        return sh_fail (why, SH_E_MEMORY, "out of memory");
+    sh_err_t rc = SH_OK;
+    char *slash = strrchr (directory, '/');
+    if (slash)
+        *slash = '\0';
+    if (slash && *directory && mkdir (directory, 0700) != 0
+        && errno != EEXIST)
+        rc = sh_fail (why, SH_E_IO,
+                      "%s: the directory of %s cannot be made (%s): "
+                      "install -d -m 0700 %s",
+                      directory, what, strerror (errno), directory);
+    free (directory);
+    return rc;
+}

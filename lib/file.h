@@ -25,4 +25,9 @@ sh_err_t sh_file_write (const char *path, const void *text, size_t size,
                         mode_t mode, bool replace, sh_why_t *why)
     SH_MUST_CHECK;
 
+/*  Make the directory that 'path' is to be in, with mode 0700, if only that is
+    missing.  SH_E_IO with a sentence that names the file as 'what'.  */
+sh_err_t sh_file_make_parent (const char *path, const char *what,
+                              sh_why_t *why) SH_MUST_CHECK;
+
 #endif

@@ -11,21 +11,14 @@
 #include "lib/log.h"
 #include "lib/secret.h"
 #include "scanner-proto/codec.h"
+#include "scanner-proto/rota.h"
 #include "scanner-proto/session.h"
 
 #define WELCOME_MS 10000      /* from hello to welcome */
 #define STEADY_MS 10000       /* a session that lived so long was a success */
-#define BACKOFF_MS 5000       /* longest delay */
-#define BACKOFF_DENIED_MS 60000 /* the same, when an administrator has to act */
-#define BACKOFF_DENIED_FROM 2 /* failures that a denial counts as beforehand */
-#define FAILURES_MOST 3       /* in a row on one hub before the next is tried */
+/*  To connect and to shake hands; libzmq has its own time-outs before.  */
+#define ATTEMPT_MS (SP_CONNECT_MS + SP_HANDSHAKE_MS + 1000)
 #define OFFSET_MOST_MS INT64_C (1000000000000000) /* 30,000 years: no clock */
-
-typedef struct
-{
-    char *endpoint;
-    char public_key[SH_KEY_TEXT];
-} s_hub_t;
 
 typedef enum
 {
@@ -37,8 +30,8 @@ typedef enum
 
 struct sp_client
 {
-    s_hub_t *hubs;
-    size_t hub_count, hub; /* 'hub': the one in use */
+    sp_hubs_t hubs;
+    sp_rota_t rota; /* which of them */
     char public_key[SH_KEY_TEXT], secret_key[SH_KEY_TEXT];
     char *version;
     const sh_clock_t *clock;
@@ -55,31 +48,12 @@ struct sp_client
     int64_t hello_now;  /* what the last hello said */
     int64_t offset;
 
-    unsigned failures;   /* in a row */
-    unsigned here;       /* of these, on this hub */
-    unsigned handshakes; /* of these, broken handshakes */
+    sp_session_t *look; /* a handshake with a preferred hub, while UP */
+    int64_t look_end;   /* give it up then */
+
+    unsigned handshakes; /* broken ones in a row on this hub */
     uint64_t spool, running;
 };
-
-/*  What ZeroMQ takes for an endpoint is only found out by connecting, and
-    libzmq resolves host names later still, so the form is checked here.  */
-static bool
-s_endpoint_valid (const char *text)
-{
-    if (!text || strncmp (text, "tcp://", 6) != 0 || strlen (text) > 270)
-        return false;
-    const char *host = text + 6, *colon = strrchr (host, ':');
-    if (!colon || colon == host
-        || strspn (host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                         "0123456789.-_:[]%")
-               != strlen (host))
-        return false;
-    size_t digits = strspn (colon + 1, "0123456789");
-    if (digits == 0 || digits > 5 || colon[1 + digits] != '\0')
-        return false;
-    long port = strtol (colon + 1, NULL, 10);
-    return port > 0 && port < 65536;
-}
 
 static sh_err_t
 s_check_options (const sp_client_options_t *options, sh_why_t *why)
@@ -93,17 +67,9 @@ s_check_options (const sp_client_options_t *options, sh_why_t *why)
     if (strlen (options->version) > SP_TEXT_MOST)
         return sh_fail (why, SH_E_SYNTAX, "our own version text is too long");
     for (size_t i = 0; i < options->hub_count; i++) {
-        const sp_hub_t *hub = &options->hubs[i];
-        char safe[100];
-        sh_escape (safe, sizeof safe, hub->endpoint ? hub->endpoint : "");
-        if (!s_endpoint_valid (hub->endpoint))
-            return sh_fail (why, SH_E_SYNTAX,
-                            "'%s' is not an endpoint such as "
-                            "tcp://hub.example:%d", safe, SP_DEFAULT_PORT);
-        if (!hub->public_key || !sh_key_valid (hub->public_key))
-            return sh_fail (why, SH_E_SYNTAX,
-                            "the public key of the hub %s is not 40 "
-                            "characters of Z85", safe);
+        sh_err_t rc = sp_hub_check (&options->hubs[i], why);
+        if (rc)
+            return rc;
     }
     return SH_OK;
 }
@@ -113,29 +79,20 @@ s_copy_options (sp_client_t *self, const sp_client_options_t *options)
 {
     self->clock = options->clock;
     self->version = strdup (options->version);
-    self->hubs = calloc (options->hub_count, sizeof *self->hubs);
-    if (!self->version || !self->hubs)
-        return false;
     memcpy (self->public_key, options->public_key, SH_KEY_TEXT);
     memcpy (self->secret_key, options->secret_key, SH_KEY_TEXT);
-    self->hub_count = options->hub_count;
-    for (size_t i = 0; i < self->hub_count; i++) {
-        memcpy (self->hubs[i].public_key, options->hubs[i].public_key,
-                SH_KEY_TEXT);
-        self->hubs[i].endpoint = strdup (options->hubs[i].endpoint);
-        if (!self->hubs[i].endpoint)
-            return false;
-    }
-    return true;
+    sp_rota_init (&self->rota, options->hub_count, options->return_ms);
+    return self->version
+           && sp_hubs_copy (&self->hubs, options->hubs, options->hub_count);
 }
 
 sh_err_t
 sp_client_new (sp_client_t **out, const sp_client_options_t *options,
                sh_why_t *why)
 {
-    assert (out && options && options->hubs && options->hub_count > 0);
-    assert (options->public_key && options->secret_key && options->version
-            && options->clock);
+    assert (out && options && options->hubs && options->public_key);
+    assert (options->secret_key && options->version && options->clock);
+    assert (options->hub_count > 0 && options->hub_count <= SP_HUBS_MOST);
     if (sodium_init () < 0)
         return sh_fail (why, SH_E_INTERNAL, "libsodium does not start");
     sh_err_t rc = s_check_options (options, why);
@@ -160,20 +117,30 @@ sp_client_destroy (sp_client_t **self_p)
     if (!self)
         return;
     sp_session_destroy (&self->session);
-    for (size_t i = 0; self->hubs && i < self->hub_count; i++)
-        free (self->hubs[i].endpoint);
-    free (self->hubs);
+    sp_session_destroy (&self->look);
+    sp_hubs_clear (&self->hubs);
     free (self->version);
     sh_secret_wipe (self->secret_key, sizeof self->secret_key);
     free (self);
     *self_p = NULL;
 }
 
-static bool
-s_is_denial (sh_err_t err)
+static sp_rota_end_t
+s_kind_of_end (sh_err_t err)
 {
-    return err == SH_E_KEY_REFUSED || err == SH_E_KEY_UNKNOWN
-           || err == SH_E_SUPERSEDED;
+    switch (err) {
+    case SH_E_STOPPING:
+    case SH_E_DB_DOWN:
+    case SH_E_DB_RIGHTS:
+    case SH_E_NOT_READY:
+        return SP_ROTA_LEAVING;
+    case SH_E_KEY_REFUSED:
+    case SH_E_KEY_UNKNOWN:
+    case SH_E_SUPERSEDED:
+        return SP_ROTA_DENIED;
+    default:
+        return SP_ROTA_LOST;
+    }
 }
 
 /*  Count the failure, choose the next hub and when to try it.  A session that
@@ -183,21 +150,24 @@ static int
 s_count_failure (sp_client_t *self, sh_err_t err)
 {
     int64_t now = sh_clock_mono (self->clock);
-    if (self->state == STATE_UP && now - self->up_since >= STEADY_MS)
-        self->failures = self->here = 0;
-
-    bool denied = s_is_denial (err);
-    int delay = sp_backoff (self->failures + (denied ? BACKOFF_DENIED_FROM : 0),
-                            denied ? BACKOFF_DENIED_MS : BACKOFF_MS,
-                            randombytes_random ());
-    self->failures++;
-    self->here++;
-    if (self->here >= FAILURES_MOST && self->hub_count > 1) {
-        self->hub = (self->hub + 1) % self->hub_count;
-        self->here = self->handshakes = 0;
-    }
+    bool steady = self->state == STATE_UP && now - self->up_since >= STEADY_MS;
+    size_t hub = self->rota.at;
+    int delay = sp_rota_end (&self->rota, s_kind_of_end (err), steady,
+                             randombytes_random ());
+    if (self->rota.at != hub)
+        self->handshakes = 0;
     self->due = now + delay;
     return delay;
+}
+
+static void
+s_close (sp_client_t *self)
+{
+    sp_session_destroy (&self->session);
+    sp_session_destroy (&self->look);
+    self->state = STATE_IDLE;
+    self->ending = SP_LINK_NOTHING;
+    self->hello_due = false;
 }
 
 /*  End the session, fill in the event.  */
@@ -212,10 +182,7 @@ s_down (sp_client_t *self, sp_event_t *event, sh_err_t err, const char *format,
     event->kind = SP_EVENT_DOWN;
     event->err = err;
     event->delay = s_count_failure (self, err);
-    sp_session_destroy (&self->session);
-    self->state = STATE_IDLE;
-    self->ending = SP_LINK_NOTHING;
-    self->hello_due = false;
+    s_close (self);
 }
 
 static void
@@ -236,7 +203,7 @@ s_link_down (sp_client_t *self, sp_link_t link, sp_event_t *event)
                 hub);
         break;
     case SP_LINK_NO_HANDSHAKE:
-        if (self->handshakes < FAILURES_MOST)
+        if (self->handshakes < SP_ROTA_FAILURES)
             s_down (self, event, SH_E_DISCONNECTED,
                     "%s closed the connection in the handshake", hub);
         else
@@ -256,22 +223,99 @@ s_link_down (sp_client_t *self, sp_link_t link, sp_event_t *event)
     }
 }
 
+static sh_err_t
+s_connect (const sp_client_t *self, size_t at, sp_session_t **session,
+           sh_why_t *why)
+{
+    const sp_hub_t *hub = &self->hubs.items[at];
+    return sp_session_new (session, hub->endpoint, hub->public_key,
+                           self->public_key, self->secret_key, why);
+}
+
 static void
 s_start (sp_client_t *self, sp_event_t *event)
 {
-    const s_hub_t *hub = &self->hubs[self->hub];
     sh_why_t why = { "" };
-    sh_err_t rc
-        = sp_session_new (&self->session, hub->endpoint, hub->public_key,
-                          self->public_key, self->secret_key, &why);
+    sh_err_t rc = s_connect (self, self->rota.at, &self->session, &why);
     if (rc) {
-        s_down (self, event, rc, "no session with %s: %.120s", hub->endpoint,
-                why.text);
+        s_down (self, event, rc, "no session with %s: %.120s",
+                sp_client_endpoint (self), why.text);
         return;
     }
     self->state = STATE_CONNECTING;
-    self->due = sh_clock_mono (self->clock) + SP_CONNECT_MS + SP_HANDSHAKE_MS
-                + 1000;
+    self->due = sh_clock_mono (self->clock) + ATTEMPT_MS;
+}
+
+static void
+s_look_failed (sp_client_t *self, const char *why)
+{
+    sh_log (SH_LOG_DEBUG, "a preferred hub is not back yet",
+            SH_STR ("hub", self->hubs.items[self->rota.look_at].endpoint),
+            SH_STR ("why", why));
+    sp_session_destroy (&self->look);
+    sp_rota_look_failed (&self->rota, sh_clock_mono (self->clock),
+                         randombytes_random ());
+}
+
+/*  Knock at a preferred hub, beside the session.  It hears a handshake, but no
+    hello, so nothing changes for it or for the hub in use.  */
+static void
+s_look (sp_client_t *self, int64_t now)
+{
+    sh_why_t why = { "" };
+    if (self->look) {
+        if (now >= self->look_end)
+            s_look_failed (self, "no answer");
+    } else if (now >= self->rota.look_due) {
+        if (s_connect (self, self->rota.look_at, &self->look, &why) != SH_OK)
+            s_look_failed (self, why.text);
+        self->look_end = now + ATTEMPT_MS;
+    }
+}
+
+static void
+s_greet (sp_client_t *self)
+{
+    self->state = STATE_GREETING;
+    self->due = sh_clock_mono (self->clock) + WELCOME_MS;
+    self->hello_due = true;
+}
+
+/*  The preferred hub has taken us.  What the other one has not answered yet
+    gets answered by a resend.  */
+static void
+s_go_back (sp_client_t *self, sp_event_t *event)
+{
+    sp_session_t *session = self->look;
+    self->look = NULL;
+    s_close (self);
+    sp_rota_return (&self->rota);
+    self->session = session;
+    self->handshakes = 0;
+    s_greet (self);
+    event->kind = SP_EVENT_DOWN;
+    event->err = SH_E_DISCONNECTED;
+    snprintf (event->text, sizeof event->text,
+              "going back to the preferred hub %s, which is there again",
+              sp_client_endpoint (self));
+}
+
+/*  True when the session is over for it.  */
+static bool
+s_read_look (sp_client_t *self, sp_event_t *event)
+{
+    sp_link_t link;
+    while (self->look && sp_session_news (self->look, &link)) {
+        if (link == SP_LINK_SECURED) {
+            s_go_back (self, event);
+            return true;
+        }
+        if (link == SP_LINK_KEY_REFUSED)
+            s_look_failed (self, "it refused our key");
+        else if (link != SP_LINK_NOTHING)
+            s_look_failed (self, "no connection");
+    }
+    return false;
 }
 
 static sh_err_t
@@ -307,10 +351,8 @@ s_send_beat (sp_client_t *self, int64_t now)
                         .running = self->running,
                         .version = self->version } };
     self->beat_due = now + SP_BEAT_MS;
-    sh_err_t rc = s_send (self, &beat);
-    if (rc) /* the monitor or the silence will tell what is the matter */
-        sh_log (SH_LOG_DEBUG, "beat not sent",
-                SH_STR ("cause", sh_err_word (rc)));
+    if (s_send (self, &beat) != SH_OK) /* monitor or silence will tell why */
+        sh_log (SH_LOG_DEBUG, "beat not sent");
 }
 
 static void
@@ -352,8 +394,11 @@ s_run_timers (sp_client_t *self, sp_event_t *event)
     case STATE_UP:
         if (now - self->heard >= SP_SILENCE_MS)
             s_timed_out (self, event);
-        else if (now >= self->beat_due)
-            s_send_beat (self, now);
+        else {
+            if (now >= self->beat_due)
+                s_send_beat (self, now);
+            s_look (self, now);
+        }
         break;
     }
     return event->kind != SP_EVENT_NOTHING;
@@ -362,10 +407,12 @@ s_run_timers (sp_client_t *self, sp_event_t *event)
 static int64_t
 s_next_timer (const sp_client_t *self)
 {
-    int64_t silence = self->heard + SP_SILENCE_MS;
     if (self->state != STATE_UP)
         return self->due;
-    return self->beat_due < silence ? self->beat_due : silence;
+    int64_t silence = self->heard + SP_SILENCE_MS;
+    int64_t look = self->look ? self->look_end : self->rota.look_due;
+    int64_t next = self->beat_due < silence ? self->beat_due : silence;
+    return look < next ? look : next;
 }
 
 /*  The times come from outside and may be anything.  False: no clocks of this
@@ -392,23 +439,39 @@ s_take_welcome (sp_client_t *self, sp_message_t *message, sp_event_t *event)
         sp_message_destroy (&message);
         return;
     }
-    bool small = llabs (offset) < SP_OFFSET_IGNORED_MS;
-
-    self->offset = small ? 0 : offset;
+    self->offset = llabs (offset) < SP_OFFSET_IGNORED_MS ? 0 : offset;
     self->state = STATE_UP;
     self->handshakes = 0;
     self->up_since = sh_clock_mono (self->clock);
     self->beat_due = self->up_since + SP_BEAT_MS;
+    sp_rota_up (&self->rota, self->up_since, randombytes_random ());
     event->kind = SP_EVENT_UP;
     event->message = message;
 }
 
-/*  Some errors end the session; before the welcome they all do.  */
+/*  Some errors end the session; before the welcome they all do.  A hub that
+    is going is of no use where there are others.  */
 static bool
 s_ends_session (const sp_client_t *self, sh_err_t err)
 {
     return self->state == STATE_GREETING || err == SH_E_KEY_UNKNOWN
-           || err == SH_E_SUPERSEDED || err == SH_E_NO_HELLO;
+           || err == SH_E_SUPERSEDED || err == SH_E_NO_HELLO
+           || (err == SH_E_STOPPING && self->rota.count > 1);
+}
+
+/*  Some verdicts tell that this hub is of no use to us; true if so.  */
+static bool
+s_take_verdict (sp_client_t *self, sp_message_t *message, sp_event_t *event)
+{
+    const sp_verdict_t *verdict = &message->u.verdict;
+    bool later = verdict->result == SP_RETRY;
+    sh_err_t cause = later ? sh_err_from_word (verdict->cause) : SH_OK;
+    if (!sp_rota_verdict (&self->rota, cause, sh_clock_mono (self->clock)))
+        return false;
+    s_down (self, event, cause, "leaving %.120s for another hub, for now: %s",
+            sp_client_endpoint (self), sh_err_text (cause));
+    sp_message_destroy (&message);
+    return true;
 }
 
 static void
@@ -449,7 +512,8 @@ s_take_message (sp_client_t *self, sp_message_t *message, sp_event_t *event)
     else if (message->type == SP_BEAT || message->type == SP_WELCOME
              || self->state != STATE_UP)
         sp_message_destroy (&message);
-    else {
+    else if (message->type != SP_VERDICT
+             || !s_take_verdict (self, message, event)) {
         event->kind = SP_EVENT_MESSAGE;
         event->message = message;
     }
@@ -488,9 +552,7 @@ s_read_monitor (sp_client_t *self)
     while (self->ending == SP_LINK_NOTHING
            && sp_session_news (self->session, &link)) {
         if (link == SP_LINK_SECURED) {
-            self->state = STATE_GREETING;
-            self->due = sh_clock_mono (self->clock) + WELCOME_MS;
-            self->hello_due = true;
+            s_greet (self);
             s_try_hello (self);
         } else
             self->ending = link;
@@ -505,7 +567,7 @@ s_serve (sp_client_t *self, sp_event_t *event)
     if (!self->session)
         return false;
     s_read_monitor (self);
-    if (s_receive (self, event))
+    if (s_receive (self, event) || s_read_look (self, event))
         return true;
     if (self->ending == SP_LINK_NOTHING)
         return false;
@@ -517,10 +579,14 @@ s_serve (sp_client_t *self, sp_event_t *event)
 static sh_err_t
 s_poll (sp_client_t *self, void *other, int64_t until, bool *ready)
 {
-    zmq_pollitem_t items[3];
+    zmq_pollitem_t items[4];
     int count = 0;
     if (other) {
-        void *socket = zsock_resolve (other);
+        /*  zsock_resolve alone would take a descriptor for a socket of libzmq
+            and read hundreds of bytes behind it to find out.  */
+        void *socket = zsock_is (other) || zactor_is (other)
+                           ? zsock_resolve (other)
+                           : NULL;
         items[count++] = (zmq_pollitem_t){
             socket, socket ? 0 : *(int *) other, ZMQ_POLLIN, 0
         };
@@ -534,6 +600,10 @@ s_poll (sp_client_t *self, void *other, int64_t until, bool *ready)
             sp_session_monitor (self->session), 0, ZMQ_POLLIN, 0
         };
     }
+    if (self->look)
+        items[count++] = (zmq_pollitem_t){
+            sp_session_monitor (self->look), 0, ZMQ_POLLIN, 0
+        };
     int64_t now = sh_clock_mono (self->clock);
     int64_t wait = until > now ? until - now : 0;
     if (self->ending != SP_LINK_NOTHING)
@@ -605,7 +675,7 @@ sp_client_is_up (const sp_client_t *self)
 const char *
 sp_client_endpoint (const sp_client_t *self)
 {
-    return self->hubs[self->hub].endpoint;
+    return self->hubs.items[self->rota.at].endpoint;
 }
 
 void

@@ -2,8 +2,11 @@
 /*  A scanner's (or shim's) side of the connection: one DEALER socket is one
     session.  Whatever ends it, the socket is destroyed and a new one made
     after a back-off, on the next hub of the list after repeated failures;
-    'hello' is always the first message.  Everything happens in the caller's
-    thread, inside sp_client_wait.  */
+    'hello' is always the first message.  While it is not the first hub of the
+    list, those before it are looked at from time to time: a handshake beside
+    the session.  The first that succeeds ends the session (DOWN, delay 0) and
+    becomes the next one.  Everything happens in the caller's thread, inside
+    sp_client_wait.  */
 
 #ifndef SP_CLIENT_H
 #define SP_CLIENT_H
@@ -22,6 +25,8 @@ typedef struct
     const char *public_key, *secret_key; /* ours; copied, wiped in the end */
     const char *version;  /* "scanhub-scanner 0.1.0"; copied */
     const sh_clock_t *clock;
+    int64_t return_ms; /* until preferred hubs are looked at again, see
+                          scanner-proto/rota.h; 0: the default */
 } sp_client_options_t;
 
 typedef enum
@@ -41,7 +46,8 @@ typedef struct
     sh_err_t err;          /* DOWN: E_KEY_REFUSED, E_HUB_KEY, E_DISCONNECTED,
                               E_KEY_UNKNOWN, E_SUPERSEDED, E_TIMEOUT,
                               E_BAD_TIME, ... */
-    int delay;             /* DOWN: ms until the next attempt */
+    int delay;             /* DOWN: ms until the next attempt; 0: we go back
+                              to a preferred hub, nothing is wrong */
     char text[256];        /* DOWN: a sentence for the operator that names
                               the hub and what to do */
 } sp_event_t;

@@ -17,6 +17,8 @@
 #define HEAD_BYTES 512 /* all of a report but hosts, ranges */
 #define HOST_BYTES 41  /* a host but its address and texts: 1 for the map, 5 for
                           'ip', 14 'seen', 7 'mac', 8 'name', 6 'how' */
+#define SUBNET_BYTES 16 /* its 'subnet', where there is one */
+#define OLD_BYTES 5     /* its 'old', likewise */
 
 typedef struct
 {
@@ -38,7 +40,7 @@ struct sp_delivery
     uint8_t id[SP_REPORT_ID];
     s_part_t *parts;
     size_t count, host_parts; /* those with hosts come first */
-    size_t done, hosts_done, unanswered;
+    size_t done, hosts_done, unanswered, window;
     size_t open;    /* all parts before this one are done */
     bool off_fixed;
     int64_t off;
@@ -58,7 +60,8 @@ static size_t
 s_host_bytes (const sp_host_t *host)
 {
     return HOST_BYTES + host->ip.size + s_text_bytes (host->mac)
-           + s_text_bytes (host->name) + s_text_bytes (host->how);
+           + s_text_bytes (host->name) + s_text_bytes (host->how)
+           + (host->subnet ? SUBNET_BYTES : 0) + (host->old ? OLD_BYTES : 0);
 }
 
 /*  How many hosts from 'first' on fit into one part.  */
@@ -130,6 +133,7 @@ sp_delivery_new (sp_delivery_t **out, const sp_report_t *report,
         return SH_E_MEMORY;
     self->report = report;
     self->clock = clock;
+    self->window = SP_WINDOW;
     randombytes_buf (self->id, sizeof self->id);
 
     sh_err_t rc = s_cut (self);
@@ -149,6 +153,15 @@ sp_delivery_destroy (sp_delivery_t **self_p)
         free (*self_p);
         *self_p = NULL;
     }
+}
+
+void
+sp_delivery_settle (sp_delivery_t *self, int64_t off, size_t window)
+{
+    assert (self && !self->off_fixed && window > 0 && window <= SP_WINDOW);
+    self->off = off;
+    self->off_fixed = true;
+    self->window = window;
 }
 
 static sp_message_t
@@ -213,7 +226,7 @@ static bool
 s_may_send (const sp_delivery_t *self, const s_part_t *part)
 {
     return part->state == PART_SENT
-           || (part->state == PART_WAITING && self->unanswered < SP_WINDOW);
+           || (part->state == PART_WAITING && self->unanswered < self->window);
 }
 
 sh_err_t
@@ -233,7 +246,7 @@ sp_delivery_push (sp_delivery_t *self, const sp_outlet_t *outlet)
     size_t end = s_end (self);
     for (size_t i = self->open; rc == SH_OK && i < end; i++) {
         const s_part_t *part = &self->parts[i];
-        if (part->state == PART_WAITING && self->unanswered == SP_WINDOW)
+        if (part->state == PART_WAITING && self->unanswered == self->window)
             break;
         if (s_may_send (self, part) && part->due <= now)
             rc = s_send (self, outlet, i, now);
@@ -319,6 +332,8 @@ s_take_retry (sp_delivery_t *self, size_t index, const sp_verdict_t *verdict)
     uint64_t delay = verdict->delay ? verdict->delay : RETRY_MS;
     if (delay > RETRY_MOST_MS)
         delay = RETRY_MOST_MS;
+    /*  Never earlier than the hub asked, and not all scanners at once.  */
+    delay += randombytes_uniform ((uint32_t) delay / 2 + 1);
     self->parts[index].state = PART_WAITING;
     self->parts[index].due = sh_clock_mono (self->clock) + (int64_t) delay;
 }

@@ -46,6 +46,10 @@ sh_err_t sp_delivery_new (sp_delivery_t **out, const sp_report_t *report,
                           const sh_clock_t *clock) SH_MUST_CHECK;
 void sp_delivery_destroy (sp_delivery_t **self_p);
 
+/*  Before the first push: the clock offset, which is then not taken from the
+    outlet, and how many parts may be unanswered at a time (1 to SP_WINDOW).  */
+void sp_delivery_settle (sp_delivery_t *self, int64_t off, size_t window);
+
 /*  Send what may be sent now.  Call after every event and when
     sp_delivery_timeout has passed.  The clock offset is fixed by the first
     call that finds the outlet up.  SH_OK also while nothing can be sent;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/keyfile.h"
+#include "lib/log.h"
 #include "scanner-proto/limits.h"
 
 #define AT(member) .offset = offsetof (sp_hub_t, member)
@@ -16,15 +17,25 @@ static const sh_config_field_t s_fields[] = {
     { 0 }
 };
 
-/*  A port is asked for, because ZeroMQ has no default for one.  */
+/*  What ZeroMQ takes for an endpoint is only found out by connecting, and
+    libzmq resolves host names later still, so the form is checked here.  A port
+    is asked for, because ZeroMQ has no default for one.  */
 static bool
-s_endpoint_usable (const char *text)
+s_endpoint_valid (const char *text)
 {
-    if (!text || strncmp (text, "tcp://", 6) != 0)
+    if (!text || strncmp (text, "tcp://", 6) != 0 || strlen (text) > 270)
         return false;
-    const char *colon = strrchr (text + 6, ':');
-    return colon && colon > text + 6 && colon[1] != '\0'
-           && strspn (colon + 1, "0123456789") == strlen (colon + 1);
+    const char *host = text + 6, *colon = strrchr (host, ':');
+    if (!colon || colon == host
+        || strspn (host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                         "0123456789.-_:[]%")
+               != strlen (host))
+        return false;
+    size_t digits = strspn (colon + 1, "0123456789");
+    if (digits == 0 || digits > 5 || colon[1 + digits] != '\0')
+        return false;
+    long port = strtol (colon + 1, NULL, 10);
+    return port > 0 && port < 65536;
 }
 
 /*  The examples hold a key of zeros, which is well-formed.  */
@@ -49,7 +60,7 @@ s_add (sp_hubs_t *self, const sh_yaml_t *node, const char *path, sh_why_t *why)
     sh_err_t rc = sh_config_bind (hub, s_fields, node, path, why);
     if (rc != SH_OK)
         return rc;
-    if (!s_endpoint_usable (hub->endpoint))
+    if (!s_endpoint_valid (hub->endpoint))
         return sh_fail (why, SH_E_CONFIG,
                         "%s:%d: 'endpoint' must be tcp://HOST:PORT, usually "
                         "with port %d",
@@ -78,6 +89,40 @@ sp_hubs_bind (sp_hubs_t *self, const sh_yaml_t *node, const char *path,
     for (size_t i = 0; i < node->count && rc == SH_OK; i++)
         rc = s_add (self, node->items[i], path, why);
     return rc;
+}
+
+sh_err_t
+sp_hub_check (const sp_hub_t *self, sh_why_t *why)
+{
+    char safe[100];
+    sh_escape (safe, sizeof safe, self->endpoint ? self->endpoint : "");
+    if (!s_endpoint_valid (self->endpoint))
+        return sh_fail (why, SH_E_SYNTAX,
+                        "'%s' is not an endpoint such as tcp://hub.example:%d",
+                        safe, SP_DEFAULT_PORT);
+    if (!self->public_key || !sh_key_valid (self->public_key))
+        return sh_fail (why, SH_E_SYNTAX,
+                        "the public key of the hub %s is not 40 characters of "
+                        "Z85",
+                        safe);
+    return SH_OK;
+}
+
+bool
+sp_hubs_copy (sp_hubs_t *self, const sp_hub_t *items, size_t count)
+{
+    assert (self && items && count <= SP_HUBS_MOST);
+    *self = (sp_hubs_t){ 0 };
+    bool whole = true;
+    for (; self->count < count && whole; self->count++) {
+        sp_hub_t *hub = &self->items[self->count];
+        hub->endpoint = strdup (items[self->count].endpoint);
+        hub->public_key = strdup (items[self->count].public_key);
+        whole = hub->endpoint && hub->public_key;
+    }
+    if (!whole)
+        sp_hubs_clear (self);
+    return whole;
 }
 
 void

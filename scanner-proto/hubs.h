@@ -5,6 +5,8 @@
         hub:                              (or a list of such maps)
           endpoint: tcp://hub.example:5766
           key: '40 characters of Z85'
+
+    A scanner stays with one hub; which one, and when, is scanner-proto/rota.
 */
 
 #ifndef SP_HUBS_H
@@ -31,5 +33,14 @@ typedef struct
 sh_err_t sp_hubs_bind (sp_hubs_t *self, const sh_yaml_t *node,
                        const char *path, sh_why_t *why) SH_MUST_CHECK;
 void sp_hubs_clear (sp_hubs_t *self);
+
+/*  SH_E_SYNTAX with a sentence for an endpoint or key that ZeroMQ would not
+    take; either may be NULL.  */
+sh_err_t sp_hub_check (const sp_hub_t *self, sh_why_t *why) SH_MUST_CHECK;
+
+/*  Make 'self' a copy of up to SP_HUBS_MOST checked hubs; the caller clears
+    it.  False without memory.  */
+bool sp_hubs_copy (sp_hubs_t *self, const sp_hub_t *items, size_t count)
+    SH_MUST_CHECK;
 
 #endif

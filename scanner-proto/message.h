@@ -135,6 +135,8 @@ typedef struct
     const char *name; /* or absent */
     const char *how;  /* what answered (arp, echo, ...), for people */
     uint64_t subnet;  /* the subnet id that the sender believes; 0: none */
+    bool old;         /* from an earlier scan than the report's, which did not
+                         find it any more */
 } sp_host_t;
 
 typedef struct

@@ -11,7 +11,6 @@
 #include "lib/clock.h"
 #include "scanner-proto/limits.h"
 
-#define BACKOFF_FIRST_MS 400 /* twice the least delay */
 /*  libzmq tells a handshake that timed out like one that the peer broke off.
     The time tells them apart, but that is when we read of the two events.  */
 #define SILENT_MS (SP_HANDSHAKE_MS - 500)
@@ -273,14 +272,4 @@ sp_session_receive (sp_session_t *self, zmq_msg_t *frame)
             return true;
     }
     return false;
-}
-
-int
-sp_backoff (unsigned failures, int most, uint32_t random)
-{
-    int base = BACKOFF_FIRST_MS;
-    for (unsigned i = 0; i < failures && base < most; i++)
-        base = base > most / 2 ? most : base * 2;
-    unsigned half = (unsigned) base / 2;
-    return (int) (half + random % (half + 1));
 }

@@ -57,9 +57,4 @@ sh_err_t sp_session_send (sp_session_t *self, sh_bytes_t frame) SH_MUST_CHECK;
     more than one frame are dropped whole.  False if there was none.  */
 bool sp_session_receive (sp_session_t *self, zmq_msg_t *frame);
 
-/*  ms to wait after 'failures' failures in a row (the first is 0): twice as
-    long each time up to 'most', between half of that and all of it as 'random'
-    says, and never under 200.  */
-int sp_backoff (unsigned failures, int most, uint32_t random);
-
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "scanner-proto/limits.h"
+#include "scanner-proto/spool.h"
 
 #define DEFAULT_KEY SYSCONFDIR "/scanhub/scanner.cert"
 
@@ -19,6 +20,8 @@ static sh_err_t s_bind_key (void *target, const sh_yaml_t *node,
 static sh_err_t s_bind_code (void *target, const sh_yaml_t *node,
                              const char *path, sh_why_t *why);
 static sh_err_t s_bind_level (void *target, const sh_yaml_t *node,
+                              const char *path, sh_why_t *why);
+static sh_err_t s_bind_spool (void *target, const sh_yaml_t *node,
                               const char *path, sh_why_t *why);
 static sh_err_t s_bind_program (void *target, const sh_yaml_t *node,
                                 const char *path, sh_why_t *why);
@@ -38,6 +41,8 @@ static const sh_config_field_t s_nmap_fields[] = {
 
 static const sh_config_field_t s_fields[] = {
     { .key = "hub", .kind = SH_CONFIG_CALL, .call = s_bind_hub },
+    { .key = "hub_return", .kind = SH_CONFIG_UINT, .low = 1, .high = 86400,
+      AT (sc_config_t, hub_return) },
     { .key = "key", .kind = SH_CONFIG_CALL, .call = s_bind_key },
     { .key = "code", .kind = SH_CONFIG_CALL, .call = s_bind_code },
     { .key = "engine", .kind = SH_CONFIG_ENUM, .words = s_engines,
@@ -48,6 +53,9 @@ static const sh_config_field_t s_fields[] = {
       AT (sc_config_t, resolve) },
     { .key = "interval", .kind = SH_CONFIG_UINT, .low = 1, .high = 604800,
       AT (sc_config_t, interval) },
+    { .key = "spool", .kind = SH_CONFIG_CALL, .call = s_bind_spool },
+    { .key = "spool_size", .kind = SH_CONFIG_UINT, .low = 1, .high = 65536,
+      AT (sc_config_t, spool_size) },
     { .key = "log_level", .kind = SH_CONFIG_CALL, .call = s_bind_level },
     { 0 }
 };
@@ -70,6 +78,24 @@ s_bind_key (void *target, const sh_yaml_t *node, const char *path,
     if (rc == SH_OK && self->key[0] != '/')
         rc = sh_fail (why, SH_E_CONFIG, "%s:%d: 'key' must be an absolute path",
                       path, node->line);
+    return rc;
+}
+
+static sh_err_t
+s_bind_spool (void *target, const sh_yaml_t *node, const char *path,
+              sh_why_t *why)
+{
+    sc_config_t *self = target;
+    sh_err_t rc = sh_config_str (&self->spool, node, "spool", path, why);
+    if (rc != SH_OK)
+        return rc;
+    if (strcmp (self->spool, "none") == 0) {
+        free (self->spool);
+        self->spool = NULL;
+    } else if (self->spool[0] != '/')
+        rc = sh_fail (why, SH_E_CONFIG,
+                      "%s:%d: 'spool' must be an absolute path, or none", path,
+                      node->line);
     return rc;
 }
 
@@ -127,8 +153,11 @@ s_new (sc_config_t **out, const char *path)
     self->nmap.limits
         = (sc_limits_t){ .rate = 1000, .retries = 1, .deadline = 300 };
     self->interval = 300;
+    self->spool_size = SP_SPOOL_DEFAULT_MOST / (1024 * 1024);
+    self->hub_return = 300;
     self->log_level = SH_LOG_INFO;
-    if (!self->path || !self->key || !self->nmap.program) {
+    sh_err_t rc = sh_config_state_path (&self->spool, "scanner.spool");
+    if (rc != SH_OK || !self->path || !self->key || !self->nmap.program) {
         sc_config_destroy (&self);
         return SH_E_MEMORY;
     }
@@ -185,6 +214,7 @@ sc_config_destroy (sc_config_t **self_p)
     free (self->path);
     free (self->key);
     free (self->code);
+    free (self->spool);
     free (self->nmap.program);
     free (self);
     *self_p = NULL;

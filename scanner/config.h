@@ -4,12 +4,15 @@
         hub:
           endpoint: tcp://hub.example:5766
           key: '40 characters of Z85'     (hub: may be a list of such maps)
+        hub_return: 300
         key: /etc/scanhub/scanner.cert
         code: site-a                      (only for keys with several codes)
         engine: nmap
         nmap: {program: nmap, rate: 1000, retries: 1, deadline: 300}
         resolve: assigned                 (assigned, never)
         interval: 300
+        spool: /var/lib/scanhub/scanner.spool   (or none)
+        spool_size: 256                   (MiB)
         log_level: info
 */
 
@@ -31,12 +34,15 @@ typedef struct
 {
     char *path; /* the file it came from */
     sp_hubs_t hubs; /* at least 1 after loading */
+    uint32_t hub_return; /* seconds until preferred hubs are tried again */
     char *key;        /* path of our secret certificate */
     char *code;       /* NULL: the key's own */
     int log_level;    /* sh_level_t */
     int engine;       /* index into the table of engines */
     int resolve;      /* sc_resolve_t */
     uint32_t interval; /* seconds from one scan of a subnet to the next */
+    char *spool;         /* path; NULL: none is wanted */
+    uint32_t spool_size; /* MiB */
     sc_nmap_settings_t nmap;
 } sc_config_t;
 

@@ -16,6 +16,7 @@
 struct sc_link
 {
     sp_client_t *client;
+    sp_outbox_t *outbox; /* or NULL */
     size_t hub_count;
     sc_tell_t *tell;
     const sh_clock_t *clock;
@@ -90,7 +91,9 @@ s_client (sc_link_t *self, const sc_config_t *config, const char *version,
                                     .public_key = key->public_key,
                                     .secret_key = key->secret_key,
                                     .version = version,
-                                    .clock = self->clock };
+                                    .clock = self->clock,
+                                    .return_ms = config->hub_return
+                                                 * INT64_C (1000) };
     rc = sp_client_new (&self->client, &options, why);
     sh_keyfile_destroy (&key);
     self->hub_count = config->hubs.count;
@@ -176,6 +179,34 @@ s_read_signals (sc_link_t *self)
         self->signal = (int) info.ssi_signo;
 }
 
+void
+sc_link_carry (sc_link_t *self, sp_outbox_t *outbox)
+{
+    self->outbox = outbox;
+}
+
+static sh_err_t
+s_send_part (void *context, const char *label, const sp_message_t *part)
+{
+    (void) label; /* all of them are ours */
+    return sp_client_send (context, part);
+}
+
+/*  Send what may be sent, and wait no longer than until that is so again.  */
+static int
+s_push (sc_link_t *self, int timeout)
+{
+    if (!self->outbox)
+        return timeout;
+    const sp_outbox_way_t way = { .send = s_send_part,
+                                  .context = self->client,
+                                  .up = sp_client_is_up (self->client),
+                                  .offset = sp_client_offset (self->client) };
+    sp_outbox_push (self->outbox, &way);
+    int due = sp_outbox_timeout (self->outbox);
+    return due >= 0 && (timeout < 0 || due < timeout) ? due : timeout;
+}
+
 sh_err_t
 sc_link_wait (sc_link_t *self, int timeout, const sp_event_t **event)
 {
@@ -184,6 +215,7 @@ sc_link_wait (sc_link_t *self, int timeout, const sp_event_t **event)
     *event = &self->event;
     if (self->signal)
         return SH_E_INTERRUPTED;
+    timeout = s_push (self, timeout);
     sh_err_t rc = sp_client_wait (self->client, &self->pollset, timeout,
                                   &self->event);
     s_read_signals (self);
@@ -193,6 +225,10 @@ sc_link_wait (sc_link_t *self, int timeout, const sp_event_t **event)
     }
     if (rc == SH_OK)
         s_notice (self);
+    if (rc == SH_OK && self->outbox) {
+        (void) sp_outbox_take (self->outbox, &self->event);
+        (void) s_push (self, 0); /* what this brought to an end, ends now */
+    }
     return self->signal ? SH_E_INTERRUPTED : rc;
 }
 

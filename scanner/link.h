@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*  Everything that this program waits for, in one place: the hub, signals
-    that end the program, and the descriptor of a running probe.  */
+    that end the program, and the descriptor of a running probe.  Reports that
+    are on their way travel meanwhile.  */
 
 #ifndef SC_LINK_H
 #define SC_LINK_H
 
 #include "scanner-proto/client.h"
+#include "scanner-proto/outbox.h"
 #include "scanner/config.h"
 #include "scanner/tell.h"
 
@@ -22,6 +24,10 @@ sh_err_t sc_link_new (sc_link_t **out, const sc_config_t *config,
                       const char *version, sc_tell_t *tell,
                       const sh_clock_t *clock, sh_why_t *why) SH_MUST_CHECK;
 void sc_link_destroy (sc_link_t **self_p);
+
+/*  From now on reports of 'outbox' (borrowed; NULL: no more) are delivered while
+    others wait here.  */
+void sc_link_carry (sc_link_t *self, sp_outbox_t *outbox);
 
 /*  Wait for up to 'timeout' ms (-1: for ever).  '*event' is borrowed until
     the next call, its message too.  What the hub says about its state (up,

@@ -34,8 +34,17 @@ sc_subnet_read (sc_subnet_t *out, const sp_subnet_t *row, sh_why_t *why)
 }
 
 void
+sc_known_clear (sc_known_t *self)
+{
+    free (self->items);
+    *self = (sc_known_t){ 0 };
+}
+
+void
 sc_plan_clear (sc_plan_t *self)
 {
+    for (size_t i = 0; i < self->count; i++)
+        sc_known_clear (&self->items[i].known);
     free (self->items);
     *self = (sc_plan_t){ 0 };
 }
@@ -85,6 +94,10 @@ sc_plan_adopt (sc_plan_t *self, sc_plan_t *fresh, int64_t now)
         bool same
             = old < self->count && s_same (&self->items[old], subnet);
         subnet->due = same ? self->items[old].due : now;
+        if (same) {
+            subnet->known = self->items[old].known;
+            self->items[old].known = (sc_known_t){ 0 };
+        }
     }
     sc_plan_clear (self);
     *self = *fresh;

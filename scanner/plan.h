@@ -11,6 +11,21 @@
 #define SC_SUBNETS_MOST 65536 /* assignments of one scanner */
 #define SC_NEVER INT64_MAX
 
+/*  The addresses of a subnet that phpIPAM knew when the hub was asked last, for
+    scans while there is no hub.  */
+typedef struct
+{
+    sh_addr_t ip;
+    bool exclude; /* not to be probed */
+} sc_target_t;
+
+typedef struct
+{
+    sc_target_t *items; /* ascending; malloc'ed */
+    size_t count;
+    bool valid; /* false: never asked */
+} sc_known_t;
+
 typedef struct
 {
     uint64_t id;
@@ -20,7 +35,10 @@ typedef struct
     size_t nameserver_count;
     size_t bad_nameservers; /* texts that are no addresses, left out */
     int64_t due;            /* mono ms; SC_NEVER: not again */
+    sc_known_t known;       /* the plan's */
 } sc_subnet_t;
+
+void sc_known_clear (sc_known_t *self);
 
 /*  All zero is the empty plan.  */
 typedef struct
@@ -42,7 +60,8 @@ sh_err_t sc_plan_add (sc_plan_t *self, const sc_subnet_t *subnet)
     SH_MUST_CHECK;
 
 /*  Make 'fresh' the plan and leave it empty.  Subnets that were there before,
-    and the same, keep their time; new and changed ones are due at 'now'.  */
+    and the same, keep their time and known addresses; new and changed ones are
+    due at 'now'.  */
 void sc_plan_adopt (sc_plan_t *self, sc_plan_t *fresh, int64_t now);
 
 /*  The subnet that has been due for longest, or NULL.  */

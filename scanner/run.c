@@ -2,17 +2,22 @@
 #include "scanner/run.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 
+#include "lib/file.h"
 #include "scanner/ask.h"
 #include "scanner/link.h"
+#include "scanner/rights.h"
 #include "scanner/scan.h"
 #include "scanner/tell.h"
 
 #define PATIENCE_MS 60000 /* of 'run', at least */
 #define PAUSE_MS 5000     /* of 'run', after trouble with the hub */
 #define IDLE_MS 60000     /* then held-back log lines are summed up */
+#define KNOWN_MS 15000    /* how long an answer is waited for where an old one
+                             will do */
 
 typedef struct
 {
@@ -22,15 +27,30 @@ typedef struct
     const sc_limits_t *limits;
     const sh_clock_t *clock;
     sc_link_t *link;
+    sp_spool_t *spool; /* NULL: none */
+    sp_outbox_t *outbox;
     sc_ask_t ask;
     sc_tell_t tell;
     sc_plan_t plan;
+    int64_t refresh_at; /* mono ms: assignments are not asked for before */
+    /*  Of 'once', the report at hand.  */
+    uint64_t ticket; /* 0: none */
+    bool delivered;
+    sc_outcome_t outcome; /* what is known of it before; borrows of the scan */
 } run_t;
 
 static int64_t
 s_now (const run_t *self)
 {
     return sh_clock_mono (self->clock);
+}
+
+/*  For the next beats.  */
+static void
+s_set_load (run_t *self, uint64_t running)
+{
+    sp_client_set_load (sc_link_client (self->link),
+                        sp_outbox_depth (self->outbox), running);
 }
 
 /*  Let the engine work while the session lives on.  */
@@ -41,12 +61,12 @@ s_watch_probe (run_t *self, sc_probe_t *probe)
     sh_err_t rc = sc_link_watch (self->link, fd);
     if (rc != SH_OK)
         return rc;
-    sp_client_set_load (sc_link_client (self->link), 0, 1);
+    s_set_load (self, 1);
     while (rc == SH_OK && !self->engine->step (probe)) {
         const sp_event_t *event;
         rc = sc_link_wait (self->link, self->engine->timeout (probe), &event);
     }
-    sp_client_set_load (sc_link_client (self->link), 0, 0);
+    s_set_load (self, 0);
     sc_link_unwatch (self->link, fd);
     return rc;
 }
@@ -54,7 +74,7 @@ s_watch_probe (run_t *self, sc_probe_t *probe)
 /*  Fill 'result'.  An error means that there was no scan at all.  */
 static sh_err_t
 s_probe (run_t *self, const sc_subnet_t *subnet, const sc_scan_t *scan,
-         sc_result_t *result, sh_why_t *why)
+         const sh_clock_t *clock, sc_result_t *result, sh_why_t *why)
 {
     sc_job_t job = {
         .ranges = sc_scan_ranges (scan),
@@ -69,8 +89,8 @@ s_probe (run_t *self, const sc_subnet_t *subnet, const sc_scan_t *scan,
         return SH_OK;
     }
     sc_probe_t *probe = NULL;
-    sh_err_t rc = self->engine->start (&probe, self->settings, &job,
-                                       self->clock, why);
+    sh_err_t rc = self->engine->start (&probe, self->settings, &job, clock,
+                                       why);
     if (rc != SH_OK)
         return rc;
     rc = s_watch_probe (self, probe);
@@ -85,119 +105,152 @@ s_probe (run_t *self, const sc_subnet_t *subnet, const sc_scan_t *scan,
     return rc;
 }
 
-/*  What an event means for a delivery: progress gives it new time, excuses
-    are kept for the case that it runs out.  */
-static sh_err_t
-s_deliver_event (run_t *self, sp_delivery_t *delivery, const sp_event_t *event,
-                 int64_t *until, sh_why_t *why)
+/*  A report has reached the hub, of this scan or of an earlier one.  */
+static void
+s_ended (void *context, const sp_outbox_end_t *end)
 {
-    bool ours = sp_delivery_take (delivery, event);
-    if (event->kind != SP_EVENT_MESSAGE)
-        return SH_OK;
-    if (ours) {
-        const sp_verdict_t *verdict = &event->message->u.verdict;
-        if (verdict->result == SP_APPLIED || verdict->result == SP_NOTED)
-            *until = s_now (self) + self->ask.patience;
-        else if (verdict->result == SP_RETRY)
-            (void) sh_fail (why, SH_OK, "the hub says 'later', %s: %.300s",
-                            verdict->cause ? verdict->cause : "without cause",
-                            verdict->text ? verdict->text : "");
-        return SH_OK;
+    run_t *self = context;
+    bool at_hand = self->ticket && end->ticket == self->ticket;
+    sc_outcome_t outcome = { .cidr = end->report->cidr,
+                             .up = end->report->up,
+                             .note = "" };
+    if (at_hand) {
+        outcome = self->outcome;
+        self->delivered = true;
     }
-    if (event->message->type != SP_ERROR)
-        return SH_OK;
-    const sp_error_t *error = &event->message->u.error;
-    sh_err_t err = sh_err_from_word (error->cause);
-    const char *text = error->text ? error->text : sh_err_text (err);
-    (void) sh_fail (why, err, "the hub answered %s: %.300s", error->cause,
-                    text);
-    return sh_err_class (err) == SH_CLASS_RETRY ? SH_OK : err;
+    outcome.sum = end->sum;
+    if (at_hand || !self->options->once)
+        sc_tell_outcome (&self->tell, &outcome);
+    else
+        sc_tell_note (&self->tell, outcome.cidr,
+                      end->refused ? "the hub refused a report that was kept "
+                                     "on disk"
+                                   : "a report that was kept on disk has been "
+                                     "delivered");
+    /* most refusals of a whole report come from old assignments */
+    if (end->refused)
+        sc_link_set_stale (self->link);
 }
 
-/*  Until the hub has the whole report, refuses it, or time has run out.  */
+/*  'once' waits until the hub has the report at hand, as long as there is
+    progress.  */
 static sh_err_t
-s_deliver (run_t *self, sp_delivery_t *delivery, sh_why_t *why)
+s_await (run_t *self, sh_why_t *why)
 {
     int64_t until = s_now (self) + self->ask.patience;
-    (void) sh_fail (why, SH_OK, "no verdict came in time");
-    while (sp_delivery_state (delivery) == SP_DELIVERY_RUNNING) {
+    uint64_t progress = sp_outbox_progress (self->outbox);
+    while (!self->delivered) {
         sp_client_t *client = sc_link_client (self->link);
-        const sp_outlet_t outlet = sp_client_outlet (client);
-        sh_err_t rc = sp_delivery_push (delivery, &outlet);
-        if (rc != SH_OK)
-            return sh_fail (why, rc, "%s", sh_err_text (rc));
+        if (sp_outbox_progress (self->outbox) != progress) {
+            progress = sp_outbox_progress (self->outbox);
+            until = s_now (self) + self->ask.patience;
+        }
         int64_t left = until - s_now (self);
-        bool over = left <= 0
-                    || (self->ask.once && sc_link_is_hopeless (self->link));
+        bool over = left <= 0 || sc_link_is_hopeless (self->link);
         if (over && !sp_client_is_up (client))
             return sc_link_why (self->link, why);
-        if (over)
-            return SH_E_TIMEOUT; /* the sentence stands in 'why' */
-        int timeout = sp_delivery_timeout (delivery);
-        if (timeout < 0 || timeout > left)
-            timeout = left > INT_MAX ? INT_MAX : (int) left;
+        if (over) {
+            const char *text = sp_outbox_put_off (self->outbox);
+            return sh_fail (why, SH_E_TIMEOUT, "%s",
+                            *text ? text : "no verdict came in time");
+        }
         const sp_event_t *event;
-        rc = sc_link_wait (self->link, timeout, &event);
-        if (rc == SH_OK)
-            rc = s_deliver_event (self, delivery, event, &until, why);
+        sh_err_t rc = sc_link_wait (
+            self->link, left > INT_MAX ? INT_MAX : (int) left, &event);
         if (rc != SH_OK)
             return rc;
     }
     return SH_OK;
 }
 
-/*  Bring the report to the hub and tell what came of it.  */
+/*  Hand the report over to be delivered; 'once' also waits for that.  */
 static sh_err_t
-s_report (run_t *self, const sc_scan_t *scan, sc_outcome_t *outcome,
-          sh_why_t *why)
+s_report (run_t *self, const sc_scan_t *scan, int64_t epoch, sh_why_t *why)
 {
-    sp_delivery_t *delivery = NULL;
-    sh_err_t rc
-        = sp_delivery_new (&delivery, sc_scan_report (scan), self->clock);
+    const sp_report_t *report = sc_scan_report (scan);
+    bool durable = false;
+    uint64_t ticket;
+    sh_err_t rc = sp_outbox_put (self->outbox, "", report, epoch, &ticket,
+                                 &durable);
     if (rc != SH_OK)
-        return sh_fail (why, rc, "%s", sh_err_text (rc));
-    rc = s_deliver (self, delivery, why);
-    if (rc == SH_OK) {
-        outcome->sum = sp_delivery_sum (delivery);
-        sc_tell_outcome (&self->tell, outcome);
-        /* most refusals of a whole report come from old assignments */
-        if (sp_delivery_state (delivery) == SP_DELIVERY_REFUSED)
-            sc_link_set_stale (self->link);
-    }
-    outcome->sum = NULL;
-    sp_delivery_destroy (&delivery);
+        return sh_fail (why, rc, "the report could not be kept: %s",
+                        sh_err_text (rc));
+    sc_tell_kept (&self->tell, report, &self->outcome, durable);
+    s_set_load (self, 0);
+    if (!self->options->once)
+        return SH_OK;
+    self->ticket = ticket;
+    self->delivered = false;
+    rc = s_await (self, why);
+    self->ticket = 0;
+    if (rc != SH_OK && rc != SH_E_INTERRUPTED && durable)
+        sc_tell_note (&self->tell, sc_scan_cidr (scan),
+                      "the report is kept on disk for the next run");
     return rc;
+}
+
+/*  The addresses that phpIPAM knows; while there is no hub those of the last
+    time, so that a site goes on scanning.  */
+static sh_err_t
+s_learn_targets (run_t *self, sc_subnet_t *subnet, sc_scan_t *scan,
+                 sh_why_t *why)
+{
+    sc_ask_t ask = self->ask;
+    bool old_will_do = !ask.once && subnet->known.valid;
+    if (old_will_do && ask.patience > KNOWN_MS)
+        ask.patience = KNOWN_MS;
+    sh_err_t rc = SH_E_DISCONNECTED;
+    if (!old_will_do || sp_client_is_up (sc_link_client (self->link)))
+        rc = sc_ask_targets (&ask, subnet->id, scan, why);
+    if (rc != SH_OK && rc != SH_E_INTERRUPTED && old_will_do
+        && sh_err_class (rc) == SH_CLASS_RETRY)
+        rc = sc_scan_use (scan, &subnet->known);
+    return rc;
+}
+
+/*  Probe, and make the report.  All of its times are by one clock that nobody
+    sets; '*epoch' tells which.  */
+static sh_err_t
+s_probe_all (run_t *self, const sc_subnet_t *subnet, sc_scan_t *scan,
+             sc_result_t *result, int64_t *epoch, sh_why_t *why)
+{
+    sh_held_clock_t held;
+    sh_clock_hold (&held, self->clock);
+    *epoch = held.epoch;
+    int64_t started = sh_clock_wall (&held.clock);
+    sh_err_t rc = s_probe (self, subnet, scan, &held.clock, result, why);
+    if (rc != SH_OK)
+        return rc;
+    rc = sc_scan_finish (scan, result, started, sh_clock_wall (&held.clock));
+    return rc == SH_OK ? rc : sh_fail (why, rc, "%s", sh_err_text (rc));
 }
 
 /*  '*begin' becomes the time at which probing begins: waiting for a hub
     before is no part of the scan, or its end would be followed by the next
     one at once.  */
 static sh_err_t
-s_scan (run_t *self, const sc_subnet_t *subnet, sc_scan_t *scan,
-        int64_t *begin, sh_why_t *why)
+s_scan (run_t *self, sc_subnet_t *subnet, sc_scan_t *scan, int64_t *begin,
+        sh_why_t *why)
 {
     sc_result_t result = { 0 };
-    sh_err_t rc = sc_ask_targets (&self->ask, subnet->id, scan, why);
+    sh_err_t rc = s_learn_targets (self, subnet, scan, why);
     *begin = s_now (self);
     if (rc != SH_OK)
         return rc;
     rc = sc_scan_plan (scan);
     if (rc != SH_OK)
         return sh_fail (why, rc, "%s", sh_err_text (rc));
-    int64_t started = sh_clock_wall (self->clock);
-    rc = s_probe (self, subnet, scan, &result, why);
+    sc_scan_remember (scan, &subnet->known);
+    int64_t epoch = 0;
+    rc = s_probe_all (self, subnet, scan, &result, &epoch, why);
     if (rc != SH_OK)
         return rc;
-    char text[sizeof result.text];
-    memcpy (text, result.text, sizeof text);
-    bool complete = result.complete;
-    rc = sc_scan_finish (scan, &result, started, sh_clock_wall (self->clock));
-    if (rc != SH_OK)
-        return sh_fail (why, rc, "%s", sh_err_text (rc));
-    sc_outcome_t outcome = { .scan = scan,
-                             .incomplete = complete ? NULL : text,
-                             .took = s_now (self) - *begin };
-    return s_report (self, scan, &outcome, why);
+    self->outcome = (sc_outcome_t){ .cidr = sc_scan_cidr (scan),
+                                    .up = sc_scan_report (scan)->up,
+                                    .note = sc_scan_note (scan),
+                                    .incomplete = sc_scan_trouble (scan),
+                                    .took = s_now (self) - *begin };
+    return s_report (self, scan, epoch, why);
 }
 
 /*  When to look at a subnet again.  */
@@ -238,12 +291,18 @@ s_scan_next (run_t *self, sc_subnet_t *subnet)
     return end ? rc : SH_OK;
 }
 
+/*  Ask for the assignments.  Where old ones will do, they are gone by until the
+    next attempt.  */
 static sh_err_t
 s_refresh (run_t *self)
 {
     sh_why_t why = { 0 };
     sc_plan_t fresh = { 0 };
-    sh_err_t rc = sc_ask_assignments (&self->ask, &fresh, &self->tell, &why);
+    sc_ask_t ask = self->ask;
+    if (!ask.once && self->plan.count && ask.patience > KNOWN_MS)
+        ask.patience = KNOWN_MS;
+    sh_err_t rc = sc_ask_assignments (&ask, &fresh, &self->tell, &why);
+    self->refresh_at = s_now (self) + PAUSE_MS;
     if (rc == SH_OK) {
         sc_plan_adopt (&self->plan, &fresh, s_now (self));
         if (self->plan.count == 0)
@@ -255,6 +314,16 @@ s_refresh (run_t *self)
         sc_tell_trouble (&self->tell, NULL, rc, why.text);
     }
     return rc;
+}
+
+/*  While the hub is away the site is scanned by its last word.  */
+static bool
+s_must_refresh (const run_t *self)
+{
+    return sc_link_is_stale (self->link)
+           && (self->plan.count == 0
+               || (sp_client_is_up (sc_link_client (self->link))
+                   && s_now (self) >= self->refresh_at));
 }
 
 static sh_err_t
@@ -285,25 +354,74 @@ s_idle (run_t *self, int timeout, bool until_stale)
     return rc;
 }
 
+/*  Until the next scan, the next attempt to get assignments, or new ones.  */
+static int
+s_rest (const run_t *self)
+{
+    int timeout = sc_plan_timeout (&self->plan, s_now (self));
+    if (timeout < 0 || timeout > IDLE_MS)
+        timeout = IDLE_MS;
+    return sc_link_is_stale (self->link) && timeout > PAUSE_MS ? PAUSE_MS
+                                                               : timeout;
+}
+
 static sh_err_t
 s_forever (run_t *self)
 {
     sh_err_t rc = SH_OK;
     while (rc != SH_E_INTERRUPTED) {
-        if (sc_link_is_stale (self->link) && s_refresh (self) != SH_OK) {
-            rc = s_idle (self, PAUSE_MS, false);
+        if (s_must_refresh (self)) {
+            rc = s_refresh (self);
+            if (rc != SH_OK && self->plan.count == 0)
+                rc = s_idle (self, PAUSE_MS, false);
             continue;
         }
         sc_subnet_t *subnet = sc_plan_next (&self->plan, s_now (self));
-        if (subnet) {
+        if (subnet)
             rc = s_scan_next (self, subnet);
-            continue;
-        }
-        int timeout = sc_plan_timeout (&self->plan, s_now (self));
-        if (timeout < 0 || timeout > IDLE_MS)
-            timeout = IDLE_MS;
-        rc = s_idle (self, timeout, true);
+        else
+            rc = s_idle (self, s_rest (self), !sc_link_is_stale (self->link));
     }
+    return rc;
+}
+
+/*  A scanner without a spool is better than none.  */
+static void
+s_open_spool (run_t *self)
+{
+    const sc_config_t *config = self->options->config;
+    sh_why_t why = { "" };
+    if (!config->spool)
+        return;
+    sh_err_t rc = sh_file_make_parent (config->spool, "the spool", &why);
+    if (rc == SH_OK)
+        rc = sp_spool_open (&self->spool, config->spool,
+                            (uint64_t) config->spool_size * 1024 * 1024,
+                            self->clock, &why);
+    if (rc == SH_OK)
+        return;
+    char text[sizeof why.text + 80];
+    (void) snprintf (text, sizeof text,
+                     "no spool, so reports wait in memory alone: %s", why.text);
+    sc_tell_note (&self->tell, NULL, text);
+}
+
+static sh_err_t
+s_open_outbox (run_t *self)
+{
+    s_open_spool (self);
+    sp_outbox_options_t options = { .spool = self->spool,
+                                    .in_memory = true,
+                                    .clock = self->clock,
+                                    .ended = s_ended,
+                                    .context = self };
+    sh_err_t rc = sp_outbox_new (&self->outbox, &options);
+    if (rc != SH_OK)
+        return rc;
+    sc_link_carry (self->link, self->outbox);
+    if (sp_outbox_depth (self->outbox) > 0 && !self->options->once)
+        sh_log (SH_LOG_NOTICE, "reports of earlier are waiting",
+                SH_INT ("reports", sp_outbox_depth (self->outbox)));
     return rc;
 }
 
@@ -320,6 +438,11 @@ s_prepare (run_t *self)
     if (rc == SH_OK)
         rc = sc_link_new (&self->link, options->config, options->version,
                           &self->tell, self->clock, &why);
+    if (rc == SH_OK)
+        rc = s_open_outbox (self);
+    /*  All files are open, nothing is connected.  */
+    if (rc == SH_OK)
+        rc = sc_rights_reduce (&why);
     if (rc != SH_OK)
         sc_tell_trouble (&self->tell, NULL, rc, why.text);
     int64_t patience = (int64_t) options->config->interval * 1000;
@@ -362,6 +485,10 @@ sc_run (const sc_run_options_t *options)
         status = self.tell.exit_status;
     }
     sc_plan_clear (&self.plan);
+    if (self.link)
+        sc_link_carry (self.link, NULL);
+    sp_outbox_destroy (&self.outbox);
+    sp_spool_close (&self.spool);
     sc_link_destroy (&self.link);
     sh_log_flush ();
     return status;

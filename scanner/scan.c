@@ -5,17 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct
-{
-    sh_addr_t ip;
-    bool exclude;
-} target_t;
-
 struct sc_scan
 {
     sc_subnet_t subnet;
     char cidr[SH_PREFIX_TEXT];
-    target_t *targets;
+    sc_target_t *targets;
     size_t count, room;
     size_t strays; /* left out */
     sh_addr_t last; /* of what was added, in the prefix or not */
@@ -32,6 +26,7 @@ sc_scan_new (sc_scan_t **out, const sc_subnet_t *subnet, const char *code)
     if (!self)
         return SH_E_MEMORY;
     self->subnet = *subnet;
+    self->subnet.known = (sc_known_t){ 0 }; /* stays the plan's */
     sh_prefix_text (&subnet->prefix, self->cidr);
     self->report.subnet = subnet->id;
     self->report.cidr = self->cidr;
@@ -56,13 +51,13 @@ sc_scan_destroy (sc_scan_t **self_p)
 }
 
 static sh_err_t
-s_append (sc_scan_t *self, const target_t *target)
+s_append (sc_scan_t *self, const sc_target_t *target)
 {
     if (self->count == SC_TARGETS_MOST)
         return SH_E_TOO_LARGE;
     if (self->count == self->room) {
         size_t room = self->room ? self->room * 2 : 256;
-        target_t *targets
+        sc_target_t *targets
             = reallocarray (self->targets, room, sizeof *targets);
         if (!targets)
             return SH_E_MEMORY;
@@ -76,7 +71,7 @@ s_append (sc_scan_t *self, const target_t *target)
 sh_err_t
 sc_scan_add (sc_scan_t *self, const sp_target_t *target, sh_why_t *why)
 {
-    target_t item = { .exclude = target->exclude };
+    sc_target_t item = { .exclude = target->exclude };
     if (sh_addr_from_bytes (&item.ip, target->ip) != SH_OK)
         return sh_fail (why, SH_E_BAD_MESSAGE, "a target is no address");
     if (self->last.family && sh_addr_cmp (&item.ip, &self->last) <= 0)
@@ -96,6 +91,27 @@ sc_scan_add (sc_scan_t *self, const sp_target_t *target, sh_why_t *why)
         return sh_fail (why, rc, "the hub names more than %d addresses in %s",
                         SC_TARGETS_MOST, self->cidr);
     return rc == SH_OK ? rc : sh_fail (why, rc, "%s", sh_err_text (rc));
+}
+
+sh_err_t
+sc_scan_use (sc_scan_t *self, const sc_known_t *known)
+{
+    self->count = 0;
+    sh_err_t rc = SH_OK;
+    for (size_t i = 0; i < known->count && rc == SH_OK; i++)
+        rc = s_append (self, &known->items[i]);
+    return rc;
+}
+
+void
+sc_scan_remember (sc_scan_t *self, sc_known_t *known)
+{
+    sc_known_clear (known);
+    *known = (sc_known_t){ .items = self->targets,
+                           .count = self->count,
+                           .valid = true };
+    self->targets = NULL;
+    self->count = self->room = 0;
 }
 
 sh_bytes_t
@@ -266,4 +282,10 @@ const char *
 sc_scan_cidr (const sc_scan_t *self)
 {
     return self->cidr;
+}
+
+const char *
+sc_scan_trouble (const sc_scan_t *self)
+{
+    return self->result.complete ? NULL : self->result.text;
 }

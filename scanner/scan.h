@@ -3,7 +3,8 @@
     are to be probed, and what the hub is told about them.  Pure: what runs
     the engine and talks to the hub is elsewhere.
 
-        new - add (every known address) - plan - [probe] - finish - report  */
+        new - add (every known address), or use - plan - [probe] - finish -
+        report  */
 
 #ifndef SC_SCAN_H
 #define SC_SCAN_H
@@ -29,6 +30,13 @@ void sc_scan_destroy (sc_scan_t **self_p);
 sh_err_t sc_scan_add (sc_scan_t *self, const sp_target_t *target,
                       sh_why_t *why) SH_MUST_CHECK;
 
+/*  Instead of adding: what was known when the hub was asked last.
+    SH_E_MEMORY.  */
+sh_err_t sc_scan_use (sc_scan_t *self, const sc_known_t *known) SH_MUST_CHECK;
+
+/*  After planning: hand the known addresses over, for a later use.  */
+void sc_scan_remember (sc_scan_t *self, sc_known_t *known);
+
 /*  The last address that was added, for the next question; size 0: none.  */
 sh_bytes_t sc_scan_last (const sc_scan_t *self);
 
@@ -50,6 +58,9 @@ sh_err_t sc_scan_finish (sc_scan_t *self, sc_result_t *result,
 
 /*  Borrowed; valid after sc_scan_finish until the scan is destroyed.  */
 const sp_report_t *sc_scan_report (const sc_scan_t *self);
+
+/*  Why it is not complete, or NULL.  */
+const char *sc_scan_trouble (const sc_scan_t *self);
 
 /*  The network in text.  */
 const char *sc_scan_cidr (const sc_scan_t *self);

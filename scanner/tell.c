@@ -157,14 +157,14 @@ s_print_refused (const sp_delivery_sum_t *sum)
 static void
 s_print_line (const sc_outcome_t *outcome, const sp_delivery_sum_t *sum)
 {
-    const char *cidr = sc_scan_cidr (outcome->scan);
+    const char *cidr = outcome->cidr;
     if (strlen (cidr) > CIDR_WIDTH) {
         (void) printf ("%s\n", cidr);
         cidr = "";
     }
     (void) printf ("%-*s %6" PRIu64 " up %6" PRIu64 " seen %6" PRIu64
                    " new %6" PRIu64 " refused %7.1f s\n",
-                   CIDR_WIDTH, cidr, sc_scan_report (outcome->scan)->up,
+                   CIDR_WIDTH, cidr, outcome->up,
                    sum->seen, sum->added, sum->refused,
                    (double) outcome->took / 1000);
 }
@@ -174,8 +174,8 @@ static void
 s_print_more (const sc_outcome_t *outcome, const sp_delivery_sum_t *sum)
 {
     char clean[SP_LONG_TEXT_MOST];
-    if (*sc_scan_note (outcome->scan))
-        (void) printf ("    %s\n", sc_scan_note (outcome->scan));
+    if (*outcome->note)
+        (void) printf ("    %s\n", outcome->note);
     if (outcome->incomplete) {
         sh_escape (clean, sizeof clean, outcome->incomplete);
         (void) printf ("    incomplete: %s\n", clean);
@@ -200,26 +200,38 @@ s_print_more (const sc_outcome_t *outcome, const sp_delivery_sum_t *sum)
 static void
 s_log_outcome (const sc_outcome_t *outcome, const sp_delivery_sum_t *sum)
 {
-    const sp_report_t *report = sc_scan_report (outcome->scan);
-    const char *cidr = sc_scan_cidr (outcome->scan);
+    const char *cidr = outcome->cidr;
     if (*sum->cause)
         sh_log (SH_LOG_WARNING, "report refused", SH_STR ("subnet", cidr),
                 SH_STR ("cause", sum->cause), SH_STR ("text", sum->text));
     else
         sh_log (SH_LOG_INFO, "subnet scanned", SH_STR ("subnet", cidr),
-                SH_INT ("up", report->up), SH_INT ("seen", sum->seen),
+                SH_INT ("up", outcome->up), SH_INT ("seen", sum->seen),
                 SH_INT ("new", sum->added), SH_INT ("refused", sum->refused),
-                SH_INT ("noted", sum->noted), SH_INT ("ms", outcome->took));
+                SH_INT ("noted", sum->noted));
     if (sum->refused && *sum->host_cause)
         sh_log (SH_LOG_WARNING, "addresses refused", SH_STR ("subnet", cidr),
                 SH_INT ("count", sum->refused),
                 SH_STR ("cause", sum->host_cause),
                 SH_STR ("text", s_meaning (sum->host_cause)));
-    if (*sc_scan_note (outcome->scan))
-        sh_log (SH_LOG_NOTICE, sc_scan_note (outcome->scan),
-                SH_STR ("subnet", cidr));
+}
+
+void
+sc_tell_kept (sc_tell_t *self, const sp_report_t *report,
+              const sc_outcome_t *outcome, bool durable)
+{
+    if (self->once)
+        return;
+    sh_log (SH_LOG_INFO, durable ? "report kept" : "report waits in memory",
+            SH_STR ("subnet", outcome->cidr),
+            SH_INT ("started", report->started),
+            SH_INT ("hosts", report->host_count),
+            SH_INT ("ms", outcome->took));
+    if (*outcome->note)
+        sh_log (SH_LOG_NOTICE, outcome->note, SH_STR ("subnet", outcome->cidr));
     if (outcome->incomplete)
-        sh_log (SH_LOG_WARNING, "scan incomplete", SH_STR ("subnet", cidr),
+        sh_log (SH_LOG_WARNING, "scan incomplete",
+                SH_STR ("subnet", outcome->cidr),
                 SH_STR ("text", outcome->incomplete));
 }
 
@@ -229,7 +241,7 @@ sc_tell_outcome (sc_tell_t *self, const sc_outcome_t *outcome)
     static const sp_delivery_sum_t nothing = { 0 };
     const sp_delivery_sum_t *sum = outcome->sum ? outcome->sum : &nothing;
     self->subnets++;
-    s_add (&self->up, sc_scan_report (outcome->scan)->up);
+    s_add (&self->up, outcome->up);
     s_add (&self->seen, sum->seen);
     s_add (&self->added, sum->added);
     s_add (&self->refused, sum->refused);

@@ -24,10 +24,12 @@ typedef struct
 /*  What became of one subnet.  */
 typedef struct
 {
-    const sc_scan_t *scan;
-    const char *incomplete;         /* why, or NULL */
-    const sp_delivery_sum_t *sum;   /* NULL: nothing was delivered */
-    int64_t took;                   /* ms */
+    const char *cidr;
+    uint64_t up;
+    const char *note;             /* "" or how it was planned otherwise */
+    const char *incomplete;       /* why, or NULL */
+    const sp_delivery_sum_t *sum; /* NULL: nothing was delivered */
+    int64_t took;                 /* ms; 0: an earlier scan's report */
 } sc_outcome_t;
 
 /*  The exit status (sysexits.h) for an error.  */
@@ -43,6 +45,11 @@ void sc_tell_note (sc_tell_t *self, const char *what, const char *text);
 /*  Something failed; 'text' is a sentence, the error's own one if NULL.  */
 void sc_tell_trouble (sc_tell_t *self, const char *what, sh_err_t err,
                       const char *text);
+
+/*  A scan has been made into a report that waits for delivery, 'durable' if it
+    does so on disk.  For the log: 'once' tells all in the outcome.  */
+void sc_tell_kept (sc_tell_t *self, const sp_report_t *report,
+                   const sc_outcome_t *outcome, bool durable);
 
 void sc_tell_outcome (sc_tell_t *self, const sc_outcome_t *outcome);
 

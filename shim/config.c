@@ -144,20 +144,7 @@ sh_err_t
 sm_config_prepare (const sm_config_t *self, sh_why_t *why)
 {
     assert (self);
-    char *directory = strdup (self->http.spool);
-    if (!directory)
-        return sh_fail (why, SH_E_MEMORY, "out of memory");
-    sh_err_t rc = SH_OK;
-    char *slash = strrchr (directory, '/');
-    if (slash)
-        *slash = '\0';
-    if (*directory && mkdir (directory, 0700) != 0 && errno != EEXIST)
-        rc = sh_fail (why, SH_E_IO,
-                      "%s: the spool's directory cannot be made (%s): "
-                      "install -d -m 0700 %s",
-                      directory, strerror (errno), directory);
-    free (directory);
-    return rc;
+    return sh_file_make_parent (self->http.spool, "the spool", why);
 }
 
 void

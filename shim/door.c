@@ -11,8 +11,7 @@
 #include "scanner-proto/codec.h"
 #include "shim/answer.h"
 
-/*  One report on its way: a request that somebody waits for, or a report from
-    the spool.  */
+/*  A request that somebody waits for, on its way as a report.  */
 typedef struct pending pending_t;
 
 struct pending
@@ -20,11 +19,10 @@ struct pending
     pending_t *next;
     sm_door_t *door;
     char label[SM_TOKEN_LABEL + 1];
-    sm_request_t *request; /* NULL for one from the spool */
-    sm_legacy_t *legacy;   /* of a request */
-    sp_spooled_t *spooled; /* from the spool */
+    sm_request_t *request; /* NULL: answered */
+    sm_legacy_t *legacy;
     sp_delivery_t *delivery;
-    int64_t deadline; /* mono ms: a request is spooled, a replay given up */
+    int64_t deadline; /* mono ms: then it is spooled */
     sm_refused_t refused[SM_REFUSED_MOST];
     size_t refused_count;
 };
@@ -33,14 +31,9 @@ struct sm_door
 {
     sm_door_options_t options;
     pending_t *pending;
-    size_t count;      /* of requests among them */
-    bool replaying;    /* a report from the spool is among them */
-    int64_t replay_at; /* mono ms: not before, after trouble */
-    int64_t replay_after; /* spool row that is left for the next round */
+    size_t count;
+    sp_outbox_t *outbox; /* what was spooled */
 };
-
-#define REPLAY_PAUSE_MS 1000
-#define REPLAY_PATIENCE_MS 60000 /* then the next one gets its turn */
 
 static int64_t
 s_mono (const sm_door_t *self)
@@ -48,10 +41,15 @@ s_mono (const sm_door_t *self)
     return sh_clock_mono (self->options.clock);
 }
 
-static const sp_report_t *
-s_report (const pending_t *self)
+/*  What waited in the spool has got its verdict.  */
+static void
+s_ended (void *context, const sp_outbox_end_t *end)
 {
-    return self->legacy ? &self->legacy->report : &self->spooled->report;
+    (void) context;
+    sh_log (end->refused ? SH_LOG_WARNING : SH_LOG_NOTICE,
+            end->refused ? "queued report refused" : "queued report delivered",
+            SH_STR ("token", end->label), SH_STR ("cidr", end->report->cidr),
+            SH_STR ("cause", end->sum->cause));
 }
 
 sh_err_t
@@ -63,8 +61,15 @@ sm_door_new (sm_door_t **out, const sm_door_options_t *options)
     if (!self)
         return SH_E_MEMORY;
     self->options = *options;
-    *out = self;
-    return SH_OK;
+    sp_outbox_options_t outbox = { .spool = options->spool,
+                                   .clock = options->clock,
+                                   .ended = s_ended };
+    sh_err_t rc = sp_outbox_new (&self->outbox, &outbox);
+    if (rc == SH_OK)
+        *out = self;
+    else
+        free (self);
+    return rc;
 }
 
 static void
@@ -72,7 +77,6 @@ s_free (pending_t *self)
 {
     sp_delivery_destroy (&self->delivery);
     sm_legacy_destroy (&self->legacy);
-    sp_spooled_destroy (&self->spooled);
     free (self);
 }
 
@@ -83,10 +87,7 @@ s_unlink (sm_door_t *self, pending_t *one)
     while (*at != one)
         at = &(*at)->next;
     *at = one->next;
-    if (one->request || one->legacy)
-        self->count--;
-    else
-        self->replaying = false;
+    self->count--;
 }
 
 static void
@@ -107,16 +108,16 @@ s_spool (sm_door_t *self, pending_t *one)
         .refused_count = one->refused_count,
         .refused_total = one->legacy->refused_count,
     };
-    sh_err_t rc = self->options.spool
-                      ? sp_spool_put (self->options.spool, one->label,
-                                      s_report (one))
-                      : SH_E_IO;
+    const sp_report_t *report = &one->legacy->report;
+    sh_err_t rc = sp_outbox_put (self->outbox, one->label, report,
+                                 sh_clock_epoch (self->options.clock), NULL,
+                                 NULL);
     if (rc == SH_OK)
         fate.kind = SM_FATE_QUEUED;
     sh_log (rc == SH_OK ? SH_LOG_NOTICE : SH_LOG_ERROR,
             rc == SH_OK ? "report queued on disk" : "report could not be kept",
             SH_STR ("token", one->label),
-            SH_STR ("cidr", s_report (one)->cidr),
+            SH_STR ("cidr", report->cidr),
             SH_STR ("cause", sh_err_word (rc)));
     s_answer (self, one, &fate);
     s_unlink (self, one);
@@ -129,15 +130,9 @@ sm_door_destroy (sm_door_t **self_p)
     sm_door_t *self = *self_p;
     if (!self)
         return;
-    while (self->pending) {
-        pending_t *one = self->pending;
-        if (one->legacy)
-            s_spool (self, one);
-        else {
-            s_unlink (self, one);
-            s_free (one);
-        }
-    }
+    while (self->pending)
+        s_spool (self, self->pending);
+    sp_outbox_destroy (&self->outbox);
     free (self);
     *self_p = NULL;
 }
@@ -222,7 +217,8 @@ sm_door_take (void *context, sm_request_t *request)
     one->deadline = s_mono (self) + SM_VERDICT_MS;
     s_append (self, one);
     self->count++;
-    if (self->count > SM_PENDING_MOST)
+    if (self->count > SM_PENDING_MOST
+        || sp_outbox_waits (self->outbox, one->label, &one->legacy->report))
         s_spool (self, one);
 }
 
@@ -249,6 +245,8 @@ static void
 s_show (sm_door_t *self, const sp_event_t *event)
 {
     const sp_message_t *message = event->message;
+    if (sp_outbox_take (self->outbox, event))
+        return;
     for (pending_t *one = self->pending; one; one = one->next) {
         bool ours = sp_delivery_take (one->delivery, event);
         if (ours && message && message->type == SP_VERDICT) {
@@ -290,35 +288,6 @@ s_conclude_request (sm_door_t *self, pending_t *one)
 }
 
 static void
-s_conclude_spooled (sm_door_t *self, pending_t *one)
-{
-    const sp_delivery_sum_t *sum = sp_delivery_sum (one->delivery);
-    bool refused = sp_delivery_state (one->delivery) == SP_DELIVERY_REFUSED;
-    sh_log (refused ? SH_LOG_WARNING : SH_LOG_NOTICE,
-            refused ? "queued report refused" : "queued report delivered",
-            SH_STR ("token", one->label),
-            SH_STR ("cidr", one->spooled->report.cidr),
-            SH_STR ("cause", sum->cause));
-    sh_err_t rc = sp_spool_remove (self->options.spool, one->spooled->row);
-    if (rc != SH_OK && rc != SH_E_NOT_FOUND)
-        self->replay_after = one->spooled->row; /* once more, but not at once */
-}
-
-/*  What is still under way when its time is over.  */
-static void
-s_give_up (sm_door_t *self, pending_t *one)
-{
-    if (one->request) {
-        s_spool (self, one);
-        return;
-    }
-    /*  It stays in the spool; those behind it must not wait for ever.  */
-    self->replay_after = one->spooled->row;
-    s_unlink (self, one);
-    s_free (one);
-}
-
-static void
 s_push (sm_door_t *self, pending_t *one)
 {
     const sm_courier_t *courier = &self->options.courier;
@@ -331,49 +300,25 @@ s_push (sm_door_t *self, pending_t *one)
     if (sp_delivery_push (one->delivery, &outlet) != SH_OK)
         sh_log (SH_LOG_DEBUG, "a part was not sent",
                 SH_STR ("token", one->label));
-    if (sp_delivery_state (one->delivery) == SP_DELIVERY_RUNNING) {
-        if (s_mono (self) >= one->deadline)
-            s_give_up (self, one);
-        return;
-    }
-    if (one->request)
+    if (sp_delivery_state (one->delivery) != SP_DELIVERY_RUNNING) {
         s_conclude_request (self, one);
-    else
-        s_conclude_spooled (self, one);
-    s_unlink (self, one);
-    s_free (one);
+        s_unlink (self, one);
+        s_free (one);
+    } else if (s_mono (self) >= one->deadline)
+        s_spool (self, one);
 }
 
-/*  The oldest report from the spool, one at a time.  */
 static void
-s_replay (sm_door_t *self)
+s_push_spooled (sm_door_t *self)
 {
     const sm_courier_t *courier = &self->options.courier;
-    if (self->replaying || !self->options.spool
-        || sp_spool_depth (self->options.spool) == 0
-        || !courier->is_up (courier->context)
-        || s_mono (self) < self->replay_at)
-        return;
-    pending_t *one = calloc (1, sizeof *one);
-    sh_err_t rc = one ? sp_spool_next (self->options.spool, self->replay_after,
-                                       &one->spooled)
-                      : SH_E_MEMORY;
-    if (rc == SH_OK)
-        rc = sp_delivery_new (&one->delivery, &one->spooled->report,
-                              self->options.clock);
-    if (rc != SH_OK) {
-        /*  At the end, or in trouble: from the beginning, in a moment.  */
-        self->replay_after = 0;
-        self->replay_at = s_mono (self) + REPLAY_PAUSE_MS;
-        if (one)
-            s_free (one);
-        return;
-    }
-    one->door = self;
-    one->deadline = s_mono (self) + REPLAY_PATIENCE_MS;
-    snprintf (one->label, sizeof one->label, "%s", one->spooled->label);
-    s_append (self, one);
-    self->replaying = true;
+    const sp_outbox_way_t way = {
+        .send = courier->send,
+        .context = courier->context,
+        .up = courier->is_up (courier->context),
+        .offset = courier->offset (courier->context),
+    };
+    sp_outbox_push (self->outbox, &way);
 }
 
 static int
@@ -398,11 +343,9 @@ s_timeout (const sm_door_t *self, const sm_http_t *http, int timeout)
             timeout = s_sooner (timeout, due);
         timeout = s_sooner (timeout, one->deadline - now);
     }
-    const sm_courier_t *courier = &self->options.courier;
-    if (!self->replaying && self->options.spool
-        && sp_spool_depth (self->options.spool) > 0
-        && courier->is_up (courier->context))
-        timeout = s_sooner (timeout, self->replay_at - now);
+    int spooled = sp_outbox_timeout (self->outbox);
+    if (spooled >= 0)
+        timeout = s_sooner (timeout, spooled);
     return timeout;
 }
 
@@ -419,11 +362,11 @@ sm_door_step (sm_door_t *self, sm_http_t *http, int timeout)
     s_show (self, &event);
     sp_message_destroy (&event.message);
     sm_http_run (http);
-    s_replay (self);
     for (pending_t *one = self->pending, *next; one; one = next) {
         next = one->next;
         s_push (self, one);
     }
+    s_push_spooled (self);
     return SH_OK;
 }
 

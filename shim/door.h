@@ -9,8 +9,7 @@
 #ifndef SM_DOOR_H
 #define SM_DOOR_H
 
-#include "scanner-proto/delivery.h"
-#include "scanner-proto/spool.h"
+#include "scanner-proto/outbox.h"
 #include "shim/http.h"
 
 /*  The way to the hub.  */

@@ -59,6 +59,20 @@ s_judge_shape (const char *text, size_t size)
     return NULL;
 }
 
+/*  jansson tells an allocation that failed as bad syntax, which a client takes
+    for final, and where it collects a long token it even goes on without the
+    byte.  So its memory comes by way of us.  */
+static _Thread_local bool s_ran_out;
+
+static void *
+s_json_malloc (size_t size)
+{
+    void *block = malloc (size);
+    if (!block)
+        s_ran_out = true;
+    return block;
+}
+
 static sh_err_t
 s_load (json_t **out, const char *text, size_t size, const char *label,
         sh_why_t *why)
@@ -67,13 +81,19 @@ s_load (json_t **out, const char *text, size_t size, const char *label,
     if (wrong)
         return sh_fail (why, SH_E_SYNTAX, "%s: not acceptable as JSON: %s",
                         label, wrong);
+    json_set_alloc_funcs (s_json_malloc, free);
+    s_ran_out = false;
     json_error_t error;
-    *out = json_loadb (text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY,
-                       &error);
-    if (*out)
-        return SH_OK;
-    if (json_error_code (&error) == json_error_out_of_memory)
+    json_t *root = json_loadb (text, size,
+                               JSON_REJECT_DUPLICATES | JSON_DECODE_ANY,
+                               &error);
+    if (s_ran_out) {
+        json_decref (root);
         return sh_fail (why, SH_E_MEMORY, "%s: out of memory", label);
+    }
+    *out = root;
+    if (root)
+        return SH_OK;
     char safe[256]; /* jansson quotes the text */
     sh_escape (safe, sizeof safe, error.text);
     return sh_fail (why, SH_E_SYNTAX, "%s: not JSON: line %d, column %d: %s",

@@ -34,7 +34,7 @@ SCANHUBD = BUILD / 'hub' / 'scanhubd'
 SCANHUBCTL = BUILD / 'cli' / 'scanhubctl'
 
 PATIENCE = 30       # seconds, for anything that is waited for
-CASE_PATIENCE = 90  # for a whole case
+CASE_PATIENCE = int(os.environ.get('CASE_PATIENCE', 90))  # for a whole case
 LOG_SHOWN = 40      # lines of the hub's log below a failed case
 
 CODE_A = 'AgentA0000000000000000000000000A'
@@ -231,7 +231,7 @@ class Hub:
         self.keys = {}
         self.process = None
         self.config = {'timezone': 'auto', 'policy': '', 'tz': 'UTC0',
-                       'workers': 2, 'http': '', **config}
+                       'workers': 2, 'http': '', 'hub': '', **config}
         self.registry = self.directory / 'scanners'
         self.registry.mkdir(parents=True)
         self.path = self.directory / 'hub.yaml'
@@ -278,6 +278,7 @@ hub:
   registry: {self.registry}
   control: {self.directory}/control.sock
   workers: {self.config['workers']}
+  {self.config['hub']}
 database:
 {self.database_place()}
   name: {env['DB_NAME']}
@@ -616,6 +617,23 @@ def play(stage, function):
     return fault, skipped
 
 
+def secrets_in_logs(stage):
+    """Which logs of our programs, below the stage's directory, have a secret in
+    them; for people."""
+    secrets = {stage.database.env['DB_PASSWORD'],
+               *(pair[1] for pair in stage.hub.keys.values())}
+    for path in stage.directory.glob('*/*.cert'):
+        secrets.update(re.findall(r'secret-key = "(.{40})"', path.read_text()))
+    for path in stage.directory.glob('*/*.yaml'):
+        # Short ones are words that a log may well have.
+        secrets.update(re.findall(
+            r'(?:auth_token|token|password): *["\']?([^\s"\',}]{8,})',
+            path.read_text(errors='replace')))
+    return [f'{path.name}: {secret[:4]}...'
+            for path in stage.directory.glob('*/*.log') for secret in secrets
+            if secret in path.read_text(errors='replace')]
+
+
 def show(number, name, fault, skipped=None):
     reason = f' # SKIP {skipped}' if skipped and not fault else ''
     print(f'{"not ok" if fault else "ok"} {number} - {name}{reason}',
@@ -655,12 +673,15 @@ def main(kind=Stage):
         failed += bool(fault)
         show(number, name, fault, skipped)
     log = stage.hub.log_from()
+    leaks = secrets_in_logs(stage)
     status = close()
     fault = None
     if status:
         fault = f'exit status {status}; the hub\'s log ends:\n{log[-4000:]}'
     elif 'runtime error:' in log or 'Sanitizer' in log:
         fault = 'a sanitizer spoke:\n' + log[-4000:]
+    elif leaks:
+        fault = 'secrets are in the log: ' + ', '.join(leaks)
     show(len(cases) + 1, 'the hub ends in order', fault)
     print(f'1..{len(cases) + 1}')
     return 1 if failed or fault else 0

@@ -1004,5 +1004,34 @@ def _(s):
     equal(s.times(), (wall(report.head['started']),) * 2)
 
 
+# --- hosts of an earlier scan ------------------------------------------------
+
+@case('an old host gets a row or its time, and no tag')
+def _(s):
+    s.sql.rows('UPDATE settings SET updateTags = 1')
+    s.seen_row('10.0.0.5', ago(9000), state=1)
+    first, newest = ago(600), ago(60)
+    report = s.report(started=newest)
+    message = report.part([host('10.0.0.5', first, old=True),
+                           host('10.0.0.6', first, old=True),
+                           host('10.0.0.7', newest)])
+    verdict = s.peer().deliver(message)[0]
+    equal((verdict['seen'], verdict['added'], verdict.get('tagged', 0)),
+          (1, 2, 0))
+    s.closing([('10.0.0.1', '10.0.0.254')], report, up=1)
+    equal([s.columns('lastSeen, state', f'10.0.0.{at}') for at in (5, 6, 7)],
+          [(wall(first), '1'), (wall(first), '1'), (wall(newest), '2')])
+
+
+@case('an old host that was deleted since does not come back')
+def _(s):
+    s.closing(started=ago(300))
+    verdict = s.applied(host('10.0.0.5', ago(600), old=True),
+                        host('10.0.0.6', ago(200), old=True),
+                        started=ago(60))
+    equal((verdict['added'], verdict['skipped']), (1, 1))
+    equal((s.columns('lastSeen', '10.0.0.5'), s.count()), (None, 1))
+
+
 if __name__ == '__main__':
     sys.exit(harness.main(Rules))

@@ -45,7 +45,7 @@ const sh_clock_t *
 gate_clock (gate_t *self)
 {
     static sh_clock_t clock;
-    clock = (sh_clock_t){ s_wall_ms, s_mono_ms, self };
+    clock = (sh_clock_t){ s_wall_ms, s_mono_ms, self, NULL };
     return &clock;
 }
 

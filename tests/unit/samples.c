@@ -42,6 +42,11 @@ static sp_host_t s_hosts_shim[] = {
     { .ip = V4 ("\x06"), .seen = NOW + 40, .subnet = 8 },
 };
 
+static sp_host_t s_hosts_old[] = {
+    { .ip = V4 ("\x01"), .seen = NOW + 10 },
+    { .ip = V4 ("\x07"), .seen = NOW - 7200000, .old = true },
+};
+
 static sp_range_t s_covered[] = {
     { V4 ("\x01"), V4 ("\xfe") },
     { V4 ("\x07"), V4 ("\x07") },
@@ -117,6 +122,12 @@ const sample_t samples[] = {
         .u.report = { .id = REPORT_ID, .code = "code-of-site-a", .hint = 9,
                       .cidr = "10.0.0.0/24", .kind = SP_KIND_BOTH,
                       .started = NOW, .finished = NOW, .hosts = s_hosts_shim,
+                      .host_count = 2 } } },
+    { "report-hosts-old",
+      { .type = SP_REPORT,
+        .u.report = { .id = REPORT_ID, .subnet = 7, .cidr = "10.0.0.0/24",
+                      .kind = SP_KIND_BOTH, .started = NOW,
+                      .finished = NOW + 61000, .hosts = s_hosts_old,
                       .host_count = 2 } } },
     { "report-closing",
       { .type = SP_REPORT,
@@ -278,6 +289,7 @@ s_hosts_of (const sp_report_t *a, const sp_report_t *b)
     for (size_t i = 0; i < a->host_count; i++) {
         BIN (hosts[i].ip);
         VALUE (hosts[i].seen);
+        VALUE (hosts[i].old);
         TEXT (hosts[i].mac);
         TEXT (hosts[i].name);
         TEXT (hosts[i].how);

@@ -1308,6 +1308,57 @@ test_subnet_times (void **state)
         }
 }
 
+/*  A host of an earlier scan, seen at 11:50 by one that a report of 11:59 took
+    in.  It counts as what it is: by its own time, and for no tag.  */
+static void
+test_old_hosts (void **state)
+{
+    (void) state;
+    static const struct
+    {
+        const char *stored; /* both of the subnet's times */
+        bool late;
+    } cases[] = {
+        { "", false },
+        { DAY "11:40:00", false },
+        { DAY "11:50:00", false }, /* equal is not before */
+        { DAY "11:50:01", true },  /* another scan has been written since */
+        { DAY "11:59:00", true },
+        { DAY "12:01:01", false },
+    };
+    for (size_t i = 0; i < COUNT (cases); i++)
+        for (int which = 0; which < 2; which++) {
+            scene_t scene;
+            s_begin (&scene, NOON);
+            snprintf (which ? scene.subnet.last_discovery
+                            : scene.subnet.last_scan,
+                      20, "%s", cases[i].stored);
+            s_row (&scene, "10.0.0.4", DAY "09:00:00")->state
+                = HUB_TAG_OFFLINE;
+            hub_sighting_t *one = s_see (&scene, "10.0.0.4", NOON - 600);
+            s_call (one, "name");
+            memcpy (one->mac, MAC_B, sizeof MAC_B);
+            one->old = true;
+            s_see (&scene, "10.0.0.5", NOON - 600)->old = true;
+            s_see (&scene, "10.0.0.6", NOON - 5);
+
+            const hub_changes_t *plan = s_plan (&scene);
+            bool late = cases[i].late;
+            if (plan->insert_count != (late && which ? 1u : 2u)
+                || plan->name_count != !late || plan->mac_count != !late)
+                fail_msg ("case %zu, column %d", i, which);
+            assert_int_equal (plan->used_count, 0);
+            assert_int_equal (plan->seen_count, 1);
+            assert_string_equal (plan->seen[0].wall.text, DAY "11:50:00");
+            assert_string_equal (plan->inserts[plan->insert_count - 1].wall.text,
+                                 DAY "11:59:55");
+            if (plan->insert_count == 2)
+                assert_string_equal (plan->inserts[0].wall.text,
+                                     DAY "11:50:00");
+            s_end (&scene);
+        }
+}
+
 /*  In the repeated hour of autumn the stored time of the first pass is not
     the future, so a scan of the second pass is late, not a repair.  */
 static void
@@ -1636,6 +1687,7 @@ main (void)
         cmocka_unit_test_setup (test_kinds, s_reset),
         cmocka_unit_test_setup (test_subnet_times, s_reset),
         cmocka_unit_test_setup (test_subnet_times_autumn, s_reset),
+        cmocka_unit_test_setup (test_old_hosts, s_reset),
         cmocka_unit_test_setup (test_start, s_reset),
         cmocka_unit_test_setup (test_resent, s_reset),
         cmocka_unit_test_setup (test_never_seen_second_scan, s_reset),

@@ -44,7 +44,7 @@ s_mono_ms (void *context)
     return sh_clock_mono (sh_clock_system ()) + atomic_load (&s_ahead);
 }
 
-static const sh_clock_t s_clock = { s_wall_ms, s_mono_ms, NULL };
+static const sh_clock_t s_clock = { s_wall_ms, s_mono_ms, NULL, NULL };
 
 typedef struct
 {
@@ -53,8 +53,9 @@ typedef struct
     int64_t ahead; /* the hub's clock against ours */
     const int64_t *times; /* a welcome's 'now' and 'hello_now', as they are */
     atomic_bool stop, refuse, mute, deaf;
-    atomic_int hellos, beats, spool, others;
+    atomic_int knocks, hellos, beats, spool, others;
     _Atomic (const char *) say; /* an error to send to the last peer */
+    _Atomic (const char *) put_off; /* a cause: a verdict that says retry */
     void *context, *router, *zap;
     uint8_t peer[256];
     size_t peer_size;
@@ -143,6 +144,7 @@ s_hub_zap (hub_t *self)
             memcpy (id, frame, (size_t) (id_size = size));
         zmq_getsockopt (self->zap, ZMQ_RCVMORE, &more, &more_size);
     }
+    atomic_fetch_add (&self->knocks, 1);
     const char *status = atomic_load (&self->refuse) ? "400" : "200";
     zmq_send (self->zap, "1.0", 3, ZMQ_SNDMORE);
     zmq_send (self->zap, id, (size_t) id_size, ZMQ_SNDMORE);
@@ -169,6 +171,17 @@ s_hub_run (void *arg)
             sp_message_t error
                 = { .type = SP_ERROR, .u.error = { .cause = cause } };
             s_hub_send (self, &error);
+        }
+        cause = atomic_exchange (&self->put_off, NULL);
+        if (cause) {
+            uint8_t id[SP_REPORT_ID] = { 1 };
+            sp_message_t verdict
+                = { .type = SP_VERDICT,
+                    .u.verdict = { .id = { id, sizeof id },
+                                   .result = SP_RETRY,
+                                   .cause = cause,
+                                   .delay = 3000 } };
+            s_hub_send (self, &verdict);
         }
     }
     zmq_close (self->router);
@@ -236,6 +249,9 @@ s_setup (void **state)
     return zmq_curve_keypair (s_public, s_secret);
 }
 
+#define RETURN_MS 10000 /* shorter than the silence that ends a session */
+#define RETURN_LONGEST (RETURN_MS / 4 * 5)
+
 static sp_client_t *
 s_client (const sp_hub_t *hubs, size_t count)
 {
@@ -245,7 +261,8 @@ s_client (const sp_hub_t *hubs, size_t count)
                                     .public_key = s_public,
                                     .secret_key = s_secret,
                                     .version = "test-scanner 1",
-                                    .clock = &s_clock };
+                                    .clock = &s_clock,
+                                    .return_ms = RETURN_MS };
     sh_why_t why = { "" };
     if (sp_client_new (&client, &options, &why) != SH_OK)
         fail_msg ("%s", why.text);
@@ -533,6 +550,229 @@ test_second_hub (void **state)
     sp_client_destroy (&client);
 }
 
+/*  Nothing happens, for some rounds.  */
+static void
+s_wait_quiet (sp_client_t *client, int rounds)
+{
+    sp_event_t event;
+    for (int i = 0; i < rounds; i++) {
+        assert_int_equal (sp_client_wait (client, NULL, 20, &event), SH_OK);
+        if (event.kind != SP_EVENT_NOTHING)
+            fail_msg ("event %d: %s", event.kind, event.text);
+    }
+    assert_true (sp_client_is_up (client));
+}
+
+static void
+s_wait_return (sp_client_t *client, const hub_t *hub)
+{
+    sp_event_t event = s_wait (client, SP_EVENT_DOWN);
+    if (event.err != SH_E_DISCONNECTED || event.delay != 0
+        || !strstr (event.text, "going back to the preferred hub")
+        || !strstr (event.text, hub->endpoint))
+        fail_msg ("%s, %d ms: %s", sh_err_word (event.err), event.delay,
+                  event.text);
+    assert_false (sp_client_is_up (client));
+    s_wait_up (client);
+    assert_string_equal (sp_client_endpoint (client), hub->endpoint);
+}
+
+/*  A client of two hubs that found the first one not there.  */
+static sp_client_t *
+s_client_at_second (hub_t *first, hub_t *second)
+{
+    s_hub_start (first);
+    s_hub_stop (first);
+    s_hub_start (second);
+    sp_hub_t hubs[] = { { first->endpoint, first->public_key },
+                        { second->endpoint, second->public_key } };
+    sp_client_t *client = s_client (hubs, 2);
+    for (int i = 0; i < 3; i++)
+        s_wait_down (client, SH_E_DISCONNECTED, first->endpoint);
+    s_wait_up (client);
+    assert_string_equal (sp_client_endpoint (client), second->endpoint);
+    return client;
+}
+
+static void
+test_comes_back (void **state)
+{
+    (void) state;
+    hub_t first = { 0 }, second = { 0 };
+    sp_client_t *client = s_client_at_second (&first, &second);
+    s_wait_quiet (client, 2);
+    /* a look in vain disturbs nothing */
+    atomic_fetch_add (&s_ahead, RETURN_LONGEST);
+    s_wait_quiet (client, 5);
+    s_hub_start (&first);
+    /* the next one is later */
+    atomic_fetch_add (&s_ahead, RETURN_LONGEST);
+    s_wait_quiet (client, 5);
+    atomic_fetch_add (&s_ahead, RETURN_LONGEST);
+    s_wait_return (client, &first);
+    assert_int_equal (atomic_load (&first.hellos), 1);
+    assert_int_equal (atomic_load (&second.hellos), 1);
+    s_wait_quiet (client, 5); /* and stays */
+
+    /* lost again, it moves on as it did the first time */
+    s_hub_stop (&first);
+    for (int i = 0; i < 3; i++)
+        s_wait_down (client, SH_E_DISCONNECTED, first.endpoint);
+    s_wait_up (client);
+    assert_string_equal (sp_client_endpoint (client), second.endpoint);
+    sp_client_destroy (&client);
+    s_hub_stop (&second);
+}
+
+/*  The default, put forward beat by beat as the session needs it.  */
+static void
+test_comes_back_after_five_minutes (void **state)
+{
+    (void) state;
+    hub_t first = { 0 }, second = { 0 };
+    s_hub_start (&first);
+    s_hub_stop (&first);
+    s_hub_start (&second);
+    sp_hub_t hubs[] = { { first.endpoint, first.public_key },
+                        { second.endpoint, second.public_key } };
+    sp_client_options_t options = { .hubs = hubs,
+                                    .hub_count = 2,
+                                    .public_key = s_public,
+                                    .secret_key = s_secret,
+                                    .version = "test-scanner 1",
+                                    .clock = &s_clock };
+    sp_client_t *client = NULL;
+    assert_int_equal (sp_client_new (&client, &options, NULL), SH_OK);
+    for (int i = 0; i < 3; i++)
+        s_wait_down (client, SH_E_DISCONNECTED, first.endpoint);
+    s_wait_up (client);
+    s_hub_start (&first);
+    sp_event_t event = { 0 };
+    int steps = 0;
+    for (; steps < 20 && event.kind == SP_EVENT_NOTHING; steps++) {
+        atomic_fetch_add (&s_ahead, SP_BEAT_MS);
+        for (int i = 0; i < 5 && event.kind == SP_EVENT_NOTHING; i++)
+            assert_int_equal (sp_client_wait (client, NULL, 20, &event), SH_OK);
+    }
+    assert_int_equal (event.kind, SP_EVENT_DOWN);
+    assert_int_equal (event.delay, 0);
+    assert_in_range (steps, 10, 13); /* 300 to 375 s */
+    s_wait_up (client);
+    sp_client_destroy (&client);
+    s_hub_stop (&first);
+    s_hub_stop (&second);
+}
+
+/*  Only a handshake counts: neither TCP nor a refusal ends the session.  */
+static void
+test_what_does_not_bring_it_back (void **state)
+{
+    (void) state;
+    hub_t first = { 0 }, second = { 0 };
+    sp_client_t *client = s_client_at_second (&first, &second);
+    atomic_store (&first.refuse, true);
+    s_hub_start (&first);
+    atomic_fetch_add (&s_ahead, RETURN_LONGEST);
+    s_wait_quiet (client, 20);
+    assert_true (atomic_load (&first.knocks) > 0);
+    s_hub_stop (&first);
+    /* somebody else listens there now and says nothing */
+    struct sockaddr_in addr = { .sin_family = AF_INET,
+                                .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
+    unsigned port = 0;
+    assert_int_equal (sscanf (first.endpoint, "tcp://127.0.0.1:%u", &port), 1);
+    addr.sin_port = htons ((uint16_t) port);
+    int fd = socket (AF_INET, SOCK_STREAM, 0), on = 1;
+    setsockopt (fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    assert_int_equal (bind (fd, (struct sockaddr *) &addr, sizeof addr), 0);
+    assert_int_equal (listen (fd, 5), 0);
+    atomic_fetch_add (&s_ahead, 2 * RETURN_LONGEST);
+    s_wait_quiet (client, 10);
+    sp_message_t message = { .type = SP_ASSIGNMENTS };
+    assert_int_equal (sp_client_send (client, &message), SH_OK);
+    atomic_fetch_add (&s_ahead, 11000); /* over the time for an attempt */
+    s_wait_quiet (client, 5);
+    close (fd);
+
+    atomic_store (&first.refuse, false);
+    s_hub_start (&first);
+    atomic_fetch_add (&s_ahead, 4 * RETURN_LONGEST);
+    s_wait_return (client, &first);
+    sp_client_destroy (&client);
+    s_hub_stop (&first);
+    s_hub_stop (&second);
+}
+
+/*  The session ends in the middle of a look.  */
+static void
+test_lost_while_looking (void **state)
+{
+    (void) state;
+    hub_t first = { 0 }, second = { 0 };
+    sp_client_t *client = s_client_at_second (&first, &second);
+    atomic_fetch_add (&s_ahead, RETURN_LONGEST);
+    s_hub_stop (&second);
+    s_wait_down (client, SH_E_DISCONNECTED, "was lost");
+    s_hub_start (&first);
+    for (int i = 0; i < 2; i++)
+        s_wait_down (client, SH_E_DISCONNECTED, second.endpoint);
+    s_wait_up (client);
+    assert_string_equal (sp_client_endpoint (client), first.endpoint);
+    sp_client_destroy (&client);
+    s_hub_stop (&first);
+}
+
+static void
+test_hub_is_of_no_use (void **state)
+{
+    (void) state;
+    hub_t first = { 0 }, second = { 0 };
+    s_hub_start (&first);
+    s_hub_start (&second);
+    sp_hub_t hubs[] = { { first.endpoint, first.public_key },
+                        { second.endpoint, second.public_key } };
+    sp_client_t *client = s_client (hubs, 2);
+    s_wait_up (client);
+    atomic_store (&first.put_off, "database-busy");
+    sp_event_t event = s_wait (client, SP_EVENT_MESSAGE);
+    assert_string_equal (event.message->u.verdict.cause, "database-busy");
+    sp_message_destroy (&event.message);
+    atomic_store (&first.put_off, "stopping");
+    s_wait_down (client, SH_E_STOPPING, "the hub is shutting down");
+    s_wait_up (client);
+    assert_string_equal (sp_client_endpoint (client), second.endpoint);
+    atomic_store (&second.say, "stopping");
+    s_wait_down (client, SH_E_STOPPING, second.endpoint);
+    s_wait_up (client);
+    assert_string_equal (sp_client_endpoint (client), first.endpoint);
+    sp_client_destroy (&client);
+
+    /* a hub that loses its database is left after a minute */
+    client = s_client (hubs, 2);
+    s_wait_up (client);
+    for (int i = 0; i < 2; i++) {
+        atomic_store (&first.put_off, "database-unavailable");
+        event = s_wait (client, SP_EVENT_MESSAGE);
+        sp_message_destroy (&event.message);
+        atomic_fetch_add (&s_ahead, 30000);
+    }
+    atomic_store (&first.put_off, "database-unavailable");
+    s_wait_down (client, SH_E_DB_DOWN, "leaving tcp://");
+    s_wait_up (client);
+    assert_string_equal (sp_client_endpoint (client), second.endpoint);
+    sp_client_destroy (&client);
+
+    /* with one hub there is nowhere to go: the caller waits and resends */
+    client = s_client_of (&first);
+    s_wait_up (client);
+    atomic_store (&first.put_off, "stopping");
+    event = s_wait (client, SP_EVENT_MESSAGE);
+    sp_message_destroy (&event.message);
+    sp_client_destroy (&client);
+    s_hub_stop (&first);
+    s_hub_stop (&second);
+}
+
 static void
 test_no_welcome (void **state)
 {
@@ -735,23 +975,6 @@ test_options (void **state)
     assert_null (client);
 }
 
-static void
-test_backoff (void **state)
-{
-    (void) state;
-    assert_int_equal (sp_backoff (0, 5000, 0), 200);
-    assert_int_equal (sp_backoff (0, 5000, 200), 400);
-    assert_int_equal (sp_backoff (1, 5000, 0), 400);
-    assert_int_equal (sp_backoff (3, 5000, 0), 1600);
-    assert_int_equal (sp_backoff (4, 5000, 0), 2500);
-    assert_int_equal (sp_backoff (4000000000u, 5000, 2500), 5000);
-    assert_int_equal (sp_backoff (4000000000u, 60000, 0), 30000);
-    for (uint32_t random = 1; random; random <<= 1) {
-        for (unsigned failures = 0; failures < 40; failures++)
-            assert_in_range (sp_backoff (failures, 5000, random), 200, 5000);
-    }
-}
-
 int
 main (void)
 {
@@ -767,13 +990,17 @@ main (void)
         cmocka_unit_test (test_hub_dies_and_comes_back),
         cmocka_unit_test (test_hub_ends_the_session),
         cmocka_unit_test (test_second_hub),
+        cmocka_unit_test (test_comes_back),
+        cmocka_unit_test (test_comes_back_after_five_minutes),
+        cmocka_unit_test (test_what_does_not_bring_it_back),
+        cmocka_unit_test (test_lost_while_looking),
+        cmocka_unit_test (test_hub_is_of_no_use),
         cmocka_unit_test (test_no_welcome),
         cmocka_unit_test (test_beats_and_silence),
         cmocka_unit_test (test_other_is_watched),
         cmocka_unit_test (test_other_does_not_starve_us),
         cmocka_unit_test (test_interrupted),
         cmocka_unit_test (test_options),
-        cmocka_unit_test (test_backoff),
     };
     return cmocka_run_group_tests (tests, s_setup, NULL);
 }

@@ -75,7 +75,7 @@ s_begin (s_case_t *self, size_t hosts, const char *name, size_t ranges)
     self->now = 1000000;
     self->client.up = true;
     self->client.offset = 5000;
-    self->clock = (sh_clock_t){ s_now, s_now, self };
+    self->clock = (sh_clock_t){ s_now, s_now, self, NULL };
     self->report = (sp_report_t){ .subnet = 7,
                                   .cidr = "10.0.0.0/8",
                                   .kind = SP_KIND_BOTH,
@@ -416,7 +416,7 @@ test_closing_waits_for_all (void **state)
     s_answer (&self, 1, SP_RETRY);
     s_push (&self);
     assert_int_equal (self.client.count, 3);
-    self.now += 1000;
+    self.now += 1500;
     s_push (&self);
     assert_int_equal (self.client.count, 4);
     assert_int_equal (s_sent (&self, 3)->part, 1);
@@ -498,8 +498,10 @@ test_retry_delay (void **state)
     sp_verdict_t verdict = { .id = sp_delivery_id (self.delivery),
                              .result = SP_RETRY, .delay = 7000, .seen = 1 };
     assert_true (s_answer_as (&self, verdict));
-    assert_int_equal (sp_delivery_timeout (self.delivery), 7000);
-    self.now += 6999;
+    /* never earlier than asked, and up to half as long again */
+    int wait = sp_delivery_timeout (self.delivery);
+    assert_in_range (wait, 7000, 10500);
+    self.now += wait - 1;
     s_push (&self);
     assert_int_equal (self.client.count, 1);
     assert_int_equal (sp_delivery_timeout (self.delivery), 1);
@@ -510,20 +512,61 @@ test_retry_delay (void **state)
     /* out of all reason, and none at all */
     verdict.delay = INT64_MAX;
     assert_true (s_answer_as (&self, verdict));
-    assert_int_equal (sp_delivery_timeout (self.delivery), 600000);
+    wait = sp_delivery_timeout (self.delivery);
+    assert_in_range (wait, 600000, 900000);
     /* a lost session does not shorten it */
     s_down (&self);
     self.client.up = true;
     s_push (&self);
     assert_int_equal (self.client.count, 2);
-    self.now += 600000;
+    self.now += wait;
     s_push (&self);
     assert_int_equal (self.client.count, 3);
     verdict.delay = 0;
     assert_true (s_answer_as (&self, verdict));
-    assert_int_equal (sp_delivery_timeout (self.delivery), 1000);
+    assert_in_range (sp_delivery_timeout (self.delivery), 1000, 1500);
     /* a part that was not applied counts for nothing */
     assert_int_equal (sp_delivery_sum (self.delivery)->seen, 0);
+    s_end (&self);
+}
+
+/*  Many that were told 'later' at once do not come back at once.  */
+static void
+test_retry_jitter (void **state)
+{
+    (void) state;
+    int waits[16], different = 0;
+    for (size_t i = 0; i < 16; i++) {
+        s_case_t self;
+        s_begin (&self, 1, NULL, 0);
+        s_start (&self);
+        s_push (&self);
+        sp_verdict_t verdict = { .id = sp_delivery_id (self.delivery),
+                                 .result = SP_RETRY, .delay = 60000 };
+        assert_true (s_answer_as (&self, verdict));
+        waits[i] = sp_delivery_timeout (self.delivery);
+        different += i > 0 && waits[i] != waits[i - 1];
+        s_end (&self);
+    }
+    assert_true (different > 10);
+}
+
+/*  A settled delivery sends its own offset, and few parts at a time.  */
+static void
+test_settled (void **state)
+{
+    (void) state;
+    s_case_t self;
+    s_begin (&self, 3 * SP_PART_HOSTS_MOST, NULL, 0);
+    s_start (&self);
+    sp_delivery_settle (self.delivery, 86400000, 2);
+    s_push (&self);
+    assert_int_equal (self.client.count, 2);
+    assert_int_equal (s_sent (&self, 0)->off, 86400000);
+    s_answer (&self, 0, SP_APPLIED);
+    s_push (&self);
+    assert_int_equal (self.client.count, 3);
+    assert_int_equal (s_sent (&self, 2)->off, 86400000);
     s_end (&self);
 }
 
@@ -694,6 +737,8 @@ main (void)
         cmocka_unit_test (test_window),
         cmocka_unit_test (test_lost_session),
         cmocka_unit_test (test_retry_delay),
+        cmocka_unit_test (test_retry_jitter),
+        cmocka_unit_test (test_settled),
         cmocka_unit_test (test_no_verdict),
         cmocka_unit_test (test_refused),
         cmocka_unit_test (test_verdicts_of_others),

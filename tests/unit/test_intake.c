@@ -517,7 +517,7 @@ s_open (world_t *self)
 {
     memset (self, 0, sizeof *self);
     s_pauses = 0;
-    self->clock = (sh_clock_t){ s_wall, s_mono, self };
+    self->clock = (sh_clock_t){ s_wall, s_mono, self, NULL };
     s_fill_store (self);
     assert_int_equal (hub_live_new (&self->live, HUB_ZONE_UTC), SH_OK);
     hub_policies_t *policies = malloc (sizeof *policies);

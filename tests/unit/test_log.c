@@ -44,7 +44,7 @@ s_mono_ms (void *context)
 const sh_clock_t *
 sh_clock_system (void)
 {
-    static const sh_clock_t clock = { s_wall_ms, s_mono_ms, NULL };
+    static const sh_clock_t clock = { s_wall_ms, s_mono_ms, NULL, NULL };
     return &clock;
 }
 

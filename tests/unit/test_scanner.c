@@ -507,7 +507,10 @@ s_outcome (char *out, size_t size, const sp_delivery_sum_t *sum)
         = { "10.0.0.0/24", true, true, false, "", "", SP_KIND_BOTH };
     sc_scan_t *scan = s_scan (&item);
     sc_tell_t tell = { .once = true };
-    sc_outcome_t outcome = { .scan = scan, .sum = sum };
+    sc_outcome_t outcome = { .cidr = sc_scan_cidr (scan),
+                             .up = sc_scan_report (scan)->up,
+                             .note = sc_scan_note (scan),
+                             .sum = sum };
     FILE *file = tmpfile ();
     assert_non_null (file);
     (void) fflush (stdout);

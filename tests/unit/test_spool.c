@@ -44,7 +44,7 @@ s_clock_ms (void *context)
 }
 
 static int64_t s_now = NOW;
-static const sh_clock_t s_clock = { s_clock_ms, s_clock_ms, &s_now };
+static const sh_clock_t s_clock = { s_clock_ms, s_clock_ms, &s_now, NULL };
 
 static int
 s_setup (void **state)
@@ -121,7 +121,7 @@ static void
 s_put (sp_spool_t *spool, uint64_t number)
 {
     sp_report_t report = s_small (number);
-    assert_int_equal (sp_spool_put (spool, "test", &report), SH_OK);
+    assert_int_equal (sp_spool_put (spool, "test", &report, 0, NULL), SH_OK);
 }
 
 /*  The numbers of all that waits, as '1 2 3 '.  */
@@ -200,7 +200,7 @@ s_same_report (const sp_report_t *a, const sp_report_t *b)
     assert_int_equal (a->kind, b->kind);
     assert_int_equal (a->started, b->started);
     assert_int_equal (a->finished, b->finished);
-    assert_int_equal (a->off, b->off);
+    assert_int_equal (a->off, 0); /* decided when it is sent */
     assert_int_equal (a->complete, b->complete);
     assert_int_equal (a->up, b->up);
     assert_int_equal (a->host_count, b->host_count);
@@ -208,6 +208,7 @@ s_same_report (const sp_report_t *a, const sp_report_t *b)
         s_same_bytes (a->hosts[i].ip, b->hosts[i].ip);
         assert_int_equal (a->hosts[i].seen, b->hosts[i].seen);
         assert_int_equal (a->hosts[i].subnet, b->hosts[i].subnet);
+        assert_int_equal (a->hosts[i].old, b->hosts[i].old);
         s_same_text (a->hosts[i].mac, b->hosts[i].mac);
         s_same_text (a->hosts[i].name, b->hosts[i].name);
         s_same_text (a->hosts[i].how, b->hosts[i].how);
@@ -224,7 +225,7 @@ static void
 s_expect_kept (const sp_report_t *report)
 {
     sp_spool_t *spool = s_open ();
-    assert_int_equal (sp_spool_put (spool, "who", report), SH_OK);
+    assert_int_equal (sp_spool_put (spool, "who", report, 0, NULL), SH_OK);
     uint64_t bytes = sp_spool_bytes (spool);
     assert_true (bytes > 0);
     s_expect_counts (spool, 1, bytes);
@@ -410,20 +411,40 @@ test_limit (void **state)
     assert_int_equal (sp_spool_open (&spool, s_path, 2 * each, &s_clock, NULL),
                       SH_OK);
     s_put (spool, 2); /* just fits */
-    assert_int_equal (sp_spool_put (spool, "x", &report), SH_E_TOO_LARGE);
+    assert_int_equal (sp_spool_dropped (spool), 0);
+    s_put (spool, 3); /* the oldest goes */
+    assert_int_equal (sp_spool_dropped (spool), 1);
     s_expect_counts (spool, 2, 2 * each);
-    s_remove (spool, 1);
-    s_put (spool, 3);
     s_expect_list (spool, "2 3 ");
+
+    /* not what is on its way */
+    int64_t two = s_row_of (spool, 2), three = s_row_of (spool, 3);
+    assert_int_equal (sp_spool_hold (spool, two), SH_OK);
+    s_put (spool, 4);
+    assert_int_equal (sp_spool_hold (spool, s_row_of (spool, 4)), SH_OK);
+    assert_int_equal (sp_spool_put (spool, "x", &report, 0, NULL),
+                      SH_E_TOO_LARGE);
+    s_expect_counts (spool, 2, 2 * each);
+    sp_spool_release (spool, two);
+    assert_int_equal (sp_spool_remove (spool, three), SH_E_NOT_FOUND);
+    s_put (spool, 3);
+    sp_spool_close (&spool);
+    spool = s_open ();
+    s_expect_list (spool, "4 3 ");
+    s_put (spool, 2);
+    s_remove (spool, 4);
+    s_expect_list (spool, "3 2 ");
     sp_spool_close (&spool);
 
     /* a limit below what is there already */
     assert_int_equal (sp_spool_open (&spool, s_path, 1, &s_clock, NULL), SH_OK);
-    assert_int_equal (sp_spool_put (spool, "x", &report), SH_E_TOO_LARGE);
-    s_expect_list (spool, "2 3 ");
+    assert_int_equal (sp_spool_put (spool, "x", &report, 0, NULL),
+                      SH_E_TOO_LARGE);
+    s_expect_list (spool, "3 2 ");
     s_remove (spool, 2);
     s_remove (spool, 3);
-    assert_int_equal (sp_spool_put (spool, "x", &report), SH_E_TOO_LARGE);
+    assert_int_equal (sp_spool_put (spool, "x", &report, 0, NULL),
+                      SH_E_TOO_LARGE);
     s_expect_counts (spool, 0, 0);
     sp_spool_close (&spool);
 }
@@ -448,7 +469,8 @@ test_unfit (void **state)
     bad[3].kind = SP_KIND_COUNT;
     bad[4].code = "siteacodesiteacodesiteacode00001X";
     for (size_t i = 0; i < COUNT (bad); i++) {
-        assert_int_equal (sp_spool_put (spool, "x", &bad[i]), SH_E_INTERNAL);
+        assert_int_equal (sp_spool_put (spool, "x", &bad[i], 0, NULL),
+                          SH_E_INTERNAL);
         s_expect_counts (spool, 0, 0);
     }
     s_expect_list (spool, "");
@@ -511,9 +533,9 @@ s_put_and_die (void)
     sp_spool_t *spool;
     sp_report_t report = s_small (2);
     STEP (sp_spool_open (&spool, s_path, MOST, &s_clock, NULL) == SH_OK);
-    STEP (sp_spool_put (spool, "x", &report) == SH_OK);
+    STEP (sp_spool_put (spool, "x", &report, 0, NULL) == SH_OK);
     report.subnet = 3;
-    STEP (sp_spool_put (spool, "x", &report) == SH_OK);
+    STEP (sp_spool_put (spool, "x", &report, 0, NULL) == SH_OK);
     kill (getpid (), SIGKILL);
     return 1;
 }
@@ -715,7 +737,7 @@ test_foreign (void **state)
     char *text = s_sound_file (3, &size), before;
 
     before = text[HEAD_LAYOUT + 3];
-    text[HEAD_LAYOUT + 3] = 2;
+    text[HEAD_LAYOUT + 3] = 3;
     s_expect_set_aside (text, size);
     text[HEAD_LAYOUT + 3] = 0;
     s_expect_set_aside (text, size);
@@ -1026,7 +1048,7 @@ s_fill (sp_spool_t *spool, uint64_t first, sh_err_t *rc)
     report.hosts = hosts;
     report.host_count = COUNT (hosts);
     uint64_t count = 0;
-    while ((*rc = sp_spool_put (spool, "x", &report)) == SH_OK) {
+    while ((*rc = sp_spool_put (spool, "x", &report, 0, NULL)) == SH_OK) {
         count++;
         report.subnet++;
     }
@@ -1111,11 +1133,13 @@ s_others_fill_disk (void)
         return IMPOSSIBLE;
     snprintf (food, sizeof food, "%s/food", s_dir);
     STEP (sp_spool_open (&spool, s_path, MOST, &s_clock, NULL) == SH_OK);
-    STEP (sp_spool_put (spool, "x", &report) == SH_OK);
-    STEP (sp_spool_put (spool, "x", &report) == SH_OK);
+    STEP (sp_spool_put (spool, "x", &report, 0, NULL) == SH_OK);
+    report.subnet = 4;
+    STEP (sp_spool_put (spool, "x", &report, 0, NULL) == SH_OK);
+    report.subnet = 5;
     uint64_t bytes = sp_spool_bytes (spool);
     STEP (s_eat_disk (food) == ENOSPC);
-    STEP (sp_spool_put (spool, "x", &report) == SH_E_IO);
+    STEP (sp_spool_put (spool, "x", &report, 0, NULL) == SH_E_IO);
     STEP (sp_spool_depth (spool) == 2 && sp_spool_bytes (spool) == bytes);
     STEP (sp_spool_next (spool, 0, &spooled) == SH_OK);
     sh_err_t rc = sp_spool_remove (spool, spooled->row);
@@ -1126,7 +1150,7 @@ s_others_fill_disk (void)
     sp_spooled_destroy (&spooled);
 
     STEP (unlink (food) == 0);
-    STEP (sp_spool_put (spool, "x", &report) == SH_OK);
+    STEP (sp_spool_put (spool, "x", &report, 0, NULL) == SH_OK);
     STEP (sp_spool_depth (spool) == left + 1);
     STEP (sp_spool_bytes (spool) == bytes / 2 * (left + 1));
     sp_spool_close (&spool);
@@ -1197,7 +1221,7 @@ s_fail_writes (void)
     STEP (sp_spool_depth (spool) == count);
     STEP (s_set_file_size (RLIM_INFINITY));
     sp_report_t report = s_small (1000);
-    STEP (sp_spool_put (spool, "x", &report) == SH_OK);
+    STEP (sp_spool_put (spool, "x", &report, 0, NULL) == SH_OK);
     STEP (sp_spool_depth (spool) == count + 1);
     sp_spool_close (&spool);
     STEP (sp_spool_open (&spool, s_path, MOST, &s_clock, NULL) == SH_OK);
