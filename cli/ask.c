@@ -53,9 +53,8 @@ s_fail_ask (sh_err_t rc, const sh_why_t *why)
     return ctl_fail_err (rc, why);
 }
 
-/*  Options of a command that has none but --help.  -1: go on.  */
-static int
-s_no_arguments (const ctl_t *self, int argc, char **argv)
+int
+ctl_no_arguments (const ctl_t *self, int argc, char **argv)
 {
     static const struct option options[]
         = { { "help", no_argument, NULL, 'h' }, { 0 } };
@@ -67,30 +66,39 @@ s_no_arguments (const ctl_t *self, int argc, char **argv)
     return option != -1 || optind != argc ? ctl_misused (self) : -1;
 }
 
+int
+ctl_ask (ctl_t *self, const char *request, char **answer)
+{
+    int status = ctl_config_of_running (self);
+    if (status != 0)
+        return status;
+    sh_why_t why;
+    sh_err_t rc = hub_control_ask (answer, self->config->control, request,
+                                   ASK_MS, &why);
+    if (rc != SH_OK)
+        return s_fail_ask (rc, &why);
+    if (s_is_ok (*answer))
+        return 0;
+    ctl_fail (1, "%s", s_reason (*answer));
+    free (*answer);
+    *answer = NULL;
+    return 1;
+}
+
 /*  Ask and print the answer: the whole of it and 0 if it is ok, else the
     reason and 1.  */
 static int
 s_relay (ctl_t *self, const char *request, int argc, char **argv)
 {
-    int status = s_no_arguments (self, argc, argv);
+    char *answer = NULL;
+    int status = ctl_no_arguments (self, argc, argv);
     if (status >= 0)
         return status;
-    status = ctl_config_of_running (self);
-    if (status != 0)
-        return status;
-    char *answer = NULL;
-    sh_why_t why;
-    sh_err_t rc = hub_control_ask (&answer, self->config->control, request,
-                                   ASK_MS, &why);
-    if (rc != SH_OK)
-        return s_fail_ask (rc, &why);
-    bool ok = s_is_ok (answer);
-    if (ok)
+    status = ctl_ask (self, request, &answer);
+    if (status == 0)
         fputs (answer, stdout);
-    else
-        ctl_fail (1, "%s", s_reason (answer));
     free (answer);
-    return ok ? 0 : 1;
+    return status;
 }
 
 int
@@ -213,6 +221,25 @@ s_ask_force (const ctl_t *self, const char *key, bool gone, char **answer,
     return rc;
 }
 
+/*  Which hub was it that said so?  With several on one database or registry,
+    the others answer at sockets of their own.  */
+static void
+s_tell_hub (const ctl_t *self)
+{
+    char *answer = NULL;
+    sh_why_t why;
+    const char *which = "";
+    if (hub_control_ask (&answer, self->config->control, "hub", FORCE_MS, &why)
+            == SH_OK
+        && strncmp (answer, "ok ", 3) == 0) {
+        answer[strcspn (answer, "\n")] = '\0';
+        which = answer + 3;
+    }
+    printf ("asked: the hub at %s%s%s\n", self->config->control,
+            *which ? ", " : "", which);
+    free (answer);
+}
+
 void
 ctl_tell_force (const ctl_t *self, const char *key, bool gone)
 {
@@ -220,13 +247,16 @@ ctl_tell_force (const ctl_t *self, const char *key, bool gone)
     sh_why_t why;
     sh_err_t rc = s_ask_force (self, key, gone, &answer, &why);
     if (rc == SH_E_NOT_FOUND)
-        printf ("the hub is not running; that counts as soon as it starts\n");
+        printf ("the hub is not running (nobody answers at %s); that counts as "
+                "soon as it starts\n",
+                self->config->control);
     else if (rc != SH_OK)
         ctl_warn ("cannot ask the hub whether that is in force: %s", why.text);
-    else if (s_is_force (answer) && s_is_ok (answer) != gone)
+    else if (s_is_force (answer) && s_is_ok (answer) != gone) {
         printf ("in force: the running hub lets it in %s\n",
                 gone ? "no longer" : "from now on");
-    else
+        s_tell_hub (self);
+    } else
         ctl_warn ("the running hub has not taken that up; it says: %s",
                   s_reason (answer));
     free (answer);

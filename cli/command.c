@@ -21,6 +21,8 @@ static const ctl_command_t s_commands[] = {
       "let a scanner in (several --code: a shim)", ctl_scanner_add },
     { "scanner list", "", "show who may come in, and what is wrong",
       ctl_scanner_list },
+    { "scanner pending", "", "show unknown keys that knocked, to let them in",
+      ctl_scanner_pending },
     { "scanner revoke", "NAME", "let a scanner in no longer",
       ctl_scanner_revoke },
     { "reload", "", "make the hub read its configuration again", ctl_reload },

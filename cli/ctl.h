@@ -59,13 +59,22 @@ int ctl_config_of_running (ctl_t *self);
 int ctl_keygen (ctl_t *self, int argc, char **argv);
 int ctl_scanner_add (ctl_t *self, int argc, char **argv);
 int ctl_scanner_list (ctl_t *self, int argc, char **argv);
+int ctl_scanner_pending (ctl_t *self, int argc, char **argv);
 int ctl_scanner_revoke (ctl_t *self, int argc, char **argv);
 int ctl_reload (ctl_t *self, int argc, char **argv);
 int ctl_ping (ctl_t *self, int argc, char **argv);
 int ctl_status (ctl_t *self, int argc, char **argv);
 
+/*  Ask the running hub; '*answer' is malloc'ed and begins with "ok".  0, or the
+    status with a message printed.  */
+int ctl_ask (ctl_t *self, const char *request, char **answer);
+
+/*  Options of a command that has none but --help.  -1: go on.  */
+int ctl_no_arguments (const ctl_t *self, int argc, char **argv);
+
 /*  Tell whether a key that was just added (or, with 'gone', removed) is now in
-    force in the running hub.  That the hub is not running is no error.  */
+    force in the running hub, and which hub that is.  That the hub is not
+    running is no error.  */
 void ctl_tell_force (const ctl_t *self, const char *key, bool gone);
 
 #endif

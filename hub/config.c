@@ -18,6 +18,8 @@
 #define FILE_MOST (256 * 1024) /* as lib/yaml.h */
 #define SHOWN_MOST 64          /* of a value in a message */
 #define WORKERS_MOST 64
+#define CEILING_LEAST 64 /* MiB */
+#define CEILING_MOST (1024 * 1024)
 #define STRING(x) #x
 #define NUMBER(x) STRING (x)
 
@@ -195,6 +197,11 @@ static const sh_config_field_t s_hub_fields[] = {
       .offset = HUB (workers),
       .low = 1,
       .high = WORKERS_MOST },
+    { .key = "memory_ceiling",
+      .kind = SH_CONFIG_UINT,
+      .offset = HUB (memory_ceiling),
+      .low = CEILING_LEAST,
+      .high = CEILING_MOST },
     { 0 },
 };
 
@@ -670,6 +677,8 @@ hub_config_needs_restart (const hub_config_t *self, const hub_config_t *fresh)
         return "hub.control";
     if (self->workers != fresh->workers)
         return "hub.workers";
+    if (self->memory_ceiling != fresh->memory_ceiling)
+        return "hub.memory_ceiling";
     if (strcmp (self->timezone, fresh->timezone) != 0)
         return "phpipam_timezone";
     if (!s_same_database (&self->database, &fresh->database))

@@ -7,6 +7,7 @@
           registry: /etc/scanhub/scanners
           control: /run/scanhub/control.sock
           workers: 2
+          memory_ceiling: 512           (MiB)
         database:
           host: 127.0.0.1               (or: socket: /run/mysqld/mysqld.sock)
           port: 3306
@@ -26,8 +27,8 @@
           subnets: { ID: {tags: never} }
         log_level: info
 
-    What is shown is the default, but for password and password_file (default:
-    no password), tls_ca (the system's), and tls: verify-full for a host beyond
+    What is shown is the default, but for memory_ceiling (default: by the
+    number of keys), password and password_file (default: no password), tls_ca (the system's), and tls: verify-full for a host beyond
     this machine, else off.  /etc and /run stand for configure's sysconfdir and
     runstatedir.  Paths are absolute; only password_file, token_file and http's
     cert and key may be relative and are then looked up in
@@ -92,6 +93,7 @@ typedef struct
     char *registry;
     char *control;
     uint32_t workers; /* 1 to 64 */
+    uint32_t memory_ceiling; /* MiB, at least 64; 0: see hub/ceiling.h */
     hub_database_config_t database;
     bool http_on; /* open the HTTP door; else 'http' is of no meaning */
     sh_http_config_t http; /* if on: each address with a port, paths absolute,
@@ -129,7 +131,8 @@ sh_err_t hub_config_prepare (hub_config_t *self, sh_why_t *why) SH_MUST_CHECK;
 void hub_config_destroy (hub_config_t **self_p);
 
 /*  The first setting that 'fresh' has different and that only a restart can
-    change (listen, key, registry, control, workers, timezone, database, and of
+    change (listen, key, registry, control, workers, memory_ceiling, timezone,
+    database, and of
     http whether it is on, listen and spool), as the file calls it; NULL if
     none.  */
 const char *hub_config_needs_restart (const hub_config_t *self,

@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "hub/descriptors.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
@@ -285,7 +286,7 @@ void
 hub_control_serve (hub_control_t *self)
 {
     assert (self);
-    int fd = accept4 (self->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    int fd = hub_descriptors_accept (self->fd);
     if (fd < 0)
         return; /* it went away, or there is no descriptor for it now */
     char *answer = calloc (1, HUB_CONTROL_ANSWER_MOST + 1);

@@ -11,7 +11,10 @@
         status    "ok", then lines for people
         reload    "ok ...", or "error ..." with the reason; nothing changed
         key KEY   "ok NAME": this public key is in force under that name;
-                  "error not in force"  */
+                  "error not in force"
+        hub       "ok pid N, key FINGERPRINT, ENDPOINT, ...": which hub it is
+        pending   "ok", then for each unknown key that knocked a line
+                  "KEY ADDRESS COUNT FIRST LAST" (epoch ms), the latest first  */
 
 #ifndef HUB_CONTROL_H
 #define HUB_CONTROL_H

@@ -1,18 +1,50 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*  The ROUTER socket that scanners connect to: bounded, protected by CURVE and
-    ZAP, and only then bound.  */
+    ZAP, and only then bound.  When the hub's memory is above its ceiling it is
+    closed, which gives back all that peers have made it hold, and after a pause
+    opened again, in just the same way.  Those whose connections held most are
+    put off.  Belongs to the router's thread.  */
 
 #ifndef HUB_LISTENER_H
 #define HUB_LISTENER_H
 
 #include <czmq.h>
 
+#include "hub/knocks.h"
+#include "hub/putoff.h"
+#include "hub/sessions.h"
 #include "lib/config.h"
 
-/*  The ZAP actor must be running.  '*out' belongs to the calling thread.
-    SH_E_IO, SH_E_CONFIG with a sentence for the operator.  */
-sh_err_t hub_listener_open (zsock_t **out, const sh_strings_t *endpoints,
-                            const char *secret_key, sh_why_t *why)
-    SH_MUST_CHECK;
+typedef struct
+{
+    const sh_strings_t *endpoints;
+    const char *secret_key;
+    uint32_t ceiling;       /* MiB; 0: by the number of keys */
+    size_t keys;            /* in the registry */
+    hub_putoff_t *putoff;   /* shared with the ZAP actor */
+    hub_knocks_t *admitted; /* likewise: who was let in from where */
+} hub_listener_options_t;
+
+typedef struct hub_listener hub_listener_t;
+
+/*  The ZAP actor must be running.  What 'options' point to outlives it.
+    SH_E_IO, SH_E_CONFIG, SH_E_MEMORY with a sentence for the operator.  */
+sh_err_t hub_listener_new (hub_listener_t **out,
+                           const hub_listener_options_t *options,
+                           sh_why_t *why) SH_MUST_CHECK;
+void hub_listener_destroy (hub_listener_t **self_p);
+
+/*  The socket, raw; NULL while it is closed.  */
+void *hub_listener_handle (const hub_listener_t *self);
+
+/*  Look at the memory, and open the socket again if it is time; call it at
+    least every hub_listener_patience ms ('now': mono ms).  True: it was closed
+    just now; all connections of 'sessions' are gone.  */
+bool hub_listener_watch (hub_listener_t *self, hub_sessions_t *sessions,
+                         int64_t now);
+int hub_listener_patience (const hub_listener_t *self);
+
+/*  One line about memory for people.  */
+void hub_listener_status (const hub_listener_t *self, char *out, size_t size);
 
 #endif

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -21,6 +20,7 @@
 #include <sodium.h>
 
 #include "hub/control.h"
+#include "hub/descriptors.h"
 #include "hub/http_door.h"
 #include "hub/router.h"
 #include "hub/watch.h"
@@ -28,6 +28,9 @@
 #include "lib/log.h"
 #include "lib/secret.h"
 
+#define PENDING_KEYS 256 /* unknown keys that are remembered */
+#define PENDING_EACH 8   /* of one address */
+#define ADMITTED_KEYS 1024
 #define HOME_JOBS 65536 /* more than all workers' queues together */
 
 /*  Members in the order in which they come up.  */
@@ -40,6 +43,8 @@ typedef struct
     int looked;  /* eventfd: the watcher has looked at the assignments */
     hub_registry_t *registry;
     hub_live_t *live;
+    hub_knocks_t *pending, *admitted;
+    hub_putoff_t *putoff;
     hub_queue_t *home;
     hub_pool_t *pool;
     hub_watch_t *watch;
@@ -222,13 +227,20 @@ s_answer_status (hub_t *self, char *answer, size_t size)
                                  sizeof text);
     zstr_send (self->router, "STATUS");
     char *router = zstr_recv (self->router);
+    hub_descriptors_t gauge;
+    hub_descriptors_read (&gauge);
     int used = snprintf (
         answer, size,
         "ok scanhubd %s, pid %ld\ndatabase: %s%s\nregistry: %zu keys in %s\n"
-        "%s\nwaiting for workers: %zu\n",
+        "%s
+descriptors: %zu of %zu, %zu of them kept from connections, "
+        "%llu connections turned away
+waiting for workers: %zu
+",
         PACKAGE_VERSION, (long) getpid (), up ? "" : "NOT USABLE: ", text,
         hub_registry_size (self->registry), self->config->registry,
-        router ? router : "", hub_pool_depth (self->pool));
+        router ? router : "", gauge.used, gauge.limit, gauge.reserve,
+        (unsigned long long) gauge.turned_away, hub_pool_depth (self->pool));
     zstr_free (&router);
     if (self->http && used > 0 && (size_t) used < size) {
         zstr_send (self->http, "STATUS");
@@ -259,6 +271,45 @@ s_answer_key (hub_t *self, const char *key, char *answer, size_t size)
     hub_principal_clear (&who);
 }
 
+/*  Which hub is this?  So that whoever revokes a key sees where.  */
+static void
+s_answer_hub (hub_t *self, char *answer, size_t size)
+{
+    char fingerprint[SH_FINGERPRINT_TEXT];
+    sh_key_fingerprint (fingerprint, self->key->public_key);
+    int used = snprintf (answer, size, "ok pid %ld, key %s", (long) getpid (),
+                         fingerprint);
+    const sh_strings_t *listen = &self->config->listen;
+    for (size_t i = 0;
+         i < listen->count && used > 0 && (size_t) used < size; i++)
+        used += snprintf (answer + used, size - (size_t) used, ", %s",
+                          listen->items[i]);
+}
+
+/*  A line "KEY ADDRESS COUNT FIRST LAST" (epoch ms) for each unknown key that
+    knocked.  One that was let in since is pending no more.  */
+static void
+s_answer_pending (hub_t *self, char *answer, size_t size)
+{
+    hub_knock_t *knocks = calloc (PENDING_KEYS, sizeof *knocks);
+    size_t count = knocks ? hub_knocks_list (self->pending, knocks,
+                                             PENDING_KEYS)
+                          : 0;
+    int used = snprintf (answer, size, "ok\n");
+    for (size_t i = 0; i < count && used > 0 && (size_t) used < size; i++) {
+        const hub_knock_t *one = &knocks[i];
+        if (hub_registry_claims (self->registry, one->key) > 0)
+            hub_knocks_forget (self->pending, one->key);
+        else
+            used += snprintf (answer + used, size - (size_t) used,
+                              "%s %s %llu %lld %lld\n", one->key,
+                              *one->address ? one->address : "-",
+                              (unsigned long long) one->count,
+                              (long long) one->first, (long long) one->last);
+    }
+    free (knocks);
+}
+
 static void
 s_on_request (void *context, const char *request, char *answer, size_t size)
 {
@@ -269,6 +320,10 @@ s_on_request (void *context, const char *request, char *answer, size_t size)
         s_reload (self, answer, size);
     else if (streq (request, "status"))
         s_answer_status (self, answer, size);
+    else if (streq (request, "hub"))
+        s_answer_hub (self, answer, size);
+    else if (streq (request, "pending"))
+        s_answer_pending (self, answer, size);
     else if (strncmp (request, "key ", 4) == 0)
         s_answer_key (self, request + 4, answer, size);
     else
@@ -299,7 +354,12 @@ s_catch_signals (hub_t *self, sh_why_t *why)
 static sh_err_t
 s_start_zap (hub_t *self, sh_why_t *why)
 {
-    self->zap_args.registry = self->registry;
+    self->zap_args = (hub_zap_args_t){
+        .registry = self->registry,
+        .pending = self->pending,
+        .admitted = self->admitted,
+        .putoff = self->putoff,
+    };
     self->zap = zactor_new (hub_zap_actor, &self->zap_args);
     if (!self->zap || self->zap_args.failed)
         return sh_fail (why, SH_E_IO,
@@ -319,6 +379,8 @@ s_start_router (hub_t *self, sh_why_t *why)
         .live = self->live,
         .clock = sh_clock_system (),
         .looked = self->looked,
+        .putoff = self->putoff,
+        .admitted = self->admitted,
         .home = self->home,
         .watch = self->watch,
     };
@@ -352,6 +414,17 @@ s_start_http (hub_t *self, sh_why_t *why)
 }
 
 static sh_err_t
+s_make_lists (hub_t *self)
+{
+    sh_err_t rc = hub_knocks_new (&self->pending, PENDING_KEYS, PENDING_EACH);
+    if (rc == SH_OK)
+        rc = hub_knocks_new (&self->admitted, ADMITTED_KEYS, ADMITTED_KEYS);
+    if (rc == SH_OK)
+        rc = hub_putoff_new (&self->putoff);
+    return rc;
+}
+
+static sh_err_t
 s_start (hub_t *self, sh_why_t *why)
 {
     hub_zone_mode_t zone;
@@ -361,6 +434,8 @@ s_start (hub_t *self, sh_why_t *why)
         rc = s_catch_signals (self, why);
     if (rc == SH_OK)
         rc = hub_live_new (&self->live, zone);
+    if (rc == SH_OK)
+        rc = s_make_lists (self);
     if (rc == SH_OK) {
         s_publish_policies (self);
         rc = hub_queue_new (&self->home, HOME_JOBS, SIZE_MAX);
@@ -441,6 +516,9 @@ s_stop (hub_t *self)
     hub_queue_destroy (&self->http_home);
     hub_queue_destroy (&self->home);
     hub_control_destroy (&self->control);
+    hub_putoff_destroy (&self->putoff);
+    hub_knocks_destroy (&self->admitted);
+    hub_knocks_destroy (&self->pending);
     hub_live_destroy (&self->live);
     hub_registry_destroy (&self->registry);
     sh_keyfile_destroy (&self->key);
@@ -449,19 +527,6 @@ s_stop (hub_t *self)
         close (self->signals);
     if (self->looked >= 0)
         close (self->looked);
-}
-
-/*  Each connection takes a descriptor, and libzmq's listener spins when there
-    are none.  */
-static void
-s_raise_descriptors (void)
-{
-    struct rlimit limit;
-    if (getrlimit (RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        if (setrlimit (RLIMIT_NOFILE, &limit) != 0)
-            sh_log (SH_LOG_NOTICE, "the limit of open files stays low");
-    }
 }
 
 static int
@@ -536,7 +601,7 @@ main (int argc, char **argv)
     sh_err_t rc = sh_secret_harden (&why);
     if (rc != SH_OK)
         return s_complain (rc, &why);
-    s_raise_descriptors ();
+    hub_descriptors_start ();
     zsys_handler_set (NULL);
     zsys_set_max_sockets (0);
     int status = s_run (path, test);

@@ -11,8 +11,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "hub/descriptors.h"
+#include "hub/holders.h"
 #include "hub/listener.h"
-#include "hub/sessions.h"
+#include "hub/notices.h"
+#include "hub/speech.h"
 #include "lib/log.h"
 #include "scanner-proto/codec.h"
 
@@ -24,6 +27,7 @@
 #define FLUSH_MS 60000
 #define PARK_MS 3000  /* how long a request waits for younger ones */
 #define SMALL_MOST 4096 /* bytes of any message but a report part */
+#define FRAME_AROUND 35 /* bytes that CURVE and ZMTP put around a frame */
 #define AT_ONCE 64      /* messages taken before other work gets its turn */
 #define OVERLOAD_DELAY_MS 2000
 #define STOPPING_DELAY_MS 3000
@@ -32,9 +36,10 @@ typedef struct
 {
     hub_router_args_t *args;
     zsock_t *pipe;
-    zsock_t *socket;
-    void *handle; /* the socket, raw */
+    hub_listener_t *listener;
     hub_sessions_t *sessions;
+    hub_speech_t speech;
+    hub_notices_t notices;
     size_t out;         /* jobs that wait for their answer */
     int64_t drain_until; /* mono ms; 0: not draining */
     int64_t returned;    /* mono ms of the last job that came back */
@@ -52,6 +57,7 @@ typedef struct
     sh_bytes_t frame;
     sp_peek_t peek;
     int64_t received; /* wall ms */
+    int fd; /* of the connection it came by */
 } letter_t;
 
 static int64_t
@@ -60,92 +66,12 @@ s_mono (const router_t *self)
     return sh_clock_mono (self->args->clock);
 }
 
-/*  Hand a frame to a connection.  False when it is gone or does not read: the
-    session is over then, and the scanner will make a new one.  */
-static bool
-s_send_frame (router_t *self, const void *route, size_t route_size,
-              const void *frame, size_t size)
-{
-    if (zmq_send (self->handle, route, route_size, ZMQ_SNDMORE | ZMQ_DONTWAIT)
-        < 0)
-        return false;
-    return zmq_send (self->handle, frame, size, ZMQ_DONTWAIT) >= 0;
-}
-
-static bool
-s_send (router_t *self, const void *route, size_t route_size,
-        const sp_message_t *message)
-{
-    uint8_t *frame = NULL;
-    size_t size = 0;
-    if (sp_encode (&frame, &size, message) != SH_OK) {
-        sh_log (SH_LOG_ERROR, "a message could not be encoded",
-                SH_STR ("type", sp_type_word (message->type)));
-        return false;
-    }
-    bool sent = s_send_frame (self, route, route_size, frame, size);
-    free (frame);
-    return sent;
-}
-
-static bool
-s_send_error (router_t *self, const void *route, size_t route_size,
-              sh_err_t cause, const char *text)
-{
-    sp_message_t message = {
-        .type = SP_ERROR,
-        .u.error = {
-            .cause = sh_err_word (cause),
-            .text = text && *text ? text : sh_err_text (cause),
-        },
-    };
-    return s_send (self, route, route_size, &message);
-}
-
-/*  To a session.  One that cannot be reached is over; the scanner makes a new
-    one.  The session is gone on false.  */
-static bool
-s_say_frame (router_t *self, hub_session_t *session, const void *frame,
-             size_t size)
-{
-    if (s_send_frame (self, session->route, session->route_size, frame, size))
-        return true;
-    sh_log (SH_LOG_INFO, "scanner is gone", SH_STR ("scanner", session->name));
-    hub_sessions_close (self->sessions, session->key);
-    return false;
-}
-
-static bool
-s_say (router_t *self, hub_session_t *session, const sp_message_t *message)
-{
-    uint8_t *frame = NULL;
-    size_t size = 0;
-    if (sp_encode (&frame, &size, message) != SH_OK)
-        return true; /* a fault of ours, not the session's */
-    bool said = s_say_frame (self, session, frame, size);
-    free (frame);
-    return said;
-}
-
-static void
-s_say_error (router_t *self, hub_session_t *session, sh_err_t cause)
-{
-    const sp_message_t message = {
-        .type = SP_ERROR,
-        .u.error = {
-            .cause = sh_err_word (cause),
-            .text = sh_err_text (cause),
-        },
-    };
-    s_say (self, session, &message);
-}
-
 static void
 s_answer_error (router_t *self, const letter_t *letter, sh_err_t cause,
                 const sh_why_t *why)
 {
-    s_send_error (self, letter->route, letter->route_size, cause,
-                  why ? why->text : NULL);
+    hub_speech_send_error (&self->speech, letter->route, letter->route_size,
+                           cause, why ? why->text : NULL);
 }
 
 /*  A part that is not even looked at: the sender keeps it for later.  */
@@ -169,7 +95,8 @@ s_put_off (router_t *self, const letter_t *letter, sh_err_t cause,
             .delay = delay,
         },
     };
-    s_send (self, letter->route, letter->route_size, &message);
+    hub_speech_send (&self->speech, letter->route, letter->route_size,
+                     &message);
 }
 
 static void
@@ -208,7 +135,26 @@ s_welcome (router_t *self, const letter_t *letter, const sp_hello_t *hello,
             .revision = { session->revision, known ? SP_REVISION : 0 },
         },
     };
-    s_send (self, letter->route, letter->route_size, &message);
+    hub_speech_send (&self->speech, letter->route, letter->route_size,
+                     &message);
+}
+
+/*  The session goes by the letter's connection from now on.  */
+static void
+s_settle (router_t *self, hub_session_t *session, const letter_t *letter,
+          bool fresh)
+{
+    memcpy (session->route, letter->route, letter->route_size);
+    session->route_size = letter->route_size;
+    session->heard = s_mono (self);
+    session->asked = 0;
+    snprintf (session->name, sizeof session->name, "%s", letter->who.name);
+    if (fresh) {
+        session->fd = letter->fd;
+        session->taken = hub_descriptors_received (letter->fd);
+        hub_peer_text (session->peer, letter->fd);
+    } else
+        session->taken += letter->frame.size + FRAME_AROUND;
 }
 
 static void
@@ -227,8 +173,8 @@ s_on_hello (router_t *self, const letter_t *letter)
         still stands may be a second machine with a copy of the key.  */
     if (session
         && !hub_session_is (session, letter->route, letter->route_size)
-        && s_send_error (self, session->route, session->route_size,
-                         SH_E_SUPERSEDED, NULL))
+        && hub_speech_send_error (&self->speech, session->route,
+                                  session->route_size, SH_E_SUPERSEDED, NULL))
         sh_log (SH_LOG_NOTICE, "a newer connection took over",
                 SH_STR ("scanner", letter->who.name));
     bool fresh = !session
@@ -236,14 +182,11 @@ s_on_hello (router_t *self, const letter_t *letter)
                                      letter->route_size);
     session = hub_sessions_open (self->sessions, letter->who.key);
     if (session) {
-        memcpy (session->route, letter->route, letter->route_size);
-        session->route_size = letter->route_size;
-        session->heard = s_mono (self);
-        session->asked = 0;
-        snprintf (session->name, sizeof session->name, "%s", letter->who.name);
+        s_settle (self, session, letter, fresh);
         sh_log (SH_LOG_INFO, "scanner connected",
                 SH_STR ("scanner", session->name),
                 SH_STR ("version", message->u.hello.version),
+                SH_STR ("peer", session->peer),
                 SH_INT ("clock_behind_ms",
                         letter->received - message->u.hello.now));
         s_welcome (self, letter, &message->u.hello, session);
@@ -260,34 +203,7 @@ s_on_beat (router_t *self, const letter_t *letter, hub_session_t *session)
         .type = SP_BEAT,
         .u.beat = { .now = letter->received },
     };
-    s_say (self, session, &message);
-}
-
-/*  Answer the request for assignments that the session has made.  The key is
-    looked up again: it may have been revoked while the request waited.  */
-static void
-s_answer_assignments (router_t *self, hub_session_t *session)
-{
-    hub_principal_t who;
-    uint8_t *frame = NULL;
-    size_t size = 0;
-    session->asked = 0;
-    if (!hub_registry_find (self->args->registry, session->key, &who))
-        return; /* the sweep tells it */
-    sh_err_t rc = hub_live_page (
-        self->args->live, &who, *session->ask_code ? session->ask_code : NULL,
-        session->ask_after, &frame, &size);
-    hub_principal_clear (&who);
-    if (rc == SH_OK) {
-        s_say_frame (self, session, frame, size);
-        free (frame);
-        return;
-    }
-    sh_log (SH_LOG_WARNING, "no assignments for a scanner",
-            SH_STR ("scanner", session->name),
-            SH_STR ("cause", sh_err_word (rc)),
-            SH_STR ("text", sh_err_text (rc)));
-    s_say_error (self, session, rc);
+    hub_speech_say (&self->speech, session, &message);
 }
 
 /*  What an administrator has just saved in phpIPAM should count for a scan
@@ -312,16 +228,6 @@ s_on_assignments (router_t *self, const letter_t *letter,
               ask->code ? ask->code : "");
     sp_message_destroy (&message);
     hub_watch_poke (self->args->watch);
-}
-
-/*  Answer those who have waited since before 'until' (mono ms).  */
-static void
-s_answer_waiting (router_t *self, int64_t until)
-{
-    for (hub_session_t *one = hub_sessions_first (self->sessions); one;
-         one = hub_sessions_next (self->sessions))
-        if (one->asked && one->asked <= until)
-            s_answer_assignments (self, one);
 }
 
 /*  Make a job of the message and hand it to the workers.  */
@@ -410,6 +316,7 @@ s_dispatch (router_t *self, const letter_t *letter)
         return;
     }
     session->heard = s_mono (self);
+    session->taken += letter->frame.size + FRAME_AROUND;
     if (session->heard - session->touched >= TOUCH_MS)
         s_submit_touch (self, session, &letter->who);
     s_handlers[letter->peek.type](self, letter, session);
@@ -476,18 +383,19 @@ static bool
 s_receive (router_t *self)
 {
     zmq_msg_t route, body, rest;
+    void *handle = self->speech.handle;
     zmq_msg_init (&route);
-    if (zmq_msg_recv (&route, self->handle, ZMQ_DONTWAIT) < 0) {
+    if (zmq_msg_recv (&route, handle, ZMQ_DONTWAIT) < 0) {
         zmq_msg_close (&route);
         return false;
     }
     zmq_msg_init (&body);
     if (zmq_msg_more (&route))
-        zmq_msg_recv (&body, self->handle, ZMQ_DONTWAIT);
+        zmq_msg_recv (&body, handle, ZMQ_DONTWAIT);
     bool more = zmq_msg_more (&body);
     for (bool again = more; again; zmq_msg_close (&rest)) {
         zmq_msg_init (&rest);
-        if (zmq_msg_recv (&rest, self->handle, ZMQ_DONTWAIT) < 0)
+        if (zmq_msg_recv (&rest, handle, ZMQ_DONTWAIT) < 0)
             again = false;
         else
             again = zmq_msg_more (&rest);
@@ -498,6 +406,7 @@ s_receive (router_t *self)
         .route_size = zmq_msg_size (&route),
         .frame = { zmq_msg_data (&body), zmq_msg_size (&body) },
         .received = sh_clock_wall (self->args->clock),
+        .fd = zmq_msg_get (&body, ZMQ_SRCFD),
     };
     if (letter.route_size <= HUB_ROUTE_MOST
         && s_identify (self, &body, &letter))
@@ -532,14 +441,15 @@ s_return (router_t *self, hub_job_t *job)
         return;
     hub_principal_t still;
     if (!hub_registry_find (self->args->registry, job->who.key, &still)) {
-        s_send_error (self, session->route, session->route_size,
-                      SH_E_KEY_UNKNOWN, NULL);
+        hub_speech_send_error (&self->speech, session->route,
+                               session->route_size, SH_E_KEY_UNKNOWN, NULL);
         hub_sessions_close (self->sessions, job->who.key);
         return;
     }
     hub_principal_clear (&still);
     if (job->answer)
-        s_say_frame (self, session, job->answer, job->answer_size);
+        hub_speech_say_frame (&self->speech, session, job->answer,
+                              job->answer_size);
 }
 
 static void
@@ -550,29 +460,6 @@ s_return_all (router_t *self)
     for (size_t i = 0; i < count; i++) {
         s_return (self, jobs[i]);
         hub_job_destroy (&jobs[i]);
-    }
-}
-
-/*  Tell every session whose assignments changed.  */
-static void
-s_push_revisions (router_t *self)
-{
-    for (hub_session_t *one = hub_sessions_first (self->sessions); one;
-         one = hub_sessions_next (self->sessions)) {
-        hub_principal_t who;
-        uint8_t revision[SP_REVISION];
-        if (!hub_registry_find (self->args->registry, one->key, &who))
-            continue;
-        bool known = hub_live_revision (self->args->live, &who, revision);
-        hub_principal_clear (&who);
-        if (!known || memcmp (revision, one->revision, SP_REVISION) == 0)
-            continue;
-        memcpy (one->revision, revision, SP_REVISION);
-        sp_message_t message = {
-            .type = SP_REVISION_PUSH,
-            .u.revision = { .revision = { revision, SP_REVISION } },
-        };
-        s_say (self, one, &message);
     }
 }
 
@@ -588,38 +475,46 @@ s_on_look (router_t *self)
     bool changed = now != self->pushed;
     hub_assignments_release (&self->pushed);
     self->pushed = now;
-    s_answer_waiting (self, hub_watch_began (self->args->watch));
+    hub_notices_answer_waiting (&self->notices,
+                                hub_watch_began (self->args->watch));
     if (changed)
-        s_push_revisions (self);
+        hub_notices_push_revisions (&self->notices);
 }
 
-/*  Sessions of revoked keys and of scanners that fell silent end here.  */
+/*  Sessions of keys that were revoked end at once, not with their next
+    message.  */
 static void
-s_sweep (router_t *self)
+s_sweep_revoked (router_t *self)
 {
-    int64_t now = s_mono (self);
     unsigned generation = hub_registry_generation (self->args->registry);
-    bool check = generation != self->generation;
+    if (generation == self->generation)
+        return;
     self->generation = generation;
     for (hub_session_t *one = hub_sessions_first (self->sessions); one;
          one = hub_sessions_next (self->sessions)) {
         hub_principal_t who;
-        bool known = true;
-        if (check) {
-            known = hub_registry_find (self->args->registry, one->key, &who);
-            if (known)
-                hub_principal_clear (&who);
-        }
-        if (!known) {
-            sh_log (SH_LOG_NOTICE, "scanner revoked, its session is over",
-                    SH_STR ("scanner", one->name));
-            s_send_error (self, one->route, one->route_size, SH_E_KEY_UNKNOWN,
-                          NULL);
-        } else if (now - one->heard <= SP_SILENCE_MS)
+        if (hub_registry_find (self->args->registry, one->key, &who)) {
+            hub_principal_clear (&who);
             continue;
-        else
-            sh_log (SH_LOG_NOTICE, "scanner fell silent",
-                    SH_STR ("scanner", one->name));
+        }
+        sh_log (SH_LOG_NOTICE, "scanner revoked, its session is over",
+                SH_STR ("scanner", one->name));
+        hub_speech_send_error (&self->speech, one->route, one->route_size,
+                               SH_E_KEY_UNKNOWN, NULL);
+        hub_sessions_close (self->sessions, one->key);
+    }
+}
+
+/*  So do those of scanners that fell silent.  */
+static void
+s_sweep (router_t *self, int64_t now)
+{
+    for (hub_session_t *one = hub_sessions_first (self->sessions); one;
+         one = hub_sessions_next (self->sessions)) {
+        if (now - one->heard <= SP_SILENCE_MS)
+            continue;
+        sh_log (SH_LOG_NOTICE, "scanner fell silent",
+                SH_STR ("scanner", one->name));
         hub_sessions_close (self->sessions, one->key);
     }
 }
@@ -627,9 +522,10 @@ s_sweep (router_t *self)
 static void
 s_status (router_t *self)
 {
-    char text[160];
-    snprintf (text, sizeof text, "scanners connected: %zu, jobs out: %zu",
-              hub_sessions_size (self->sessions), self->out);
+    char text[320], memory[160];
+    hub_listener_status (self->listener, memory, sizeof memory);
+    snprintf (text, sizeof text, "scanners connected: %zu, jobs out: %zu\n%s",
+              hub_sessions_size (self->sessions), self->out, memory);
     zstr_send (self->pipe, text);
 }
 
@@ -651,6 +547,9 @@ static void
 s_tick (router_t *self)
 {
     int64_t now = s_mono (self);
+    hub_listener_watch (self->listener, self->sessions, now);
+    self->speech.handle = hub_listener_handle (self->listener);
+    s_sweep_revoked (self);
     /*  libzmq drops what it has not yet written when a socket is closed, even
         with a LINGER, so the last answers get some time.  */
     bool quiet = self->out == 0 && now - self->returned >= SETTLE_MS;
@@ -661,12 +560,21 @@ s_tick (router_t *self)
     if (now < self->next_tick)
         return;
     self->next_tick = now + TICK_MS;
-    s_answer_waiting (self, now - PARK_MS);
-    s_sweep (self);
+    hub_notices_answer_waiting (&self->notices, now - PARK_MS);
+    s_sweep (self, now);
+    hub_descriptors_watch (now);
     if (now >= self->next_flush) {
         self->next_flush = now + FLUSH_MS;
         sh_log_flush ();
     }
+}
+
+/*  The time until something has to be looked at.  */
+static long
+s_patience (const router_t *self)
+{
+    return self->drain_until > 0 ? DRAIN_TICK_MS
+                                 : hub_listener_patience (self->listener);
 }
 
 static void
@@ -674,23 +582,25 @@ s_loop (router_t *self)
 {
     zmq_pollitem_t items[] = {
         { zsock_resolve (self->pipe), 0, ZMQ_POLLIN, 0 },
-        { self->handle, 0, ZMQ_POLLIN, 0 },
         { NULL, hub_queue_fd (self->args->home), ZMQ_POLLIN, 0 },
         { NULL, self->args->looked, ZMQ_POLLIN, 0 },
+        { NULL, 0, ZMQ_POLLIN, 0 }, /* the ROUTER, while it is open */
     };
     bool go_on = true;
     while (go_on) {
-        long timeout = self->drain_until > 0 ? DRAIN_TICK_MS : TICK_MS;
-        if (zmq_poll (items, 4, timeout) < 0 && errno == ETERM)
+        items[3].socket = self->speech.handle;
+        items[3].revents = 0;
+        if (zmq_poll (items, items[3].socket ? 4 : 3, s_patience (self)) < 0
+            && errno == ETERM)
             break;
         if (items[0].revents)
             go_on = s_command (self);
-        if (items[2].revents)
+        if (items[1].revents)
             s_return_all (self);
-        for (int i = 0; items[1].revents && i < AT_ONCE; i++)
+        for (int i = 0; items[3].revents && i < AT_ONCE; i++)
             if (!s_receive (self))
                 break;
-        if (items[3].revents)
+        if (items[2].revents)
             s_on_look (self);
         s_tick (self);
     }
@@ -700,12 +610,27 @@ static sh_err_t
 s_open (router_t *self)
 {
     hub_router_args_t *args = self->args;
+    const hub_listener_options_t options = {
+        .endpoints = &args->config->listen,
+        .secret_key = args->secret_key,
+        .ceiling = args->config->memory_ceiling,
+        .keys = hub_registry_size (args->registry),
+        .putoff = args->putoff,
+        .admitted = args->admitted,
+    };
     sh_err_t rc = hub_sessions_new (&self->sessions);
     if (rc == SH_OK)
-        rc = hub_listener_open (&self->socket, &args->config->listen,
-                                args->secret_key, &args->why);
+        rc = hub_listener_new (&self->listener, &options, &args->why);
     if (rc == SH_OK)
-        self->handle = zsock_resolve (self->socket);
+        self->speech = (hub_speech_t){
+            .handle = hub_listener_handle (self->listener),
+            .sessions = self->sessions,
+        };
+    self->notices = (hub_notices_t){
+        .speech = &self->speech,
+        .registry = args->registry,
+        .live = args->live,
+    };
     return rc;
 }
 
@@ -724,7 +649,7 @@ hub_router_actor (zsock_t *pipe, void *arguments)
         char *command = zstr_recv (pipe);
         zstr_free (&command);
     }
-    zsock_destroy (&self.socket);
+    hub_listener_destroy (&self.listener);
     hub_assignments_release (&self.pushed);
     hub_sessions_destroy (&self.sessions);
 }

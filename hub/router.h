@@ -14,7 +14,9 @@
 
 #include <czmq.h>
 
+#include "hub/knocks.h"
 #include "hub/pool.h"
+#include "hub/putoff.h"
 #include "hub/watch.h"
 
 typedef struct
@@ -27,6 +29,8 @@ typedef struct
     const sh_clock_t *clock;
     hub_watch_t *watch;
     int looked; /* eventfd: the watcher has looked at the assignments */
+    hub_putoff_t *putoff;   /* these two are shared with the ZAP actor */
+    hub_knocks_t *admitted;
     hub_queue_t *home; /* where answered jobs come back to; outlives the pool */
     sh_err_t err;  /* out, set before the actor signals */
     sh_why_t why;  /* out */

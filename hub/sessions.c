@@ -65,6 +65,7 @@ hub_sessions_open (hub_sessions_t *self, const char *key)
     session = calloc (1, sizeof *session);
     if (!session)
         return NULL;
+    session->fd = -1;
     snprintf (session->key, sizeof session->key, "%s", key);
     zhashx_insert (self->by_key, key, session);
     return session;
@@ -74,6 +75,13 @@ void
 hub_sessions_close (hub_sessions_t *self, const char *key)
 {
     zhashx_delete (self->by_key, key);
+}
+
+void
+hub_sessions_close_all (hub_sessions_t *self)
+{
+    zlistx_destroy (&self->walk);
+    zhashx_purge (self->by_key);
 }
 
 bool

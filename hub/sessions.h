@@ -10,6 +10,8 @@
 #include "hub/job.h"
 #include "scanner-proto/limits.h"
 
+#define HUB_PEER_TEXT 64 /* bytes of "ADDRESS PORT" and the NUL */
+
 typedef struct
 {
     char key[SH_KEY_TEXT];
@@ -19,6 +21,9 @@ typedef struct
     int64_t heard;   /* mono ms of its last message */
     int64_t touched; /* mono ms of the last last_access for it */
     uint8_t revision[SP_REVISION]; /* that it was told last */
+    int fd; /* of the connection, for looking at only; -1: not known */
+    char peer[HUB_PEER_TEXT]; /* its other end */
+    uint64_t taken; /* bytes that came by it before hello and as messages */
     size_t out; /* its jobs that workers have */
     /*  A request for assignments that waits for the watcher.  */
     int64_t asked; /* mono ms; 0: none */
@@ -37,6 +42,9 @@ hub_session_t *hub_sessions_find (hub_sessions_t *self, const char *key);
 /*  The session of a key, made anew if there is none; NULL: no memory.  */
 hub_session_t *hub_sessions_open (hub_sessions_t *self, const char *key);
 void hub_sessions_close (hub_sessions_t *self, const char *key);
+
+/*  All connections are gone.  Parts that are being worked stay noted.  */
+void hub_sessions_close_all (hub_sessions_t *self);
 
 bool hub_session_is (const hub_session_t *self, const void *route,
                      size_t route_size);

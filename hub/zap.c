@@ -34,6 +34,8 @@
 typedef struct
 {
     hub_registry_t *registry;
+    hub_knocks_t *pending, *admitted;
+    hub_putoff_t *putoff;
     zsock_t *pipe;
     zsock_t *zap;
     int64_t since; /* when the minute of log lines began */
@@ -94,20 +96,31 @@ s_may_log (zap_t *self)
 }
 
 static void
+s_note (hub_knocks_t *list, const char *key, const char *peer)
+{
+    if (list)
+        hub_knocks_note (list, key, peer,
+                         sh_clock_wall (sh_clock_system ()));
+}
+
+static void
 s_refuse_key (zap_t *self, const char *key, zframe_t *address)
 {
     char peer[TEXT_MOST];
     s_frame_text (peer, address);
+    bool twice = hub_registry_claims (self->registry, key) > 1;
+    if (!twice)
+        s_note (self->pending, key, peer);
     if (!s_may_log (self))
         return;
-    if (hub_registry_claims (self->registry, key) > 1)
+    if (twice)
         sh_log (SH_LOG_NOTICE, "handshake refused: two files claim the key",
                 SH_STR ("key", key), SH_STR ("peer", peer),
                 SH_STR ("remedy", "scanhubctl scanner list"));
     else
         sh_log (SH_LOG_NOTICE, "handshake refused: unknown key",
                 SH_STR ("key", key), SH_STR ("peer", peer),
-                SH_STR ("remedy", "scanhubctl scanner add"));
+                SH_STR ("remedy", "scanhubctl scanner pending"));
 }
 
 static bool
@@ -116,6 +129,28 @@ s_refuse_request (zap_t *self, const char *what)
     if (s_may_log (self))
         sh_log (SH_LOG_WARNING, "handshake refused: not as expected",
                 SH_STR ("what", what));
+    return false;
+}
+
+/*  A key of the registry is let in, but not too often, and not while it is put
+    off.  */
+static bool
+s_may_enter (zap_t *self, const hub_principal_t *who)
+{
+    int64_t now = sh_clock_mono (sh_clock_system ());
+    if (self->putoff && hub_putoff_left (self->putoff, who->key, now) > 0) {
+        if (s_may_log (self))
+            sh_log (SH_LOG_NOTICE, "handshake refused: the key is put off, "
+                                   "for it filled the hub's memory",
+                    SH_STR ("scanner", who->name), SH_STR ("key", who->key));
+        return false;
+    }
+    if (hub_allowance_take (self->handshakes, who->key, now))
+        return true;
+    if (s_may_log (self))
+        sh_log (SH_LOG_WARNING, "handshake refused: the key connects too "
+                                "often; does a copy of it run elsewhere?",
+                SH_STR ("scanner", who->name), SH_STR ("key", who->key));
     return false;
 }
 
@@ -141,19 +176,16 @@ s_admit (zap_t *self, zframe_t *const frames[], size_t count,
         s_refuse_key (self, key, frames[FRAME_ADDRESS]);
         return false;
     }
-    int64_t now = sh_clock_mono (sh_clock_system ());
-    if (!hub_allowance_take (self->handshakes, key, now)) {
-        if (s_may_log (self))
-            sh_log (SH_LOG_WARNING, "handshake refused: the key connects too "
-                                    "often; does a copy of it run elsewhere?",
-                    SH_STR ("scanner", who.name), SH_STR ("key", key));
-        hub_principal_clear (&who);
-        return false;
+    bool good = s_may_enter (self, &who);
+    if (good) {
+        char peer[TEXT_MOST];
+        s_frame_text (peer, frames[FRAME_ADDRESS]);
+        s_note (self->admitted, key, peer);
+        sh_log (SH_LOG_DEBUG, "handshake accepted",
+                SH_STR ("scanner", who.name), SH_STR ("key", key));
     }
-    sh_log (SH_LOG_DEBUG, "handshake accepted", SH_STR ("scanner", who.name),
-            SH_STR ("key", key));
     hub_principal_clear (&who);
-    return true;
+    return good;
 }
 
 /*  Answer a request.  Even one that makes no sense gets its 400, for a REP
@@ -238,6 +270,9 @@ hub_zap_actor (zsock_t *pipe, void *args)
     assert (pipe && args);
     hub_zap_args_t *given = args;
     zap_t self = { .registry = given->registry,
+                   .pending = given->pending,
+                   .admitted = given->admitted,
+                   .putoff = given->putoff,
                    .pipe = pipe,
                    .zap = zsock_new (ZMQ_REP),
                    .since = sh_clock_mono (sh_clock_system ()) };
@@ -330,7 +365,7 @@ s_check_options (void *socket, sh_why_t *why)
 }
 
 sh_err_t
-hub_zap_protect (zsock_t *socket, const char *secret_key, sh_why_t *why)
+hub_zap_protect (void *socket, const char *secret_key, sh_why_t *why)
 {
     assert (socket && secret_key);
     char public_key[SH_KEY_TEXT];

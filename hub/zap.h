@@ -20,21 +20,27 @@
 
 #include <czmq.h>
 
+#include "hub/knocks.h"
+#include "hub/putoff.h"
 #include "hub/registry.h"
 
 typedef struct
 {
-    hub_registry_t *registry; /* outlives the actor */
-    bool failed;              /* out */
+    hub_registry_t *registry; /* this and the next outlive the actor */
+    /*  Each may be NULL: unknown keys are noted there; so are those that are
+        let in; those that are put off are not let in.  */
+    hub_knocks_t *pending, *admitted;
+    hub_putoff_t *putoff;
+    bool failed; /* out */
 } hub_zap_args_t;
 
 void hub_zap_actor (zsock_t *pipe, void *args);
 
-/*  Make 'socket' a CURVE server with the secret key, in the ZAP domain, with
+/*  Make 'socket' (a zsock_t, or libzmq's own) a CURVE server with the secret key, in the ZAP domain, with
     domain enforcement, and read all of it back.  zsock_set_zap_enforce_domain
     is a silent no-op in stock builds, so the raw option is used.  SH_E_CONFIG
     means: do not bind, the socket would be open.  */
-sh_err_t hub_zap_protect (zsock_t *socket, const char *secret_key,
-                          sh_why_t *why) SH_MUST_CHECK;
+sh_err_t hub_zap_protect (void *socket, const char *secret_key, sh_why_t *why)
+    SH_MUST_CHECK;
 
 #endif

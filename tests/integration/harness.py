@@ -231,7 +231,7 @@ class Hub:
         self.keys = {}
         self.process = None
         self.config = {'timezone': 'auto', 'policy': '', 'tz': 'UTC0',
-                       'workers': 2, 'http': '', **config}
+                       'workers': 2, 'http': '', 'hub': '', **config}
         self.registry = self.directory / 'scanners'
         self.registry.mkdir(parents=True)
         self.path = self.directory / 'hub.yaml'
@@ -278,6 +278,7 @@ hub:
   registry: {self.registry}
   control: {self.directory}/control.sock
   workers: {self.config['workers']}
+  {self.config['hub']}
 database:
 {self.database_place()}
   name: {env['DB_NAME']}

@@ -98,6 +98,7 @@ an_empty_file_is_the_defaults (void **state)
     assert_string_equal (config->control,
                          RUNSTATEDIR "/scanhub/control.sock");
     assert_int_equal (config->workers, 2);
+    assert_int_equal (config->memory_ceiling, 0);
     assert_string_equal (config->database.host, "127.0.0.1");
     assert_int_equal (config->database.port, 3306);
     assert_null (config->database.socket);
@@ -130,6 +131,7 @@ every_key_is_taken (void **state)
                                  "  registry: /r\n"
                                  "  control: /c\n"
                                  "  workers: 7\n"
+                                 "  memory_ceiling: 900\n"
                                  "database:\n"
                                  "  host: db.example\n"
                                  "  port: 3307\n"
@@ -151,6 +153,7 @@ every_key_is_taken (void **state)
     assert_string_equal (config->registry, "/r");
     assert_string_equal (config->control, "/c");
     assert_int_equal (config->workers, 7);
+    assert_int_equal (config->memory_ceiling, 900);
     assert_string_equal (config->database.host, "db.example");
     assert_int_equal (config->database.port, 3307);
     assert_string_equal (config->database.name, "ipam");
@@ -180,6 +183,8 @@ what_is_wrong_is_refused (void **state)
         { "hub:\n  workers: 0\n", "1 to 64" },
         { "hub:\n  workers: 65\n", "1 to 64" },
         { "hub:\n  workers: two\n", "number" },
+        { "hub:\n  memory_ceiling: 63\n", "64 to 1048576" },
+        { "hub:\n  memory_ceiling: 1048577\n", "64 to 1048576" },
         { "hub: 5\n", "must be a map" },
         { "hub:\n  listen: []\n", "empty" },
         { "hub:\n  listen: '*:5766'\n", "tcp://ADDRESS:PORT" },
@@ -649,6 +654,7 @@ what_needs_a_restart_is_named (void **state)
         { "hub:\n  registry: /x\n", "hub.registry" },
         { "hub:\n  control: /x\n", "hub.control" },
         { "hub:\n  workers: 3\n", "hub.workers" },
+        { "hub:\n  memory_ceiling: 300\n", "hub.memory_ceiling" },
         { "phpipam_timezone: UTC\n", "phpipam_timezone" },
         { "database:\n  host: 127.0.0.2\n", "database" },
         { "database:\n  port: 3307\n", "database" },

@@ -206,6 +206,25 @@ test_parts_outlive_session (void **state)
     hub_sessions_destroy (&sessions);
 }
 
+/*  All at once, in the middle of a walk too; parts stay noted.  */
+static void
+test_close_all (void **state)
+{
+    (void) state;
+    hub_sessions_t *sessions = s_new ();
+    sh_bytes_t id = { s_id, sizeof s_id };
+    hub_sessions_close_all (sessions);
+    s_fill (sessions);
+    assert_true (hub_sessions_note_part (sessions, KEY_A, id, 3));
+    assert_non_null (hub_sessions_first (sessions));
+    hub_sessions_close_all (sessions);
+    assert_null (hub_sessions_next (sessions));
+    assert_int_equal (hub_sessions_size (sessions), 0);
+    assert_false (hub_sessions_note_part (sessions, KEY_A, id, 3));
+    assert_int_equal (hub_sessions_open (sessions, KEY_A)->fd, -1);
+    hub_sessions_destroy (&sessions);
+}
+
 int
 main (void)
 {
@@ -217,6 +236,7 @@ main (void)
         cmocka_unit_test (test_walk_again),
         cmocka_unit_test (test_parts),
         cmocka_unit_test (test_parts_outlive_session),
+        cmocka_unit_test (test_close_all),
     };
     return cmocka_run_group_tests_name ("sessions", tests, NULL, NULL);
 }

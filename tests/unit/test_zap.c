@@ -31,6 +31,8 @@ typedef struct
     char dir[64];
     sh_keyfile_t *hub, *scanner;
     hub_registry_t *registry;
+    hub_knocks_t *pending, *admitted;
+    hub_putoff_t *putoff;
     zactor_t *zap;
     zsock_t *server;
 } world_t;
@@ -59,7 +61,10 @@ drop (const world_t *self, const char *name)
 static zactor_t *
 start_zap (world_t *self)
 {
-    hub_zap_args_t args = { .registry = self->registry };
+    hub_zap_args_t args = { .registry = self->registry,
+                            .pending = self->pending,
+                            .admitted = self->admitted,
+                            .putoff = self->putoff };
     zactor_t *zap = zactor_new (hub_zap_actor, &args);
     assert_non_null (zap);
     assert_false (args.failed);
@@ -89,7 +94,10 @@ setup (void **state)
         || sh_keyfile_generate (&self->scanner) != SH_OK)
         return -1;
     put (self, "site-a", self->scanner->public_key);
-    if (hub_registry_new (&self->registry, self->dir, NULL) != SH_OK)
+    if (hub_registry_new (&self->registry, self->dir, NULL) != SH_OK
+        || hub_knocks_new (&self->pending, 8, 8) != SH_OK
+        || hub_knocks_new (&self->admitted, 8, 8) != SH_OK
+        || hub_putoff_new (&self->putoff) != SH_OK)
         return -1;
     self->zap = start_zap (self);
     self->server = start_server (self);
@@ -103,6 +111,9 @@ teardown (void **state)
     world_t *self = *state;
     zsock_destroy (&self->server);
     zactor_destroy (&self->zap);
+    hub_putoff_destroy (&self->putoff);
+    hub_knocks_destroy (&self->admitted);
+    hub_knocks_destroy (&self->pending);
     hub_registry_destroy (&self->registry);
     sh_keyfile_destroy (&self->hub);
     sh_keyfile_destroy (&self->scanner);
@@ -222,6 +233,64 @@ an_unknown_key_is_refused_with_400 (void **state)
     zsock_destroy (&monitor);
     zsock_destroy (&client);
     sh_keyfile_destroy (&stranger);
+}
+
+/*  The list has exactly this key, from loopback.  */
+static void
+check_noted (hub_knocks_t *list, const char *key)
+{
+    hub_knock_t found[8];
+    assert_int_equal (hub_knocks_list (list, found, 8), 1);
+    assert_string_equal (found[0].key, key);
+    assert_non_null (strstr (found[0].address, "127.0.0.1"));
+    assert_true (found[0].count >= 1);
+    assert_true (found[0].first > 0 && found[0].last >= found[0].first);
+}
+
+/*  Unknown keys are pending; known ones are admitted; one that two files claim
+    is neither, for it is no question of letting it in.  */
+static void
+who_knocks_is_noted (void **state)
+{
+    world_t *self = *state;
+    sh_keyfile_t *stranger = NULL;
+    hub_knock_t none[8];
+    assert_int_equal (sh_keyfile_generate (&stranger), SH_OK);
+    zsock_t *first = knock (self->server, self->hub->public_key, stranger);
+    zsock_t *second
+        = knock (self->server, self->hub->public_key, self->scanner);
+    assert_string_equal (who_gets_in (self->server, IN_MS),
+                         self->scanner->public_key);
+    assert_string_equal (who_gets_in (self->server, OUT_MS), "");
+    check_noted (self->pending, stranger->public_key);
+    check_noted (self->admitted, self->scanner->public_key);
+
+    hub_knocks_forget (self->pending, stranger->public_key);
+    put (self, "one", stranger->public_key);
+    put (self, "two", stranger->public_key);
+    assert_int_equal (hub_registry_reload (self->registry, NULL), SH_OK);
+    zsock_t *third = knock (self->server, self->hub->public_key, stranger);
+    assert_string_equal (who_gets_in (self->server, OUT_MS), "");
+    assert_int_equal (hub_knocks_list (self->pending, none, 8), 0);
+    zsock_destroy (&first);
+    zsock_destroy (&second);
+    zsock_destroy (&third);
+    sh_keyfile_destroy (&stranger);
+}
+
+static void
+a_key_that_is_put_off_does_not_get_in (void **state)
+{
+    world_t *self = *state;
+    hub_knock_t none[8];
+    hub_putoff_key (self->putoff, self->scanner->public_key,
+                    sh_clock_mono (sh_clock_system ()));
+    zsock_t *client
+        = knock (self->server, self->hub->public_key, self->scanner);
+    assert_string_equal (who_gets_in (self->server, OUT_MS), "");
+    assert_int_equal (hub_knocks_list (self->pending, none, 8), 0);
+    assert_int_equal (hub_knocks_list (self->admitted, none, 8), 0);
+    zsock_destroy (&client);
 }
 
 static void
@@ -512,6 +581,8 @@ main (void)
     const struct CMUnitTest tests[] = {
         CASE (a_known_key_gets_in_under_its_key),
         CASE (an_unknown_key_is_refused_with_400),
+        CASE (who_knocks_is_noted),
+        CASE (a_key_that_is_put_off_does_not_get_in),
         CASE (without_the_actor_nobody_gets_in),
         CASE (another_domain_or_none_lets_nobody_in),
         CASE (a_peer_without_curve_does_not_get_in),

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*  Whose connections hold memory: those on which much more has come in than
+    was ever handed over as a message.  libzmq does not tell, but the kernel
+    counts what each connection received, and libzmq the descriptor that a
+    message came by.  What a connection may have under way by itself (RCVHWM
+    frames and the kernel's buffer) is well below HUB_HOLDER_LEAST.
+
+    A connection that has no session may be any key's that was let in from its
+    address and has no session elsewhere.  */
+
+#ifndef HUB_HOLDERS_H
+#define HUB_HOLDERS_H
+
+#include "hub/knocks.h"
+#include "hub/sessions.h"
+#include "lib/config.h"
+
+#define HUB_HOLDER_LEAST (16 * 1024 * 1024)
+#define HUB_HOLDERS_MOST 128
+
+typedef struct
+{
+    char address[HUB_KNOCK_ADDRESS]; /* of one of its connections */
+    char key[SH_KEY_TEXT]; /* "": it has no session, look by address */
+    char name[HUB_NAME_MOST + 1];
+    uint64_t held; /* bytes, over all of its connections */
+} hub_holder_t;
+
+/*  The other end of a connection as "ADDRESS PORT"; "" if it has none.  */
+void hub_peer_text (char out[static HUB_PEER_TEXT], int fd);
+
+/*  Fill 'out', most first; how many.  'endpoints' are those listened on.  */
+size_t hub_holders_find (hub_holder_t out[static HUB_HOLDERS_MOST],
+                         const sh_strings_t *endpoints,
+                         hub_sessions_t *sessions);
+
+#endif

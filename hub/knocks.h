@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*  Who came to the door: keys with the address they came from, how often and
+    when.  One list has the unknown keys, for 'scanhubctl scanner pending';
+    another those that were let in, to tell whose a connection may be.
+
+    Bounded: a full list forgets the key that has not knocked for longest, and
+    an address has only so many places, so that one stranger with ever new keys
+    drives out himself alone.  IPv6 addresses count by their /64, for a single
+    host may have all of that.  Thread-safe.  */
+
+#ifndef HUB_KNOCKS_H
+#define HUB_KNOCKS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/keyfile.h"
+
+#define HUB_KNOCK_ADDRESS 48 /* bytes of an address's text and its NUL */
+
+typedef struct
+{
+    char key[SH_KEY_TEXT];
+    char address[HUB_KNOCK_ADDRESS]; /* of the last time */
+    int64_t first, last; /* epoch ms */
+    uint64_t count;
+} hub_knock_t;
+
+typedef struct hub_knocks hub_knocks_t;
+
+/*  Room for 'most' keys, of one address at most 'each'.  */
+sh_err_t hub_knocks_new (hub_knocks_t **out, size_t most, size_t each)
+    SH_MUST_CHECK;
+void hub_knocks_destroy (hub_knocks_t **self_p);
+
+/*  'now' is epoch ms.  A longer address is cut.  */
+void hub_knocks_note (hub_knocks_t *self, const char *key, const char *address,
+                      int64_t now);
+void hub_knocks_forget (hub_knocks_t *self, const char *key);
+
+/*  Copy up to 'most' to 'out', who knocked last first; how many.  */
+size_t hub_knocks_list (hub_knocks_t *self, hub_knock_t *out, size_t most);
+
+#endif
