@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lib/log.h"
+#include "lib/tsan.h"
 #include "scanner-proto/codec.h"
 #include "shim/door.h"
 #include "shim/setup.h"
@@ -105,8 +106,12 @@ s_command (http_door_t *self)
     char status[120];
     if (!command || streq (command, "$TERM"))
         self->ending = true;
-    else if (streq (command, "RELOAD"))
-        zstr_send (self->pipe, s_reload (self, &why));
+    else if (streq (command, "RELOAD")) {
+        SH_TSAN_TAKE (self->args);
+        const char *answer = s_reload (self, &why);
+        SH_TSAN_GIVE (self->args);
+        zstr_send (self->pipe, answer);
+    }
     else if (streq (command, "STATUS")) {
         snprintf (status, sizeof status,
                   "http: %zu requests at work, %llu reports in the spool",
@@ -206,6 +211,7 @@ hub_http_door_actor (zsock_t *pipe, void *arguments)
     hub_http_door_args_t *args = arguments;
     http_door_t self = { .args = args, .pipe = pipe };
     args->err = s_open (&self);
+    SH_TSAN_GIVE (args);
     zsock_signal (pipe, 0);
     if (args->err != SH_OK) {
         char *command = zstr_recv (pipe);

@@ -27,6 +27,7 @@
 #include "hub/zap.h"
 #include "lib/log.h"
 #include "lib/secret.h"
+#include "lib/tsan.h"
 
 #define PENDING_KEYS 256 /* unknown keys that are remembered */
 #define PENDING_EACH 8   /* of one address */
@@ -174,8 +175,10 @@ s_reload (hub_t *self, char *answer, size_t size)
                       "'%s' changed, which takes a restart; nothing was "
                       "reloaded", fixed);
     self->http_args.fresh = fresh;
+    SH_TSAN_GIVE (&self->http_args);
     if (rc == SH_OK && self->http)
         rc = s_reload_actor (self->http, &why);
+    SH_TSAN_TAKE (&self->http_args);
     if (rc == SH_OK)
         rc = s_reload_actor (self->zap, &why);
     if (rc == SH_OK) {
@@ -361,6 +364,7 @@ s_start_zap (hub_t *self, sh_why_t *why)
         .putoff = self->putoff,
     };
     self->zap = zactor_new (hub_zap_actor, &self->zap_args);
+    SH_TSAN_TAKE (&self->zap_args);
     if (!self->zap || self->zap_args.failed)
         return sh_fail (why, SH_E_IO,
                         "the authentication handler did not start; refusing "
@@ -385,6 +389,7 @@ s_start_router (hub_t *self, sh_why_t *why)
         .watch = self->watch,
     };
     self->router = zactor_new (hub_router_actor, &self->router_args);
+    SH_TSAN_TAKE (&self->router_args);
     if (!self->router)
         return sh_fail (why, SH_E_MEMORY, "the router did not start");
     *why = self->router_args.why;
@@ -407,6 +412,7 @@ s_start_http (hub_t *self, sh_why_t *why)
         .home = self->http_home,
     };
     self->http = zactor_new (hub_http_door_actor, &self->http_args);
+    SH_TSAN_TAKE (&self->http_args);
     if (!self->http)
         return sh_fail (why, SH_E_MEMORY, "the HTTP door did not start");
     *why = self->http_args.why;

@@ -17,6 +17,7 @@
 #include "hub/notices.h"
 #include "hub/speech.h"
 #include "lib/log.h"
+#include "lib/tsan.h"
 #include "scanner-proto/codec.h"
 
 #define TICK_MS 1000
@@ -640,6 +641,7 @@ hub_router_actor (zsock_t *pipe, void *arguments)
     hub_router_args_t *args = arguments;
     router_t self = { .args = args, .pipe = pipe };
     args->err = s_open (&self);
+    SH_TSAN_GIVE (args);
     zsock_signal (pipe, 0);
     if (args->err == SH_OK)
         s_loop (&self);

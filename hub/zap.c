@@ -8,6 +8,7 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/tsan.h"
 #include "scanner-proto/limits.h"
 
 #define ZAP_ENDPOINT "inproc://zeromq.zap.01"
@@ -282,6 +283,7 @@ hub_zap_actor (zsock_t *pipe, void *args)
               != SH_OK
           || !self.zap || zsock_bind (self.zap, "%s", ZAP_ENDPOINT) < 0;
     bool ready = !given->failed;
+    SH_TSAN_GIVE (given);
     zsock_signal (pipe, 0); /* 'args' may be gone from here on */
     if (ready)
         s_loop (&self);

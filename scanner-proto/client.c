@@ -582,7 +582,11 @@ s_poll (sp_client_t *self, void *other, int64_t until, bool *ready)
     zmq_pollitem_t items[4];
     int count = 0;
     if (other) {
-        void *socket = zsock_resolve (other);
+        /*  zsock_resolve alone would take a descriptor for a socket of libzmq
+            and read hundreds of bytes behind it to find out.  */
+        void *socket = zsock_is (other) || zactor_is (other)
+                           ? zsock_resolve (other)
+                           : NULL;
         items[count++] = (zmq_pollitem_t){
             socket, socket ? 0 : *(int *) other, ZMQ_POLLIN, 0
         };

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MPL-2.0
 # For bash scripts to source: which of Debian's packages are missing, and how
 # they get installed.  A table has lines "package kind names..."; one name of
-# the kind (command, file, library for pkg-config, module for Python) is
-# enough.  Packages that bring a system service have no place in it.
+# the kind (command, file, library for pkg-config, module for Python, fuzzer for
+# a compiler that has libFuzzer) is enough.  Packages that bring a system service have no place in it.
 
 # What a build needs.
 PACKAGES_BUILD='
@@ -41,6 +41,32 @@ python3             file    /usr/bin/python3
 python3-msgpack     module  msgpack
 python3-zmq         module  zmq
 '
+# What scripts/fuzz needs besides.
+PACKAGES_FUZZ='
+clang               command clang
+libclang-rt-dev     fuzzer  clang
+llvm                command llvm-symbolizer
+'
+# What scripts/lint needs besides.
+PACKAGES_LINT='
+clang               command clang
+clang-tidy          command clang-tidy
+clang-tools         command scan-build
+cppcheck            command cppcheck
+'
+# What scripts/memcheck needs besides.
+PACKAGES_MEMCHECK='
+valgrind            command valgrind
+'
+
+# Does the compiler $1 link a target with libFuzzer and AddressSanitizer?
+packages_fuzzer ()
+{
+    echo 'int LLVMFuzzerTestOneInput (const char *at, unsigned long size);
+        int LLVMFuzzerTestOneInput (const char *at, unsigned long size)
+        { return !at + !size; }' |
+        "$1" -fsanitize=fuzzer,address -x c - -o /dev/null
+}
 
 packages_have ()
 {
@@ -51,6 +77,7 @@ packages_have ()
         command) command -v "$name" ;;
         file) [ -e "$name" ] ;;
         library) pkg-config --exists "$name" ;;
+        fuzzer) packages_fuzzer "$name" ;;
         module) /usr/bin/python3 -c "import $name" ;;
         esac >/dev/null 2>&1 && return 0
     done

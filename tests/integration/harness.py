@@ -617,6 +617,23 @@ def play(stage, function):
     return fault, skipped
 
 
+def secrets_in_logs(stage):
+    """Which logs of our programs, below the stage's directory, have a secret in
+    them; for people."""
+    secrets = {stage.database.env['DB_PASSWORD'],
+               *(pair[1] for pair in stage.hub.keys.values())}
+    for path in stage.directory.glob('*/*.cert'):
+        secrets.update(re.findall(r'secret-key = "(.{40})"', path.read_text()))
+    for path in stage.directory.glob('*/*.yaml'):
+        # Short ones are words that a log may well have.
+        secrets.update(re.findall(
+            r'(?:auth_token|token|password): *["\']?([^\s"\',}]{8,})',
+            path.read_text(errors='replace')))
+    return [f'{path.name}: {secret[:4]}...'
+            for path in stage.directory.glob('*/*.log') for secret in secrets
+            if secret in path.read_text(errors='replace')]
+
+
 def show(number, name, fault, skipped=None):
     reason = f' # SKIP {skipped}' if skipped and not fault else ''
     print(f'{"not ok" if fault else "ok"} {number} - {name}{reason}',
@@ -656,12 +673,15 @@ def main(kind=Stage):
         failed += bool(fault)
         show(number, name, fault, skipped)
     log = stage.hub.log_from()
+    leaks = secrets_in_logs(stage)
     status = close()
     fault = None
     if status:
         fault = f'exit status {status}; the hub\'s log ends:\n{log[-4000:]}'
     elif 'runtime error:' in log or 'Sanitizer' in log:
         fault = 'a sanitizer spoke:\n' + log[-4000:]
+    elif leaks:
+        fault = 'secrets are in the log: ' + ', '.join(leaks)
     show(len(cases) + 1, 'the hub ends in order', fault)
     print(f'1..{len(cases) + 1}')
     return 1 if failed or fault else 0
