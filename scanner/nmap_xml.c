@@ -38,6 +38,8 @@ struct sc_nmap_xml
     bool up;             /* is it? */
     bool success;        /* <finished exit="success"> was there */
     char error[128];     /* what <finished> says instead */
+    int64_t begun;       /* before nmap was started */
+    int64_t finished;    /* <finished time>, the end of that second in ms */
     uint64_t total;      /* <hosts total> */
     uint64_t skipped;    /* targets that nmap left out ... */
     char first[64];      /* ... and the first of them */
@@ -139,6 +141,9 @@ static void
 s_on_finished (sc_nmap_xml_t *self, const XML_Char **pairs)
 {
     self->success = strcmp (s_attribute (pairs, "exit"), "success") == 0;
+    uint64_t seconds = s_number (s_attribute (pairs, "time"));
+    if (seconds > 0 && seconds < INT64_MAX / 1000)
+        self->finished = (int64_t) seconds * 1000 + 999;
     sh_escape (self->error, sizeof self->error,
                s_attribute (pairs, "errormsg"));
 }
@@ -271,6 +276,7 @@ sc_nmap_xml_new (sc_nmap_xml_t **out, sc_result_t *result,
     self->result = result;
     self->hosts_most = hosts_most;
     self->clock = clock;
+    self->begun = sh_clock_wall (clock);
     XML_SetUserData (self->parser, self);
     XML_SetElementHandler (self->parser, s_on_start, s_on_end);
     XML_SetEntityDeclHandler (self->parser, s_on_entity);
@@ -331,6 +337,21 @@ sc_nmap_xml_feed (sc_nmap_xml_t *self, const void *data, size_t size,
     return s_return (self, why);
 }
 
+/*  Our clock told when a host was read.  When we were stopped meanwhile, that
+    may be long after it answered; it did while nmap ran.  An end before the
+    beginning is that of a clock that was set in between, unlike ours.  */
+static void
+s_limit_times (sc_nmap_xml_t *self)
+{
+    if (self->finished < self->begun)
+        return;
+    for (size_t i = 0; i < self->result->count; i++) {
+        sc_host_t *host = &self->result->hosts[i];
+        if (host->seen > self->finished)
+            host->seen = self->finished;
+    }
+}
+
 sh_err_t
 sc_nmap_xml_finish (sc_nmap_xml_t *self, uint64_t asked, sh_why_t *why)
 {
@@ -338,6 +359,7 @@ sc_nmap_xml_finish (sc_nmap_xml_t *self, uint64_t asked, sh_why_t *why)
         s_parse (self, "", 0, true);
     if (self->rc != SH_OK)
         return s_return (self, why);
+    s_limit_times (self);
     if (!self->success)
         return sh_fail (why, SH_E_PROBE, "nmap gave up: %s",
                         *self->error ? self->error : "it does not say why");

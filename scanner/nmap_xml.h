@@ -15,8 +15,9 @@
 typedef struct sc_nmap_xml sc_nmap_xml_t;
 
 /*  Hosts are appended to 'result' (borrowed), at most 'hosts_most' of them;
-    'clock' gives the time at which each was seen, because nmap's own times
-    are those of a whole group in seconds.  SH_E_MEMORY.  */
+    'clock' gives the time at which each was seen, because nmap tells none;
+    in the end none is later than the second in which nmap finished.
+    SH_E_MEMORY.  */
 sh_err_t sc_nmap_xml_new (sc_nmap_xml_t **out, sc_result_t *result,
                           uint64_t hosts_most, const sh_clock_t *clock)
     SH_MUST_CHECK;

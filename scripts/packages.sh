@@ -34,6 +34,7 @@ curl                command curl
 '
 # What the tests need besides.
 PACKAGES_TEST='
+iproute2            command ip
 libcmocka-dev       library cmocka
 mandoc              command mandoc
 openssl             command openssl

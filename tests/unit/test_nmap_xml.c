@@ -13,8 +13,8 @@
 #define HOST(ip)                                                               \
     "<host>" UP "<address addr=\"" ip "\" addrtype=\"ipv4\"/></host>"
 #define STATS(exit, total)                                                     \
-    "<runstats><finished time=\"1\" " exit "/><hosts up=\"1\" down=\"0\" "     \
-    "total=\"" total "\"/></runstats>"
+    "<runstats><finished time=\"1700000000\" " exit "/>"                       \
+    "<hosts up=\"1\" down=\"0\" total=\"" total "\"/></runstats>"
 #define GOOD(total) STATS ("exit=\"success\"", total)
 #define HEAD "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE nmaprun>\n"
 
@@ -93,6 +93,40 @@ test_host (void **state)
         assert_int_equal (host->seen, s_now);
         sc_result_clear (&out.result);
     }
+}
+
+/*  When a host was seen that is read so long after nmap's beginning.  */
+static int64_t
+s_seen_late (int64_t begin, int64_t late)
+{
+    static const char text[] = "<nmaprun>" HOST ("10.0.0.1") GOOD ("1")
+                               "</nmaprun>";
+    int64_t now = s_now;
+    sc_result_t result = { 0 };
+    sc_nmap_xml_t *xml = NULL;
+    s_now = begin;
+    assert_int_equal (sc_nmap_xml_new (&xml, &result, 4, &s_clock), SH_OK);
+    s_now = begin + late;
+    assert_int_equal (sc_nmap_xml_feed (xml, text, sizeof text - 1, NULL),
+                      SH_OK);
+    assert_int_equal (sc_nmap_xml_finish (xml, 1, NULL), SH_OK);
+    sc_nmap_xml_destroy (&xml);
+    s_now = now;
+    int64_t seen = result.hosts[0].seen;
+    sc_result_clear (&result);
+    return seen;
+}
+
+/*  Whoever reads late does not make the hosts seen late; nor does a clock count
+    that was set while nmap ran.  */
+static void
+test_late (void **state)
+{
+    (void) state;
+    assert_int_equal (s_seen_late (s_now, 800), s_now + 800);
+    assert_int_equal (s_seen_late (s_now, 4000), 1700000000999);
+    assert_int_equal (s_seen_late (s_now + 3600000, 4000), s_now + 3604000);
+    assert_int_equal (s_seen_late (1000, 4000), 5000);
 }
 
 static void
@@ -254,6 +288,7 @@ main (void)
         cmocka_unit_test (test_no_host),    cmocka_unit_test (test_long_texts),
         cmocka_unit_test (test_incomplete), cmocka_unit_test (test_skipped),
         cmocka_unit_test (test_hostile),    cmocka_unit_test (test_size),
+        cmocka_unit_test (test_late),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
