@@ -235,11 +235,8 @@ s_answer_status (hub_t *self, char *answer, size_t size)
     int used = snprintf (
         answer, size,
         "ok scanhubd %s, pid %ld\ndatabase: %s%s\nregistry: %zu keys in %s\n"
-        "%s
-descriptors: %zu of %zu, %zu of them kept from connections, "
-        "%llu connections turned away
-waiting for workers: %zu
-",
+        "%s\ndescriptors: %zu of %zu, %zu of them kept from connections, "
+        "%llu connections turned away\nwaiting for workers: %zu\n",
         PACKAGE_VERSION, (long) getpid (), up ? "" : "NOT USABLE: ", text,
         hub_registry_size (self->registry), self->config->registry,
         router ? router : "", gauge.used, gauge.limit, gauge.reserve,
