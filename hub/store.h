@@ -22,7 +22,9 @@ typedef struct hub_store hub_store_t;
 
 struct hub_store
 {
-    /*  READ COMMITTED.  begin connects when there is no connection.  */
+    /*  READ COMMITTED.  begin connects when there is no connection, and looks
+        which columns there are; SH_E_MAINTENANCE if one is missing while
+        phpIPAM is in maintenance mode.  */
     sh_err_t (*begin) (hub_store_t *self) SH_MUST_CHECK;
     sh_err_t (*commit) (hub_store_t *self) SH_MUST_CHECK;
     void (*rollback) (hub_store_t *self);

@@ -170,8 +170,9 @@ s_send (void *context, const sp_message_t *part)
     return way->send (way->context, place->spooled->label, part);
 }
 
-/*  Two reports of a subnet must not be on their way at once: the later one would
-    make the other come too late.  Within a store its order sees to that.  */
+/*  Two reports of a subnet must not be on their way at once: the later one
+    would make the other come too late.  Within a store its order sees to
+    that.  */
 static bool
 s_would_overtake (const sp_outbox_t *self, const sp_spooled_t *one)
 {
@@ -183,8 +184,8 @@ s_would_overtake (const sp_outbox_t *self, const sp_spooled_t *one)
     return false;
 }
 
-/*  Put a report on its way.  Its offset is on disk before the first part leaves:
-    whoever sends it again must send the same times.  */
+/*  Put a report on its way.  Its offset is on disk before the first part
+    leaves: whoever sends it again must send the same times.  */
 static sh_err_t
 s_begin (sp_outbox_t *self, s_place_t *place, int store)
 {
@@ -226,8 +227,8 @@ s_under_way (const sp_outbox_t *self, int store)
     return count;
 }
 
-/*  The next report of a store.  At its end it is begun again, after a pause, for
-    those that gave up their place.  */
+/*  The next report of a store.  At its end it is begun again, after a pause,
+    for those that gave up their place.  */
 static sh_err_t
 s_begin_next (sp_outbox_t *self, s_place_t *place, int store)
 {

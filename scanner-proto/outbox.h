@@ -57,8 +57,8 @@ sh_err_t sp_outbox_put (sp_outbox_t *self, const char *label,
                         const sp_report_t *report, int64_t epoch,
                         uint64_t *ticket, bool *durable) SH_MUST_CHECK;
 
-/*  Would this report overtake one of the same sender and subnet?  Then it has to
-    be put as well, for the hub takes what comes later for an old story.  */
+/*  Would this report overtake one of the same sender and subnet?  Then it has
+    to be put as well, for the hub takes what comes later for an old story.  */
 bool sp_outbox_waits (sp_outbox_t *self, const char *label,
                       const sp_report_t *report);
 

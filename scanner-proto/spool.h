@@ -67,9 +67,9 @@ sh_err_t sp_spool_put (sp_spool_t *self, const char *label,
 
 /*  The oldest report with a row above 'after' (0: the oldest of all) that is
     not held, nor waits behind an older one of the same subnet, which it would
-    make come too late; SH_E_NOT_FOUND: none.  '*out' is new and the caller's.  A row that
-    cannot be read is removed, said aloud, and the next one taken; if it is the
-    file that cannot be read, SH_E_IO.  */
+    make come too late; SH_E_NOT_FOUND: none.  '*out' is new and the caller's.
+    A row that cannot be read is removed, said aloud, and the next one taken; if
+    it is the file that cannot be read, SH_E_IO.  */
 sh_err_t sp_spool_next (sp_spool_t *self, int64_t after, sp_spooled_t **out)
     SH_MUST_CHECK;
 void sp_spooled_destroy (sp_spooled_t **self_p);

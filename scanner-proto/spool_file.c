@@ -25,8 +25,9 @@
 /*  One row of 'report' for each report, one of 'part' for each frame, with a
     BLAKE2b sum of it.  Rows are never numbered twice: a late remove must not
     hit another report.  'subject' is whose report it is about which subnet:
-    those of one kind get merged, and all leave in their order.  One row of 'boot' for each boot in which something happened, in
-    their order: the hub's clock at its begin, and when a hub was last met.  */
+    those of one kind get merged, and all leave in their order.  One row of
+    'boot' for each boot in which something happened, in their order: the hub's
+    clock at its begin, and when a hub was last met.  */
 static const char s_schema[]
     = "BEGIN IMMEDIATE;"
       "PRAGMA application_id = 1399018352;"
@@ -307,7 +308,8 @@ s_make_file (const char *path, sh_why_t *why)
     return SH_OK;
 }
 
-/*  Was it opened as what it is to be?  ":memory:" and the like have no name.  */
+/*  Was it opened as what it is to be?  ":memory:" and the like have no
+    name.  */
 static bool
 s_is_writable (const sp_spool_file_t *self)
 {

@@ -25,8 +25,8 @@ sh_err_t sc_link_new (sc_link_t **out, const sc_config_t *config,
                       const sh_clock_t *clock, sh_why_t *why) SH_MUST_CHECK;
 void sc_link_destroy (sc_link_t **self_p);
 
-/*  From now on reports of 'outbox' (borrowed; NULL: no more) are delivered while
-    others wait here.  */
+/*  From now on reports of 'outbox' (borrowed; NULL: no more) are delivered
+    while others wait here.  */
 void sc_link_carry (sc_link_t *self, sp_outbox_t *outbox);
 
 /*  Wait for up to 'timeout' ms (-1: for ever).  '*event' is borrowed until

@@ -388,10 +388,12 @@ def _(s):
     first_address(s)
     s.sql.rows('ALTER TABLE subnets DROP COLUMN isPool')
     try:
-        # The first report after it meets the old statement.
+        # The first report after it meets the old statement, the next does not.
         message = s.put_off('database-schema', 60000, s.report().part(
             [host('10.0.0.0'), host('10.0.0.6')]))
-        equal(s.again(message)['refused_count'], 1)
+        s.peer().send(message)
+        verdict = s.peer().wait('verdict', id=message['id'])
+        equal((verdict['result'], verdict['refused_count']), ('applied', 1))
     finally:
         s.sql.rows('ALTER TABLE subnets ADD isPool BOOL NOT NULL DEFAULT 0')
         s.grant()
@@ -461,6 +463,7 @@ def _(s):
 def _(s):
     s.seen_row('10.0.0.5', ago(900))
     until(lambda: s.peer().assignments(), 'assignments')
+    until(s.last_access, 'last_access, by the hello')
     s.sql.rows('UPDATE scanAgents SET last_access = NULL')
     s.sql.rows('UPDATE settings SET maintaneanceMode = 1')
     try:

@@ -57,11 +57,45 @@ s_clock_ms (void *context)
 
 static const sh_clock_t s_clock = { s_clock_ms, s_clock_ms, NULL, "boot" };
 
+/*  Is the host in the report of a number, where subnets are shared?  */
+static bool
+s_has_host (size_t number, size_t host)
+{
+    return (number * 7 + host * 5) % 3 != 0;
+}
+
+/*  A report of such a subnet: the later, the higher all of its times.  */
+static sp_report_t
+s_shared_report (size_t number)
+{
+    static uint8_t addrs[MODEL_HOSTS][4];
+    static sp_host_t hosts[MODEL_HOSTS];
+    static char cidr[32];
+    static sp_range_t range;
+    int64_t at = NOW + (int64_t) number * 1000;
+    size_t count = 0, group = number % MODEL_GROUPS;
+    for (size_t i = 0; i < MODEL_HOSTS; i++) {
+        uint8_t addr[4] = { 10, (uint8_t) group, 0, (uint8_t) (i + 1) };
+        memcpy (addrs[i], addr, 4);
+        if (s_has_host (number, i))
+            hosts[count++] = (sp_host_t){ .ip = { addrs[i], 4 }, .seen = at };
+    }
+    range = (sp_range_t){ { addrs[0], 4 }, { addrs[MODEL_HOSTS - 1], 4 } };
+    snprintf (cidr, sizeof cidr, "10.%zu.0.0/24", group);
+    return (sp_report_t){ .code = "siteA", .subnet = group + 1, .cidr = cidr,
+                          .kind = SP_KIND_BOTH, .started = at, .finished = at,
+                          .hosts = hosts, .host_count = count,
+                          .complete = true, .up = count, .covered = &range,
+                          .covered_count = 1 };
+}
+
 /*  The report of a number, the same each time; valid until the next call.  Each
     is of a subnet of its own, so that the spool has nothing to merge.  */
 static sp_report_t
 s_report (const model_t *self, size_t number)
 {
+    if (self->merged)
+        return s_shared_report (number);
     static uint8_t addrs[HOSTS_MOST][4];
     static sp_host_t hosts[HOSTS_MOST];
     static char names[HOSTS_MOST][240], cidr[32];
@@ -191,10 +225,101 @@ s_same_report (const sp_report_t *a, const sp_report_t *b)
     return same;
 }
 
+static size_t
+s_number_at (int64_t time)
+{
+    return (size_t) ((time - NOW) / 1000);
+}
+
+/*  One host of a merged report whose newest part is the report 'newest'.  */
+static void
+s_look_at_host (model_t *self, size_t group, const sp_host_t *host,
+                size_t newest, model_host_t *found)
+{
+    size_t number = s_number_at (host->seen);
+    size_t at = (size_t) host->ip.data[3] - 1;
+    if (at >= MODEL_HOSTS || host->ip.data[1] != group
+        || number % MODEL_GROUPS != group || !s_has_host (number, at)) {
+        SAY ("a host that no report has");
+        return;
+    }
+    const model_host_t *known = &self->hosts[group][at];
+    if ((int) number > known->may)
+        SAY ("a host of report %zu, which was removed", number);
+    if (host->old != (number != newest))
+        SAY ("a host of report %zu marked wrongly beside %zu", number, newest);
+    if (found[at].must >= 0)
+        SAY ("a host is there twice");
+    found[at] = (model_host_t){ (int) number, (int) number };
+}
+
+/*  Judge what waits of a subnet ('report' NULL: nothing does).  */
+static void
+s_look_at_merged (model_t *self, size_t group, const sp_report_t *report,
+                  bool reopened)
+{
+    model_host_t found[MODEL_HOSTS];
+    for (size_t i = 0; i < MODEL_HOSTS; i++)
+        found[i] = (model_host_t){ -1, -1 };
+    size_t newest = report ? s_number_at (report->started) : 0;
+    for (size_t i = 0; report && i < report->host_count; i++)
+        s_look_at_host (self, group, &report->hosts[i], newest, found);
+    for (size_t i = 0; i < MODEL_HOSTS; i++) {
+        model_host_t *known = &self->hosts[group][i];
+        if (found[i].must < known->must)
+            SAY ("a host of report %d is lost", known->must);
+        if (report && s_has_host (newest, i)
+            && found[i].must != (int) newest)
+            SAY ("only a part of report %zu", newest);
+        if (reopened)
+            *known = found[i];
+    }
+}
+
+static void
+s_expect_hosts (model_t *self, size_t number, bool sure)
+{
+    for (size_t i = 0; i < MODEL_HOSTS; i++) {
+        model_host_t *known = &self->hosts[number % MODEL_GROUPS][i];
+        if (!s_has_host (number, i))
+            continue;
+        known->may = (int) number;
+        if (sure)
+            known->must = (int) number;
+    }
+}
+
+static void
+s_expect_no_hosts (model_t *self, size_t group, bool sure)
+{
+    for (size_t i = 0; i < MODEL_HOSTS; i++) {
+        self->hosts[group][i].must = -1;
+        if (sure)
+            self->hosts[group][i].may = -1;
+    }
+}
+
+void
+model_merge (model_t *self)
+{
+    self->merged = true;
+    for (size_t i = 0; i < MODEL_GROUPS; i++)
+        s_expect_no_hosts (self, i, true);
+}
+
 /*  Judge one report that is in the spool.  */
 static void
-s_look_at (model_t *self, const sp_spooled_t *spooled, bool *found)
+s_look_at (model_t *self, const sp_spooled_t *spooled, bool *found,
+           bool reopened)
 {
+    size_t group = (size_t) spooled->report.subnet - 1;
+    if (self->merged && group < MODEL_GROUPS) {
+        if (found[group])
+            SAY ("two reports of subnet %zu", group);
+        found[group] = true;
+        s_look_at_merged (self, group, &spooled->report, reopened);
+        return;
+    }
     size_t number = (size_t) spooled->report.subnet - 1;
     if (number >= self->used || self->reports[number] == MODEL_NONE) {
         SAY ("report %zu was never put", number);
@@ -216,7 +341,7 @@ s_look_at (model_t *self, const sp_spooled_t *spooled, bool *found)
 
 /*  Go through all of it.  */
 static bool
-s_list (model_t *self, bool *found)
+s_list (model_t *self, bool *found, bool reopened)
 {
     int64_t after = 0;
     size_t depth = 0;
@@ -227,7 +352,7 @@ s_list (model_t *self, bool *found)
             break;
         if (!s_ok (self, rc, "next"))
             return false;
-        s_look_at (self, spooled, found);
+        s_look_at (self, spooled, found, reopened);
         if (spooled->row <= after)
             SAY ("row %lld after %lld", (long long) spooled->row,
                  (long long) after);
@@ -250,9 +375,12 @@ bool
 model_check (model_t *self, bool reopened)
 {
     bool found[MODEL_REPORTS] = { false };
-    if (!s_list (self, found))
+    if (!s_list (self, found, reopened))
         return false;
-    for (size_t i = 0; i < self->used; i++) {
+    for (size_t i = 0; self->merged && i < MODEL_GROUPS; i++)
+        if (!found[i])
+            s_look_at_merged (self, i, NULL, reopened);
+    for (size_t i = 0; !self->merged && i < self->used; i++) {
         model_state_t *known = &self->reports[i];
         if (*known == MODEL_THERE && !found[i]) {
             if (!self->tell_losses)
@@ -273,9 +401,32 @@ s_put (model_t *self)
     size_t number = self->used++;
     sp_report_t report = s_report (self, number);
     self->reports[number] = MODEL_MAYBE;
+    if (self->merged)
+        s_expect_hosts (self, number, false);
     if (!s_ok (self, s_spool_put (self, &report), "put"))
         return false;
     self->reports[number] = MODEL_THERE;
+    if (self->merged)
+        s_expect_hosts (self, number, true);
+    return true;
+}
+
+static bool
+s_remove_row (model_t *self, size_t number, int64_t row)
+{
+    model_state_t *known = &self->reports[number];
+    bool sure = *known == MODEL_THERE && !self->merged;
+    *known = MODEL_MAYBE;
+    if (self->merged)
+        s_expect_no_hosts (self, number, false);
+    sh_err_t rc = s_spool_remove (self, row);
+    if (rc == SH_E_NOT_FOUND && !sure)
+        return true;
+    if (!s_ok (self, rc, "remove"))
+        return false;
+    *known = MODEL_GONE;
+    if (self->merged)
+        s_expect_no_hosts (self, number, true);
     return true;
 }
 
@@ -296,20 +447,11 @@ s_remove (model_t *self, bool second)
     }
     size_t number = (size_t) spooled->report.subnet - 1;
     sp_spooled_destroy (&spooled);
-    if (number >= self->used) {
+    if (number >= (self->merged ? MODEL_GROUPS : self->used)) {
         SAY ("report %zu was never put", number);
         return false;
     }
-    model_state_t *known = &self->reports[number];
-    bool sure = *known == MODEL_THERE;
-    *known = MODEL_MAYBE;
-    sh_err_t rc = s_spool_remove (self, after);
-    if (rc == SH_E_NOT_FOUND && !sure)
-        return true;
-    if (!s_ok (self, rc, "remove"))
-        return false;
-    *known = MODEL_GONE;
-    return true;
+    return s_remove_row (self, number, after);
 }
 
 bool

@@ -8,7 +8,15 @@
 
 #include "scanner-proto/spool.h"
 
-enum { MODEL_REPORTS = 40 };
+enum { MODEL_REPORTS = 40, MODEL_GROUPS = 3, MODEL_HOSTS = 24 };
+
+/*  A host of a subnet of which several reports are put: the number of the
+    report whose sighting must be there at least (-1: none need be), and of the
+    latest that may be.  */
+typedef struct
+{
+    int must, may;
+} model_host_t;
 
 /*  What is known of the report with a number.  */
 typedef enum
@@ -27,6 +35,8 @@ typedef struct
     size_t used;      /* numbers given out */
     uint32_t random;
     size_t big;       /* hosts of the largest reports */
+    bool merged;      /* reports are of MODEL_GROUPS subnets only */
+    model_host_t hosts[MODEL_GROUPS][MODEL_HOSTS];
     bool tell_losses; /* do not fail on a loss, count it */
     size_t losses;
     char fault[256];  /* the first thing that was wrong; "" for none */
@@ -35,6 +45,8 @@ typedef struct
 
 /*  Make the directory; 'seed' says what the run will be.  */
 void model_init (model_t *self, uint32_t seed, size_t big);
+/*  From now on: few subnets, so that the spool merges what waits.  */
+void model_merge (model_t *self);
 /*  Close and remove all.  */
 void model_end (model_t *self);
 

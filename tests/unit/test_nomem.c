@@ -16,8 +16,7 @@
 #include "lib/keyfile.h"
 #include "lib/yaml.h"
 #include "scanner-proto/codec.h"
-#include "scanner-proto/delivery.h"
-#include "scanner-proto/spool.h"
+#include "scanner-proto/outbox.h"
 #include "shim/legacy.h"
 #include "shim/token.h"
 #include "tests/unit/nomem.h"
@@ -191,15 +190,17 @@ s_open_spool (void)
     return rc;
 }
 
+static bool s_other_subnet;
+
 static sh_err_t
 s_put (void)
 {
     sp_report_t report = nomem_report ();
-    uint64_t depth = sp_spool_depth (s_spool);
     uint64_t bytes = sp_spool_bytes (s_spool);
+    report.subnet = s_other_subnet ? 8 : 7;
     sh_err_t rc = sp_spool_put (s_spool, "test", &report, 0, NULL);
-    assert_int_equal (sp_spool_depth (s_spool), depth + (rc == SH_OK));
-    assert_int_equal (sp_spool_bytes (s_spool) > bytes, rc == SH_OK);
+    if (rc != SH_OK)
+        assert_int_equal (sp_spool_bytes (s_spool), bytes);
     return rc;
 }
 
@@ -236,7 +237,14 @@ test_spool (void **state)
     nomem_try ("spool open", s_open_spool);
     assert_int_equal (sp_spool_open (&s_spool, s_path, SP_SPOOL_DEFAULT_MOST,
                                      &s_clock, NULL), SH_OK);
+    s_other_subnet = false;
     assert_true (nomem_try ("spool put", s_put) > 3);
+    assert_int_equal (sp_spool_depth (s_spool), 1);
+    assert_true (nomem_try ("spool put and merge", s_put) > 12);
+    assert_int_equal (sp_spool_depth (s_spool), 1);
+    s_other_subnet = true;
+    assert_true (nomem_try ("spool put again", s_put) > 3);
+    assert_int_equal (sp_spool_depth (s_spool), 2);
     /* nothing is dropped because there was no memory to read it */
     uint64_t depth = sp_spool_depth (s_spool);
     assert_true (nomem_try ("spool next", s_take) > 5);
@@ -244,6 +252,115 @@ test_spool (void **state)
     for (; depth > 0; depth--)
         assert_int_equal (s_remove (), SH_OK);
     sp_spool_close (&s_spool);
+}
+
+/*  The outbox over a spool in memory: what was taken is delivered, if not now
+    then when there is memory again.  */
+
+static struct
+{
+    uint8_t id[SP_REPORT_ID];
+    uint64_t part;
+} s_parts[64];
+static size_t s_part_count, s_ended_count;
+
+static sh_err_t
+s_way_send (void *context, const char *label, const sp_message_t *part)
+{
+    (void) context;
+    (void) label;
+    assert_true (s_part_count < COUNT (s_parts));
+    memcpy (s_parts[s_part_count].id, part->u.report.id.data, SP_REPORT_ID);
+    s_parts[s_part_count++].part = part->u.report.part;
+    return SH_OK;
+}
+
+static void
+s_count_end (void *context, const sp_outbox_end_t *end)
+{
+    (void) context;
+    assert_false (end->refused);
+    s_ended_count++;
+}
+
+/*  Put it, when there is no memory once more.  */
+static sh_err_t
+s_put_out (sp_outbox_t *outbox, uint64_t subnet)
+{
+    sp_report_t report = nomem_report ();
+    report.subnet = subnet;
+    bool durable;
+    sh_err_t rc = sp_outbox_put (outbox, "x", &report, 0, NULL, &durable);
+    if (rc == SH_OK)
+        return rc;
+    nomem_lift ();
+    assert_int_equal (
+        sp_outbox_put (outbox, "x", &report, 0, NULL, &durable), SH_OK);
+    return rc;
+}
+
+static void
+s_push_out (sp_outbox_t *outbox)
+{
+    static const sp_outbox_way_t way = { s_way_send, NULL, true, 0 };
+    for (int i = 0; i < 30 && sp_outbox_depth (outbox) > 0; i++) {
+        if (i == 3)
+            nomem_lift ();
+        s_part_count = 0;
+        sp_outbox_push (outbox, &way);
+        for (size_t k = 0; k < s_part_count; k++) {
+            sp_message_t message = {
+                .type = SP_VERDICT,
+                .u.verdict = { .id = { s_parts[k].id, SP_REPORT_ID },
+                               .part = s_parts[k].part,
+                               .result = SP_APPLIED },
+            };
+            sp_event_t event = { .kind = SP_EVENT_MESSAGE,
+                                 .message = &message };
+            assert_true (sp_outbox_take (outbox, &event));
+        }
+        if (sp_outbox_timeout (outbox) > 0)
+            s_now += sp_outbox_timeout (outbox);
+    }
+    assert_int_equal (sp_outbox_depth (outbox), 0);
+}
+
+static sh_err_t
+s_send_out (void)
+{
+    sp_spool_t *spool = UNTOUCHED;
+    sp_outbox_t *outbox = UNTOUCHED;
+    sh_why_t why = { "" };
+    sh_err_t rc = sp_spool_open (&spool, NULL, SP_SPOOL_DEFAULT_MOST,
+                                 &s_clock, &why);
+    if (rc != SH_OK) {
+        assert_true (spool == UNTOUCHED && *why.text);
+        return rc;
+    }
+    sp_outbox_options_t options = { .spool = spool, .clock = &s_clock,
+                                    .ended = s_count_end };
+    rc = sp_outbox_new (&outbox, &options);
+    if (rc == SH_OK) {
+        static const uint64_t subnets[] = { 7, 7, 8 };
+        s_ended_count = 0;
+        for (size_t i = 0; i < COUNT (subnets); i++) {
+            sh_err_t put = s_put_out (outbox, subnets[i]);
+            rc = rc ? rc : put;
+        }
+        s_push_out (outbox);
+        assert_int_equal (s_ended_count, 2);
+        sp_outbox_destroy (&outbox);
+    } else
+        assert_true (outbox == UNTOUCHED);
+    sp_spool_close (&spool);
+    return rc;
+}
+
+static void
+test_outbox (void **state)
+{
+    (void) state;
+    assert_true (nomem_try_lenient ("outbox", s_send_out) > 30);
 }
 
 /*  Texts from outside.  */
@@ -364,6 +481,7 @@ main (void)
         cmocka_unit_test (test_messages),
         cmocka_unit_test (test_delivery),
         cmocka_unit_test (test_spool),
+        cmocka_unit_test (test_outbox),
         cmocka_unit_test (test_legacy),
         cmocka_unit_test (test_files),
     };

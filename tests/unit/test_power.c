@@ -31,6 +31,7 @@ typedef struct
 {
     uint32_t seed;
     size_t big, steps;
+    bool merged;
 } plan_t;
 
 static void
@@ -93,6 +94,8 @@ s_cut_at (const plan_t *plan, unsigned call, uint32_t tear)
 {
     model_t model;
     model_init (&model, plan->seed, plan->big);
+    if (plan->merged)
+        model_merge (&model);
     powerfs_off_at (call);
     s_run (&model, plan);
     bool cut = powerfs_is_off ();
@@ -124,7 +127,7 @@ static void
 test_small_reports (void **state)
 {
     (void) state;
-    s_cut_everywhere (&(plan_t){ .seed = 1, .big = 20, .steps = 20 });
+    s_cut_everywhere (&(plan_t){ .seed = 1, .big = 20, .steps = 16 });
 }
 
 /*  With these the log is carried over into the file now and then.  */
@@ -132,7 +135,15 @@ static void
 test_large_reports (void **state)
 {
     (void) state;
-    s_cut_everywhere (&(plan_t){ .seed = 3, .big = 400, .steps = 14 });
+    s_cut_everywhere (&(plan_t){ .seed = 3, .big = 400, .steps = 10 });
+}
+
+/*  What waits of one subnet becomes one report, again and again.  */
+static void
+test_merged_reports (void **state)
+{
+    (void) state;
+    s_cut_everywhere (&(plan_t){ .seed = 4, .steps = 20, .merged = true });
 }
 
 /*  Would it be seen?  A disk that only says that it has synced loses reports
@@ -141,7 +152,7 @@ static void
 test_without_sync (void **state)
 {
     (void) state;
-    plan_t plan = { .seed = 1, .big = 20, .steps = 24 };
+    plan_t plan = { .seed = 1, .big = 20, .steps = 20 };
     size_t losses = 0;
     for (unsigned call = 20; call < 200; call += 20) {
         model_t model;
@@ -225,6 +236,7 @@ main (void)
         cmocka_unit_test_setup (test_powerfs, s_reset),
         cmocka_unit_test_setup (test_small_reports, s_reset),
         cmocka_unit_test_setup (test_large_reports, s_reset),
+        cmocka_unit_test_setup (test_merged_reports, s_reset),
         cmocka_unit_test_setup (test_without_sync, s_reset),
     };
     const char *torn = getenv ("SCANHUB_POWER_TORN"); /* for long runs */

@@ -22,7 +22,7 @@ enum { STRIDE = 5 };
 #else
 enum { STRIDE = 1 };
 #endif
-enum { STEPS = 14, LASTING = 3 };
+enum { STEPS = 12, LASTING = 3 };
 
 /*  SQLite's memory, of which the n-th piece from now on is refused.  */
 
@@ -60,6 +60,7 @@ typedef struct
     int code;    /* SQLITE_NOMEM: of SQLite's memory */
     bool on;     /* not just once, but until it is lifted */
     unsigned by; /* from one call that fails to the next */
+    bool merged; /* reports of few subnets, see spool_model.h */
 } trouble_t;
 
 static void
@@ -129,6 +130,8 @@ s_fail_at (const trouble_t *trouble, unsigned n)
 {
     model_t model;
     model_init (&model, 5, 300);
+    if (trouble->merged)
+        model_merge (&model);
     bool hit = s_run (&model, trouble, n);
     s_go_on (&model, n % 2);
     model_end (&model);
@@ -154,16 +157,26 @@ static void
 test_errors (void **state)
 {
     (void) state;
-    s_fail_everywhere (&(trouble_t){ "an error", SQLITE_IOERR, false, 1 });
-    s_fail_everywhere (&(trouble_t){ "errors", SQLITE_IOERR, true, 3 });
+    s_fail_everywhere (&(trouble_t){ "an error", SQLITE_IOERR, false, 1, false });
+    s_fail_everywhere (&(trouble_t){ "errors", SQLITE_IOERR, true, 5, false });
 }
 
 static void
 test_disk_full (void **state)
 {
     (void) state;
-    s_fail_everywhere (&(trouble_t){ "full once", SQLITE_FULL, false, 1 });
-    s_fail_everywhere (&(trouble_t){ "full", SQLITE_FULL, true, 2 });
+    s_fail_everywhere (&(trouble_t){ "full once", SQLITE_FULL, false, 2, false });
+    s_fail_everywhere (&(trouble_t){ "full", SQLITE_FULL, true, 3, false });
+}
+
+static void
+test_merging (void **state)
+{
+    (void) state;
+    s_fail_everywhere (&(trouble_t){ "an error", SQLITE_IOERR, false, 1, true });
+    s_fail_everywhere (&(trouble_t){ "full", SQLITE_FULL, true, 1, true });
+    s_fail_everywhere (&(trouble_t){ "no memory", SQLITE_NOMEM, false, 61,
+                                     true });
 }
 
 /*  Not each call, for there are thousands.  */
@@ -171,9 +184,9 @@ static void
 test_memory (void **state)
 {
     (void) state;
-    s_fail_everywhere (&(trouble_t){ "no memory", SQLITE_NOMEM, false, 13 });
+    s_fail_everywhere (&(trouble_t){ "no memory", SQLITE_NOMEM, false, 23, false });
     s_fail_everywhere (&(trouble_t){ "no memory for long", SQLITE_NOMEM, true,
-                                     29 });
+                                     61, false });
 }
 
 /*  Also after a test that has failed.  */
@@ -192,6 +205,7 @@ main (void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup (test_errors, s_reset),
         cmocka_unit_test_setup (test_disk_full, s_reset),
+        cmocka_unit_test_setup (test_merging, s_reset),
         cmocka_unit_test_setup (test_memory, s_reset),
     };
     sqlite3_config (SQLITE_CONFIG_GETMALLOC, &s_memory);

@@ -237,6 +237,13 @@ s_touch_agent (hub_store_t *base, uint64_t agent, const char *wall,
     return rc;
 }
 
+static const char *
+s_describe (hub_store_t *base)
+{
+    (void) base;
+    return "what the database said";
+}
+
 /*  The world around it.  */
 
 static int64_t
@@ -343,6 +350,7 @@ s_open (world_t *self, const char *letters)
         .read_agent = s_read_agent, .lock_subnet = s_lock_subnet,
         .find_subnet = s_find_subnet, .read_rows = s_read_rows,
         .apply = s_apply, .touch_agent = s_touch_agent,
+        .describe = s_describe,
     };
     self->letters = letters;
     for (; *letters; letters++)
@@ -519,7 +527,7 @@ s_try (const char *letters, const fault_t *fault)
 static const sh_err_t s_errors[] = {
     SH_E_DB_DOWN,     SH_E_DB_BUSY,   SH_E_DB_RIGHTS,   SH_E_DB_SCHEMA,
     SH_E_DB,          SH_E_MEMORY,    SH_E_HOST_COLUMN, SH_E_HOST_TEXT,
-    SH_E_HOST_UNIQUE, SH_E_HOST_UPDATE,
+    SH_E_HOST_UNIQUE, SH_E_HOST_UPDATE, SH_E_MAINTENANCE,
 };
 
 static unsigned
@@ -527,6 +535,8 @@ s_try_all (const char *letters, call_t call, sh_err_t with)
 {
     unsigned tried = 0;
     fault_t fault = { call, 1, false, with };
+    if (with == SH_E_MAINTENANCE && call != CALL_AGENT)
+        return 0; /* it comes with the agent only */
     for (; s_try (letters, &fault); fault.at++)
         tried++;
     fault.on = true;
