@@ -291,6 +291,12 @@ s_is_answering (const sm_http_t *self)
 }
 
 void
+sm_http_refuse (sm_http_t *self)
+{
+    self->stopping = true;
+}
+
+void
 sm_http_destroy (sm_http_t **self_p)
 {
     assert (self_p);

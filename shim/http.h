@@ -45,6 +45,8 @@ sh_err_t sm_http_new (sm_http_t **out, const sm_http_config_t *config,
                       sm_tokens_t **tokens_p, const sh_clock_t *clock,
                       sm_http_fn *fn, void *context, sh_why_t *why)
     SH_MUST_CHECK;
+/*  From now on requests get 503, and 'fn' is not called any more.  */
+void sm_http_refuse (sm_http_t *self);
 /*  Clients that wait for an answer get 503.  Their requests stay valid until
     sm_request_answer, which must still be called and then only frees them.  */
 void sm_http_destroy (sm_http_t **self_p);

@@ -109,6 +109,8 @@ sm_setup_reload (sm_http_t *self, const sh_http_config_t *config, sh_why_t *why)
 void
 sm_setup_close (sm_http_t **http_p)
 {
+    if (*http_p)
+        sm_http_refuse (*http_p);
     for (int i = 0; *http_p && i < 20; i++) {
         sm_http_run (*http_p);
         poll (NULL, 0, 10);

@@ -15,7 +15,8 @@ sh_err_t sm_setup_open (sm_http_t **out, const sh_http_config_t *config,
                         sh_why_t *why) SH_MUST_CHECK;
 
 /*  Let the answers that were just given reach their clients, for a fraction of
-    a second, then destroy.  */
+    a second, then destroy.  What comes in meanwhile gets 503: whoever took
+    requests may be gone.  */
 void sm_setup_close (sm_http_t **http_p);
 
 /*  As sm_http_reload.  */

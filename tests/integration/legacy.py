@@ -1126,6 +1126,39 @@ def _(s):
     equal(s.status_of(port=shim.port, token='another'), 200)
 
 
+def late_posts(port, terminate, count=8):
+    """Requests whose last byte comes in after the end has begun; what they
+    were answered."""
+    data = request(report(entry('10.0.7.5')))
+    socks = [socket.create_connection(('127.0.0.1', port), PATIENCE)
+             for _ in range(count)]
+    for sock in socks:
+        sock.sendall(data[:-1])
+    terminate()
+    for sock in socks:
+        time.sleep(0.03)
+        try:
+            sock.sendall(data[-1:])
+        except ConnectionError:
+            pass  # it has ended
+    said = [read_all(sock) for sock in socks]
+    for sock in socks:
+        sock.close()
+    return {Answer(one).status if one else None for one in said}
+
+
+@case('a request that comes in while the door closes: 503, no crash')
+def _(s):
+    shim = s.shim(CODE)
+    statuses = late_posts(shim.port, shim.process.terminate)
+    equal(shim.process.wait(PATIENCE), 0)
+    assert 503 in statuses and statuses <= {503, 200, None}, statuses
+    statuses = late_posts(s.port, s.hub.process.terminate)
+    equal(s.hub.process.wait(PATIENCE), 0)
+    assert statuses <= {503, 200, None}, statuses
+    s.hub.start()
+
+
 @case('scanhub-shim: what it cannot start with, exit 78')
 def _(s):
     shim = Shim(s, (), register=False)
