@@ -27,7 +27,7 @@ from rawpeer import MORE, RawPeer, Refused
 RAWPEER = Path(__file__).with_name('rawpeer.py')
 SANITIZED = b'__asan_init' in SCANHUBD.read_bytes()
 ROUNDS = 30
-NOISE = 0.2 if SANITIZED else 0.05  # s, of what else the machine does
+NOISE = 0.3 if SANITIZED else 0.1  # s, of what else the machine does
 CEILING = 400 if SANITIZED else 160  # MiB
 HELLO = {'v': 1, 't': 'hello', 'now': now_ms(), 'version': 'evil'}
 
@@ -76,11 +76,13 @@ class Hostile(Stage):
         return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
     def rounds(self, peer, seconds=0.0):
-        """The median of many reports' round trips; each is applied."""
+        """The median of the round trips of many reports of a full /24; each
+        is applied."""
         took, over = [], time.monotonic() + seconds
         while len(took) < ROUNDS or time.monotonic() < over:
+            message = self.report().part(
+                [host(f'10.0.0.{at}') for at in range(1, 255)])
             begun = time.monotonic()
-            message = self.report().part([host('10.0.0.200')])
             equal(peer.deliver(message)[0]['result'], 'applied')
             took.append(time.monotonic() - begun)
         return statistics.median(took)
@@ -485,8 +487,8 @@ def _(s):
     before = s.sql.rows('SELECT id, lastScan, lastDiscovery FROM subnets')
     s.meanwhile('reports for every subnet', lambda: evil(s, 'flood'))
     equal(s.sql.rows('SELECT id, lastScan, lastDiscovery FROM subnets'), before)
-    equal(s.sql.rows('SELECT DISTINCT subnetId, ip_addr FROM ipaddresses'),
-          [('10', decimal('10.0.0.200'))])
+    equal(s.sql.rows('SELECT DISTINCT subnetId FROM ipaddresses'), [('10',)])
+    equal(s.count(10), 254)
 
 
 @case('large answers that nobody takes')
