@@ -43,7 +43,7 @@ class Attack:
     def __init__(self, hub, kind, *more):
         self.process = subprocess.Popen(
             ['/usr/bin/python3', '-B', str(RAWPEER), kind, '--port',
-             str(hub.port), '--hub-key', hub.public, *more], text=True,
+             str(hub.port), f'--hub-key={hub.public}', *more], text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             preexec_fn=die_with_us)
         equal(self.process.stdout.readline(), 'ready\n')
@@ -428,9 +428,8 @@ def _(s):
     before = s.rss(hub)
     for hello in ([], ['--hello', msgpack.packb(HELLO).hex()]):
         mark = hub.log_mark()
-        public, secret = hub.keys['site-b']
-        attack = Attack(hub, 'endless', '--public', public, '--secret', secret,
-                        *hello)
+        public = hub.keys['site-b'][0]
+        attack = evil(s, 'endless', *hello, hub=hub)
         s.extra.append(attack)
         most = [0]
 
@@ -475,10 +474,12 @@ def _(s):
                      'times', status), status
 
 
-def evil(s, kind, *more):
+def evil(s, kind, *more, hub=None):
     """An attack with the key of site B."""
-    public, secret = s.hub.keys['site-b']
-    return Attack(s.hub, kind, '--public', public, '--secret', secret, *more)
+    public, secret = (hub or s.hub).keys['site-b']
+    # A key may begin with a dash.
+    return Attack(hub or s.hub, kind, f'--public={public}',
+                  f'--secret={secret}', *more)
 
 
 @case('reports for every subnet id, and no verdict is read')
