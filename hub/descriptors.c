@@ -15,10 +15,11 @@
 
 #include "lib/log.h"
 
-/*  A connection without a handshake takes 13 KB of libzmq's: with half a million
+/*  A connection without a handshake takes 13 KB of memory: with half a million
     descriptors, which systemd allows, strangers could reach the ceiling of
-    memory.  The reserve is for each worker's connection to the database and the files that one of
-    those opens, the control socket, the registry's files, a new ROUTER.  */
+    memory.  The reserve is for each worker's connection to the database and the
+    files that this takes, the control socket, the registry's files and a new
+    ROUTER.  */
 #define LIMIT_MOST 16384
 #define RESERVE_LEAST 16
 #define RESERVE_MOST 128

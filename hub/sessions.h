@@ -55,8 +55,8 @@ hub_session_t *hub_sessions_next (hub_sessions_t *self);
 size_t hub_sessions_size (const hub_sessions_t *self);
 
 /*  How many jobs of a key workers have.  It is the key's number, not its
-    session's, or whoever makes a new session would get a new allowance.  'begin'
-    is false if there is no memory for it.  */
+    session's, or whoever makes a new session would be allowed more.  'begin' is
+    false if there is no memory for it.  */
 size_t hub_sessions_jobs (hub_sessions_t *self, const char *key);
 bool hub_sessions_begin_job (hub_sessions_t *self, const char *key)
     SH_MUST_CHECK;

@@ -116,6 +116,12 @@ class Hostile(Stage):
         equal(peer.wait('error')['cause'], cause)
         return time.monotonic() - begun
 
+    def in_order(self, hub):
+        """A hub of the case's own ends as it should."""
+        equal(hub.stop(), 0, 'exit status')
+        log = hub.log_from()
+        assert 'runtime error:' not in log and 'Sanitizer' not in log, log[-4000:]
+
     def joined(self, name, code):
         """A session of a fresh entry."""
         self.hub.scanner(name, code)
@@ -380,6 +386,7 @@ def _(s):
     until(newcomer, 'a new scanner is let in', 10)
     comment(f'a new scanner was in {time.monotonic() - ended:.1f} s after the '
             'end')
+    s.in_order(hub)
 
 
 # In a network of its own: the rules, a listener, and sixty who connect at once.
@@ -467,11 +474,12 @@ def _(s):
         until(lambda: 'the key is put off, for' in hub.log_from(mark),
               'it is refused', 5)
         attack.close()
-        hub.restart()  # which forgives
+        equal(hub.restart(), 0)  # which forgives
         peer = back(s, hub)
     status = hub.ctl('status').stdout
     assert re.search(rf'memory: \d+ MiB, ceiling {CEILING} MiB, reached 0 '
                      'times', status), status
+    s.in_order(hub)
 
 
 def evil(s, kind, *more, hub=None):
