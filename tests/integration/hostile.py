@@ -664,4 +664,4 @@ def start_limited(hub, limit):
 
 
 if __name__ == '__main__':
-    sys.exit(harness.main(Hostile))
+    sys.exit(harness.main(Hostile, long=True))

@@ -320,4 +320,4 @@ def _(s):
 
 
 if __name__ == '__main__':
-    sys.exit(harness.main(Hubs))
+    sys.exit(harness.main(Hubs, long=True))
