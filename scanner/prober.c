@@ -34,8 +34,10 @@ s_compare (const void *a, const void *b)
 static void
 s_keep (sc_result_t *self, size_t *kept, const sc_host_t *host)
 {
-    if (*kept && sh_addr_cmp (&self->hosts[*kept - 1].ip, &host->ip) == 0)
+    if (*kept && sh_addr_cmp (&self->hosts[*kept - 1].ip, &host->ip) == 0) {
         free (self->hosts[--*kept].name);
+        self->hosts[*kept].name = NULL;
+    }
     self->hosts[(*kept)++] = *host;
 }
 
