@@ -229,10 +229,12 @@ def memory(pid):
     return b'\0'.join(pieces)
 
 
-def check_memory(pid, there, *gone):
-    """What a file said stays no longer than its value is taken from it."""
+def check_memory(pid, there, *gone, copies=1):
+    """What a file said stays no longer than its value is taken from it, and of
+    that there are only the copies in use."""
     held = memory(pid)
-    assert there.encode() in held, 'the search finds nothing'
+    count = held.count(there.encode())
+    assert 1 <= count <= copies, f'{count} copies of the secret in memory'
     for text in gone:
         at = held.find(text.encode())
         assert at < 0, f'{text[:12]}... is in memory: {held[at - 40:at + 20]}'
@@ -248,8 +250,10 @@ def need_root():
 @case('scanhubd keeps no text of its secret files')
 def _(s):
     need_root()
+    key = secret_of(s.hub.directory / 'hub.cert')
+    check_memory(s.hub.process.pid, key)
     check_memory(s.hub.process.pid, TOKEN,
-                 f'secret-key = "{secret_of(s.hub.directory / "hub.cert")}',
+                 f'secret-key = "{key}',
                  f'token: {TOKEN}', s.database.env['DB_PASSWORD'] + '\n')
 
 
@@ -275,7 +279,9 @@ def _(s):
                               place / 'shim.yaml')
     until(lambda: key.encode() in memory(process.pid)
           and (place / 'far.spool').exists(), 'the key is loaded')
-    check_memory(process.pid, key, f'secret-key = "{key}', f'{TOKEN}\n')
+    # The program's, and the session's own.
+    check_memory(process.pid, key, f'secret-key = "{key}', f'{TOKEN}\n',
+                 copies=2)
 
 
 # --- files that are open to others --------------------------------------------
