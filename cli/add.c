@@ -4,6 +4,7 @@
 
 #include "cli/ctl.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -147,6 +148,7 @@ static int
 s_check_taken (const ctl_roster_t *roster, const request_t *request,
                const char *key)
 {
+    assert (request->name && key);
     for (size_t i = 0; i < roster->count; i++) {
         const ctl_entry_t *entry = &roster->items[i];
         if (strcmp (entry->who.name, request->name) == 0)

@@ -54,6 +54,8 @@ sh_err_from_word (const char *word)
     return SH_E_INTERNAL;
 }
 
+#undef sh_fail /* see the header */
+
 sh_err_t
 sh_fail (sh_why_t *why, sh_err_t err, const char *format, ...)
 {

@@ -160,4 +160,11 @@ typedef struct
 sh_err_t sh_fail (sh_why_t *why, sh_err_t err, const char *format, ...)
     SH_PRINTF (3, 4);
 
+/*  clang's analyser does not look into other files: it has to see here that
+    what is returned is an error, else it follows each of them as success.  */
+#ifdef __clang_analyzer__
+#define sh_fail(why, err, ...)                                                 \
+    ((void) (why), (err) != SH_OK ? (err) : SH_E_INTERNAL)
+#endif
+
 #endif

@@ -468,6 +468,7 @@ s_read_stream (reader_t *reader, sh_yaml_t **out)
         sh_yaml_destroy (&root);
         return rc;
     }
+    assert (root);
     if (root->kind == SH_YAML_NULL)
         root->kind = SH_YAML_MAP;
     *out = root;

@@ -55,7 +55,7 @@ sp_spool_open (sp_spool_t **out, const char *path, uint64_t most,
                const sh_clock_t *clock, sh_why_t *why)
 {
     assert (out && clock);
-    sh_why_t own;
+    sh_why_t own = { "" };
     why = why ? why : &own;
     sp_spool_t *self = calloc (1, sizeof *self);
     if (self && path)

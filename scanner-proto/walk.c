@@ -238,7 +238,7 @@ s_open (s_walk_t *self, const sp_token_t *token)
 static const char *
 s_value (s_walk_t *self, bool key)
 {
-    sp_token_t token;
+    sp_token_t token = { 0 };
     const char *wrong = sp_token_read (&token, &self->rest);
     if (wrong)
         return wrong;

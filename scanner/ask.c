@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "scanner/ask.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "lib/log.h"
@@ -199,11 +200,13 @@ s_read_assignments (exchange_t *exchange, uint64_t *after, sc_plan_t *out,
         sh_err_t rc = s_exchange (exchange, &answer, why);
         if (rc != SH_OK)
             return rc;
+        assert (answer);
         const sp_assignments_page_t *page = &answer->u.assignments_page;
         if (page->revision.size != sizeof revision)
             return sh_fail (why, SH_E_BAD_MESSAGE,
                             "the hub's assignments have no revision");
-        if (!first && memcmp (revision, page->revision.data, sizeof revision))
+        if (!first
+            && memcmp (revision, page->revision.data, sizeof revision) != 0)
             return sh_fail (why, SH_E_DB_BUSY,
                             "the assignments keep changing");
         memcpy (revision, page->revision.data, sizeof revision);
@@ -271,6 +274,7 @@ sc_ask_targets (const sc_ask_t *self, uint64_t subnet, sc_scan_t *scan,
         sh_err_t rc = s_exchange (&exchange, &answer, why);
         if (rc != SH_OK)
             return rc;
+        assert (answer);
         const sp_targets_page_t *page = &answer->u.targets_page;
         for (size_t i = 0; i < page->target_count; i++) {
             rc = sc_scan_add (scan, &page->targets[i], why);

@@ -126,7 +126,7 @@ s_sockaddr (struct sockaddr_storage *out, const sh_addr_t *addr, uint16_t port)
 static bool
 s_learn_port (sm_listener_t *self, int fd)
 {
-    struct sockaddr_storage bound;
+    struct sockaddr_storage bound = { 0 };
     socklen_t size = sizeof bound;
     if (getsockname (fd, (struct sockaddr *) &bound, &size) != 0)
         return false;

@@ -421,15 +421,14 @@ static sm_legacy_t *
 s_new (size_t size, int64_t received)
 {
     sm_legacy_t *self = calloc (1, sizeof *self);
+    if (!self)
+        return NULL;
     s_memory_t *memory = calloc (1, sizeof *memory);
-    if (self)
-        self->memory = memory;
+    self->memory = memory;
     /* texts without their quotes and escapes, so shorter than the body */
     if (memory)
         memory->texts = malloc (size + 1);
-    if (!self || !memory || !memory->texts) {
-        if (!self)
-            free (memory);
+    if (!memory || !memory->texts) {
         sm_legacy_destroy (&self);
         return NULL;
     }

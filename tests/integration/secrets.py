@@ -229,12 +229,17 @@ def memory(pid):
     return b'\0'.join(pieces)
 
 
-def check_memory(pid, there, *gone):
-    """What a file said stays no longer than its value is taken from it."""
-    assert there.encode() in memory(pid), 'the search finds nothing'
+def check_memory(pid, there, *gone, copies=1):
+    """What a file said stays no longer than its value is taken from it, and of
+    that there are only the copies in use."""
+    def count(text):
+        return memory(pid).count(text.encode())
+
+    assert count(there) >= 1, 'the search finds nothing'
     for text in gone:  # it may be reading the file at this moment
-        until(lambda: text.encode() not in memory(pid),
-              f'{text[:12]}... is in memory', 5)
+        until(lambda: count(text) == 0, f'{text[:12]}... is gone', 5)
+    until(lambda: 1 <= count(there) <= copies,
+          f'{copies} copies of the secret at most', 5)
 
 
 def need_root():
@@ -247,8 +252,10 @@ def need_root():
 @case('scanhubd keeps no text of its secret files')
 def _(s):
     need_root()
+    key = secret_of(s.hub.directory / 'hub.cert')
+    check_memory(s.hub.process.pid, key)
     check_memory(s.hub.process.pid, TOKEN,
-                 f'secret-key = "{secret_of(s.hub.directory / "hub.cert")}',
+                 f'secret-key = "{key}',
                  f'token: {TOKEN}', s.database.env['DB_PASSWORD'] + '\n')
 
 
@@ -274,7 +281,9 @@ def _(s):
                               place / 'shim.yaml')
     until(lambda: key.encode() in memory(process.pid)
           and (place / 'far.spool').exists(), 'the key is loaded')
-    check_memory(process.pid, key, f'secret-key = "{key}', f'{TOKEN}\n')
+    # The program's, and the session's own.
+    check_memory(process.pid, key, f'secret-key = "{key}', f'{TOKEN}\n',
+                 copies=2)
 
 
 # --- files that are open to others --------------------------------------------

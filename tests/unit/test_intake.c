@@ -1772,7 +1772,8 @@ s_send_mac (world_t *self, const char *ip, const char *mac, uint64_t told)
     static uint8_t tag;
     static const uint64_t subnet = 7;
     s_forget (self);
-    REPORT (self, .tag = ++tag, .subnet = subnet, .cidr = "10.0.7.0/24",
+    tag++;
+    REPORT (self, .tag = tag, .subnet = subnet, .cidr = "10.0.7.0/24",
             .hosts = { { .ip = ip, .mac = mac } });
     s_work (self);
     s_assert_verdict (self, 0, SP_APPLIED, NULL);

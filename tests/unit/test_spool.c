@@ -1082,7 +1082,8 @@ s_eat_disk (const char *path)
     while (fd >= 0 && write (fd, block, sizeof block) > 0)
         ;
     int error = errno;
-    close (fd);
+    if (fd >= 0)
+        close (fd);
     return error;
 }
 
