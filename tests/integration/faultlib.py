@@ -472,27 +472,17 @@ class ScannerVictim(Keeper):
         self.wrapper.chmod(0o755)
         self.public = make_key(hubs[0], site.directory / f'{name}.cert')
         self.hubs = hub_list(hubs)
-        self.has_spool = True
         self.write_config(interval=1)
-        if not self.knows_spool():
-            self.has_spool = False
-            self.write_config(interval=1)
 
     def write_config(self, interval):
-        spool = f'spool: {self.spool}\n' if self.has_spool else ''
         self.config.write_text(f'''{self.hubs}
 key: {self.site.directory}/{self.name}.cert
 interval: {interval}
 nmap:
   program: {self.wrapper}
-{spool}log_level: info
+spool: {self.spool}
+log_level: info
 ''')
-
-    def knows_spool(self):
-        done = subprocess.run([str(SCANNER), '-c', str(self.config),
-                               'check-config'], capture_output=True,
-                              text=True, check=False, timeout=60)
-        return 'spool' not in done.stderr
 
     def launch(self):
         return self.spawn([SCANNER, '-c', self.config, 'run'],
@@ -622,10 +612,7 @@ KEPT = re.compile(r'report kept\b.* subnet=(\S+).* started=(\d+)')
 
 def kept_runs(scanner, runs, subnets):
     """The runs of which the scanner said that their report is on disk, and
-    lines that belong to no run.  Without a spool: all whole runs, for that is
-    what an administrator believes to have been reported."""
-    if not scanner.has_spool:
-        return [run for run in runs if run.ok], []
+    lines that belong to no run."""
     kept, orphans = [], []
     by_cidr = {one.cidr: [run for run in runs if run.is_of(one)]
                for one in subnets}
