@@ -14,7 +14,7 @@
                   "error not in force"
         hub       "ok pid N, key FINGERPRINT, ENDPOINT, ...": which hub it is
         pending   "ok", then for each unknown key that knocked a line
-                  "KEY ADDRESS COUNT FIRST LAST" (epoch ms), the latest first  */
+                  "KEY ADDRESS COUNT FIRST LAST" (epoch ms), latest first  */
 
 #ifndef HUB_CONTROL_H
 #define HUB_CONTROL_H

@@ -15,8 +15,12 @@
 
 #include "lib/log.h"
 
-/*  For each worker's connection to the database and the files that one of
-    those opens, the control socket, the registry's files, a new ROUTER.  */
+/*  A connection without a handshake takes 13 KB of memory: with half a million
+    descriptors, which systemd allows, strangers could reach the ceiling of
+    memory.  The reserve is for each worker's connection to the database and the
+    files that this takes, the control socket, the registry's files and a new
+    ROUTER.  */
+#define LIMIT_MOST 16384
 #define RESERVE_LEAST 16
 #define RESERVE_MOST 128
 #define LINE_MS 60000 /* between two lines of the log */
@@ -89,7 +93,8 @@ hub_descriptors_start (void)
     struct rlimit limit;
     if (getrlimit (RLIMIT_NOFILE, &limit) != 0)
         return;
-    limit.rlim_cur = limit.rlim_max;
+    limit.rlim_cur = limit.rlim_max > LIMIT_MOST ? LIMIT_MOST
+                                                 : limit.rlim_max;
     if (setrlimit (RLIMIT_NOFILE, &limit) != 0)
         sh_log (SH_LOG_NOTICE, "the limit of open files stays low");
     if (getrlimit (RLIMIT_NOFILE, &limit) != 0

@@ -24,8 +24,8 @@ typedef struct
     uint64_t turned_away; /* connections, since the start */
 } hub_descriptors_t;
 
-/*  Raise the limit as far as it goes and keep a reserve from then on; before
-    this nothing is turned away.  */
+/*  Set the limit to 16,384, or as far as it goes below that, and keep a reserve
+    from then on; before this nothing is turned away.  */
 void hub_descriptors_start (void);
 
 /*  Counts the open ones, which takes a while if there are many.  */

@@ -395,14 +395,15 @@ s_touch (hub_intake_t *self, const hub_agent_t *agent)
 static const char *
 s_because (hub_store_t *store, sh_err_t rc)
 {
-    bool its_own = rc == SH_E_DB_DOWN || rc == SH_E_DB_RIGHTS
-                   || rc == SH_E_DB_SCHEMA || rc == SH_E_DB;
+    bool its_own = rc == SH_E_DB_DOWN || rc == SH_E_DB_BUSY
+                   || rc == SH_E_DB_RIGHTS || rc == SH_E_DB_SCHEMA
+                   || rc == SH_E_DB;
     return its_own ? store->describe (store) : sh_err_text (rc);
 }
 
 /*  What keeps reports from being written is said by readiness as well, also
     where the watcher's reads go well: until a part is written, or nobody comes
-    back with one.  A lock that was held too long is everyday life, and
+    back with one.  A subnet's lock that is held too long is everyday life, and
     maintenance mode is the watcher's to tell.  */
 static void
 s_tell_trouble (hub_intake_t *self, const hub_part_t *part)
@@ -410,8 +411,9 @@ s_tell_trouble (hub_intake_t *self, const hub_part_t *part)
     hub_live_t *live = self->options.live;
     if (part->rc == SH_OK)
         hub_live_set_trouble (live, self, NULL, 0);
-    if (!s_ends_transaction (part->rc) || part->rc == SH_E_DB_BUSY
-        || part->rc == SH_E_STOPPING || part->rc == SH_E_MAINTENANCE)
+    if (!s_ends_transaction (part->rc) || part->rc == SH_E_STOPPING
+        || part->rc == SH_E_MAINTENANCE
+        || (part->rc == SH_E_DB_BUSY && self->all != SH_E_DB_BUSY))
         return;
     char text[320];
     snprintf (text, sizeof text, "reports cannot be written: %s",

@@ -151,6 +151,14 @@ hub_knocks_forget (hub_knocks_t *self, const char *key)
     pthread_mutex_unlock (&self->lock);
 }
 
+void
+hub_knocks_clear (hub_knocks_t *self)
+{
+    pthread_mutex_lock (&self->lock);
+    self->count = 0;
+    pthread_mutex_unlock (&self->lock);
+}
+
 static int
 s_later_first (const void *a, const void *b)
 {

@@ -37,6 +37,7 @@ void hub_knocks_destroy (hub_knocks_t **self_p);
 void hub_knocks_note (hub_knocks_t *self, const char *key, const char *address,
                       int64_t now);
 void hub_knocks_forget (hub_knocks_t *self, const char *key);
+void hub_knocks_clear (hub_knocks_t *self);
 
 /*  Copy up to 'most' to 'out', who knocked last first; how many.  */
 size_t hub_knocks_list (hub_knocks_t *self, hub_knock_t *out, size_t most);

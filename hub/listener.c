@@ -12,7 +12,6 @@
 #include "hub/ceiling.h"
 #include "hub/holders.h"
 #include "hub/zap.h"
-#include "lib/clock.h"
 #include "lib/log.h"
 #include "scanner-proto/limits.h"
 
@@ -21,6 +20,7 @@
 #define AGAIN_MS 250      /* between two tries to open */
 #define GIVEN_BACK_MS 3000 /* in which closing gives its memory back */
 #define ADMITTED_MOST 1024 /* looked at, for whose a connection may be */
+#define MANY_CONNECTIONS 16 /* of one key since the socket was opened */
 
 struct hub_listener
 {
@@ -29,7 +29,6 @@ struct hub_listener
     hub_ceiling_t ceiling;
     uint64_t memory;   /* at the last look */
     int64_t next_look; /* mono ms */
-    int64_t opened;    /* epoch ms */
     int64_t closed;    /* mono ms */
     int64_t reopen;    /* mono ms */
     unsigned closings;
@@ -102,7 +101,6 @@ s_open (hub_listener_t *self, sh_why_t *why)
         return rc;
     }
     self->handle = handle;
-    self->opened = sh_clock_wall (sh_clock_system ());
     return SH_OK;
 }
 
@@ -161,12 +159,12 @@ hub_listener_status (const hub_listener_t *self, char *out, size_t size)
 }
 
 static void
-s_put_off (hub_listener_t *self, const hub_holder_t *holder, const char *key,
-           int64_t now)
+s_put_off (hub_listener_t *self, const char *because,
+           const hub_holder_t *holder, const char *key, int64_t now)
 {
     int64_t length = hub_putoff_key (self->options.putoff, key, now);
-    sh_log (SH_LOG_WARNING, "a key is put off, for its connections held too "
-                            "much memory; is it a scanner of yours?",
+    sh_log (SH_LOG_WARNING, "a key is put off; is it a scanner of yours?",
+            SH_STR ("because", because),
             SH_STR ("scanner", *holder->name ? holder->name : NULL),
             SH_STR ("key", key), SH_STR ("peer", holder->address),
             SH_INT ("held_mib", holder->held >> 20),
@@ -177,38 +175,68 @@ s_put_off (hub_listener_t *self, const hub_holder_t *holder, const char *key,
     address, and has no session, may be the one.  */
 static void
 s_put_off_address (hub_listener_t *self, const hub_holder_t *holder,
-                   hub_sessions_t *sessions, int64_t now)
+                   hub_sessions_t *sessions, const hub_knock_t *knocks,
+                   size_t count, int64_t now)
 {
-    hub_knock_t *knocks = calloc (ADMITTED_MOST, sizeof *knocks);
-    size_t count = knocks ? hub_knocks_list (self->options.admitted, knocks,
-                                             ADMITTED_MOST)
-                          : 0;
     for (size_t i = 0; i < count; i++)
-        if (knocks[i].last >= self->opened
-            && strcmp (knocks[i].address, holder->address) == 0
+        if (strcmp (knocks[i].address, holder->address) == 0
             && !hub_sessions_find (sessions, knocks[i].key))
-            s_put_off (self, holder, knocks[i].key, now);
+            s_put_off (self, "it has a connection from where memory is held",
+                       holder, knocks[i].key, now);
+}
+
+/*  No connection sent much.  What is held may be answers that nobody takes, and
+    for much of that it takes many connections.  */
+static void
+s_put_off_busiest (hub_listener_t *self, const hub_knock_t *knocks,
+                   size_t count, int64_t now)
+{
+    const hub_knock_t *busiest = NULL;
+    for (size_t i = 0; i < count; i++)
+        if (!busiest || knocks[i].count > busiest->count)
+            busiest = &knocks[i];
+    if (!busiest || busiest->count < MANY_CONNECTIONS)
+        return;
+    hub_holder_t holder = { .held = 0 };
+    memcpy (holder.address, busiest->address, sizeof holder.address);
+    s_put_off (self, "it connected more often than any other", &holder,
+               busiest->key, now);
+}
+
+static void
+s_put_off_all (hub_listener_t *self, hub_sessions_t *sessions, int64_t now)
+{
+    hub_holder_t holders[HUB_HOLDERS_MOST];
+    size_t count
+        = hub_holders_find (holders, self->options.endpoints, sessions);
+    hub_knock_t *knocks = calloc (ADMITTED_MOST, sizeof *knocks);
+    size_t knock_count = knocks ? hub_knocks_list (self->options.admitted,
+                                                   knocks, ADMITTED_MOST)
+                                : 0;
+    for (size_t i = 0; i < count; i++) {
+        if (*holders[i].key)
+            s_put_off (self, "its connections hold memory", &holders[i],
+                       holders[i].key, now);
+        else
+            s_put_off_address (self, &holders[i], sessions, knocks,
+                               knock_count, now);
+    }
+    if (count == 0)
+        s_put_off_busiest (self, knocks, knock_count, now);
     free (knocks);
 }
 
 static void
 s_close (hub_listener_t *self, hub_sessions_t *sessions, int64_t now)
 {
-    hub_holder_t holders[HUB_HOLDERS_MOST];
-    size_t count
-        = hub_holders_find (holders, self->options.endpoints, sessions);
     sh_log (SH_LOG_ERROR, "memory is above its ceiling: all connections are "
                           "closed, scanners come back and send again",
             SH_INT ("memory_mib", self->memory >> 20),
             SH_INT ("ceiling_mib", self->ceiling.most >> 20),
             SH_INT ("scanners", hub_sessions_size (sessions)),
             SH_INT ("number", ++self->closings));
-    for (size_t i = 0; i < count; i++) {
-        if (*holders[i].key)
-            s_put_off (self, &holders[i], holders[i].key, now);
-        else
-            s_put_off_address (self, &holders[i], sessions, now);
-    }
+    s_put_off_all (self, sessions, now);
+    hub_knocks_clear (self->options.admitted);
     hub_sessions_close_all (sessions);
     int at_once = 0;
     zmq_setsockopt (self->handle, ZMQ_LINGER, &at_once, sizeof at_once);

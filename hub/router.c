@@ -231,60 +231,68 @@ s_on_assignments (router_t *self, const letter_t *letter,
     hub_watch_poke (self->args->watch);
 }
 
-/*  Make a job of the message and hand it to the workers.  */
-static void
-s_submit (router_t *self, const letter_t *letter, hub_session_t *session,
-          hub_job_kind_t kind)
+/*  Make a job of the message and hand it to the workers.  More than a scanner
+    may have unanswered would only fill the queues that others wait in.  */
+static sh_err_t
+s_hand_over (router_t *self, const letter_t *letter, hub_job_kind_t kind)
 {
-    /*  More than a scanner may have unanswered would only fill the queues that
-        others wait in.  */
-    if (session->out >= SP_WINDOW) {
-        s_put_off (self, letter, SH_E_OVERLOAD, OVERLOAD_DELAY_MS);
-        return;
-    }
-    if (self->drain_until) {
-        s_put_off (self, letter, SH_E_STOPPING, STOPPING_DELAY_MS);
-        return;
-    }
+    const char *key = letter->who.key;
     hub_job_t *job = NULL;
-    if (hub_job_new (&job, kind, &letter->who, letter->frame) != SH_OK) {
-        s_put_off (self, letter, SH_E_OVERLOAD, OVERLOAD_DELAY_MS);
-        return;
-    }
+    if (hub_sessions_jobs (self->sessions, key) >= SP_WINDOW)
+        return SH_E_OVERLOAD;
+    if (self->drain_until)
+        return SH_E_STOPPING;
+    if (hub_job_new (&job, kind, &letter->who, letter->frame) != SH_OK)
+        return SH_E_OVERLOAD;
     job->received = letter->received;
     job->home = self->args->home;
     memcpy (job->route, letter->route, letter->route_size);
     job->route_size = letter->route_size;
     job->shard = letter->peek.subnet;
-    if (kind == HUB_JOB_REPORT
-        && !hub_sessions_note_part (self->sessions, letter->who.key,
-                                    letter->peek.id, letter->peek.part)) {
-        hub_live_count (self->args->live, HUB_COUNT_DUPLICATES, 1);
-        hub_job_destroy (&job);
-        return;
+    if (hub_sessions_begin_job (self->sessions, key)) {
+        if (hub_pool_submit (self->args->pool, job)) {
+            self->out++;
+            return SH_OK;
+        }
+        hub_sessions_end_job (self->sessions, key);
     }
-    if (hub_pool_submit (self->args->pool, job)) {
-        self->out++;
-        session->out++;
-        return;
-    }
-    if (kind == HUB_JOB_REPORT)
-        hub_sessions_forget_part (self->sessions, letter->who.key,
-                                  letter->peek.id, letter->peek.part);
     hub_job_destroy (&job);
-    s_put_off (self, letter, SH_E_OVERLOAD, OVERLOAD_DELAY_MS);
+    return SH_E_OVERLOAD;
+}
+
+static void
+s_submit (router_t *self, const letter_t *letter, hub_job_kind_t kind)
+{
+    const char *key = letter->who.key;
+    const sp_peek_t *peek = &letter->peek;
+    bool part = kind == HUB_JOB_REPORT;
+    if (part
+        && !hub_sessions_note_part (self->sessions, key, peek->id,
+                                    peek->part)) {
+        hub_live_count (self->args->live, HUB_COUNT_DUPLICATES, 1);
+        return; /* the verdict on the first one comes */
+    }
+    sh_err_t rc = s_hand_over (self, letter, kind);
+    if (rc == SH_OK)
+        return;
+    if (part)
+        hub_sessions_forget_part (self->sessions, key, peek->id, peek->part);
+    s_put_off (self, letter, rc,
+               rc == SH_E_STOPPING ? STOPPING_DELAY_MS : OVERLOAD_DELAY_MS);
 }
 
 static void
 s_on_targets (router_t *self, const letter_t *letter, hub_session_t *session)
 {
-    s_submit (self, letter, session, HUB_JOB_TARGETS);
+    (void) session;
+    s_submit (self, letter, HUB_JOB_TARGETS);
 }
 
 static void
 s_on_report (router_t *self, const letter_t *letter, hub_session_t *session)
 {
-    s_submit (self, letter, session, HUB_JOB_REPORT);
+    (void) session;
+    s_submit (self, letter, HUB_JOB_REPORT);
 }
 
 /*  What a scanner may send once it has said hello.  */
@@ -426,6 +434,7 @@ s_return (router_t *self, hub_job_t *job)
 {
     self->out--;
     self->returned = s_mono (self);
+    hub_sessions_end_job (self->sessions, job->who.key);
     sp_peek_t peek = { 0 };
     if (job->kind == HUB_JOB_REPORT
         && sp_peek (&peek, (sh_bytes_t){ job->frame, job->frame_size }, NULL)
@@ -435,8 +444,6 @@ s_return (router_t *self, hub_job_t *job)
     hub_session_t *session = hub_sessions_find (self->sessions, job->who.key);
     if (!session)
         return;
-    if (session->out)
-        session->out--;
     if (job->kind != HUB_JOB_REPORT
         && !hub_session_is (session, job->route, job->route_size))
         return;

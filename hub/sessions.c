@@ -9,12 +9,13 @@
 struct hub_sessions
 {
     zhashx_t *by_key;
+    zhashx_t *jobs;     /* key -> size_t: how many workers have, not 0 */
     zhashx_t *parts;    /* names of parts being worked */
     zlistx_t *walk;     /* keys, while first/next go through them */
 };
 
 static void
-s_free_session (void **item_p)
+s_free_item (void **item_p)
 {
     free (*item_p);
     *item_p = NULL;
@@ -27,12 +28,14 @@ hub_sessions_new (hub_sessions_t **out)
     if (!self)
         return SH_E_MEMORY;
     self->by_key = zhashx_new ();
+    self->jobs = zhashx_new ();
     self->parts = zhashx_new ();
-    if (!self->by_key || !self->parts) {
+    if (!self->by_key || !self->jobs || !self->parts) {
         hub_sessions_destroy (&self);
         return SH_E_MEMORY;
     }
-    zhashx_set_destructor (self->by_key, s_free_session);
+    zhashx_set_destructor (self->by_key, s_free_item);
+    zhashx_set_destructor (self->jobs, s_free_item);
     *out = self;
     return SH_OK;
 }
@@ -45,6 +48,7 @@ hub_sessions_destroy (hub_sessions_t **self_p)
         return;
     zlistx_destroy (&self->walk);
     zhashx_destroy (&self->parts);
+    zhashx_destroy (&self->jobs);
     zhashx_destroy (&self->by_key);
     free (self);
     *self_p = NULL;
@@ -117,6 +121,35 @@ size_t
 hub_sessions_size (const hub_sessions_t *self)
 {
     return zhashx_size (self->by_key);
+}
+
+size_t
+hub_sessions_jobs (hub_sessions_t *self, const char *key)
+{
+    const size_t *count = zhashx_lookup (self->jobs, key);
+    return count ? *count : 0;
+}
+
+bool
+hub_sessions_begin_job (hub_sessions_t *self, const char *key)
+{
+    size_t *count = zhashx_lookup (self->jobs, key);
+    if (!count) {
+        count = calloc (1, sizeof *count);
+        if (!count)
+            return false;
+        zhashx_insert (self->jobs, key, count);
+    }
+    ++*count;
+    return true;
+}
+
+void
+hub_sessions_end_job (hub_sessions_t *self, const char *key)
+{
+    size_t *count = zhashx_lookup (self->jobs, key);
+    if (count && --*count == 0)
+        zhashx_delete (self->jobs, key);
 }
 
 #define PART_NAME (SH_KEY_TEXT + 2 * SP_REPORT_ID + 24)

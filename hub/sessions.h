@@ -24,7 +24,6 @@ typedef struct
     int fd; /* of the connection, for looking at only; -1: not known */
     char peer[HUB_PEER_TEXT]; /* its other end */
     uint64_t taken; /* bytes that came by it before hello and as messages */
-    size_t out; /* its jobs that workers have */
     /*  A request for assignments that waits for the watcher.  */
     int64_t asked; /* mono ms; 0: none */
     uint64_t ask_after;
@@ -54,6 +53,14 @@ bool hub_session_is (const hub_session_t *self, const void *route,
 hub_session_t *hub_sessions_first (hub_sessions_t *self);
 hub_session_t *hub_sessions_next (hub_sessions_t *self);
 size_t hub_sessions_size (const hub_sessions_t *self);
+
+/*  How many jobs of a key workers have.  It is the key's number, not its
+    session's, or whoever makes a new session would be allowed more.  'begin' is
+    false if there is no memory for it.  */
+size_t hub_sessions_jobs (hub_sessions_t *self, const char *key);
+bool hub_sessions_begin_job (hub_sessions_t *self, const char *key)
+    SH_MUST_CHECK;
+void hub_sessions_end_job (hub_sessions_t *self, const char *key);
 
 /*  Report parts that are being worked: a second copy of one is dropped, for
     the answer to the first goes to the key's session, whichever that is by

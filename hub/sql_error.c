@@ -4,8 +4,6 @@
 
 #include "hub/sql_error.h"
 
-#include <errmsg.h>
-#include <mysqld_error.h>
 #include <stddef.h>
 
 #define FULL "free room on the database server's disk"
@@ -28,8 +26,8 @@ static const struct
     sh_err_t err;
     const char *remedy;
 } s_errors[] = {
-    { ER_LOCK_DEADLOCK, SH_E_DB_BUSY, NULL },     /* 1213 */
-    { ER_LOCK_WAIT_TIMEOUT, SH_E_DB_BUSY, /* 1205: a row's or a table's */
+    { 1213, SH_E_DB_BUSY, NULL },         /* deadlock */
+    { 1205, SH_E_DB_BUSY, /* lock wait time-out: a row's or a table's */
       "a lock was held for too long; SHOW FULL PROCESSLIST and, for rows, "
       "information_schema.innodb_trx show by whom" },
     { 1020, SH_E_DB_BUSY, NULL }, /* record changed since last read */
@@ -67,14 +65,14 @@ static const struct
     { 1836, SH_E_DB_DOWN, READ_ONLY },    /* read-only mode */
     { 1927, SH_E_DB_DOWN, NULL },         /* KILL */
     { 4031, SH_E_DB_DOWN, NULL },         /* MySQL: idle for too long */
-    { CR_CONNECTION_ERROR, SH_E_DB_DOWN, NULL },     /* 2002 */
-    { CR_CONN_HOST_ERROR, SH_E_DB_DOWN, NULL },      /* 2003 */
-    { CR_UNKNOWN_HOST, SH_E_DB_DOWN, "check database.host" }, /* 2005 */
-    { CR_SERVER_GONE_ERROR, SH_E_DB_DOWN, NULL },    /* 2006 */
-    { CR_SERVER_LOST, SH_E_DB_DOWN, NULL },          /* 2013 */
+    { 2002, SH_E_DB_DOWN, NULL },         /* socket: nobody there */
+    { 2003, SH_E_DB_DOWN, NULL },         /* host: nobody there */
+    { 2005, SH_E_DB_DOWN, "check database.host" }, /* unknown host */
+    { 2006, SH_E_DB_DOWN, NULL },         /* server has gone away */
+    { 2013, SH_E_DB_DOWN, NULL },         /* lost, or the time-out */
     { 2026, SH_E_DB_DOWN, "TLS failed; see database.tls and database.tls_ca in "
                           "scanhub.yaml(5)" },
-    { CR_SERVER_LOST_EXTENDED, SH_E_DB_DOWN, NULL }, /* 2055 */
+    { 2055, SH_E_DB_DOWN, NULL },         /* lost, with a reason */
     { 2058, SH_E_DB_DOWN,
       "the account's authentication plugin is not known here; for MySQL 8's "
       "caching_sha2_password give the account mysql_native_password or use "
@@ -104,7 +102,7 @@ static const struct
     { 1146, SH_E_DB_SCHEMA, NULL }, /* no such table */
     { 1932, SH_E_DB_SCHEMA, NULL }, /* table is not in the engine */
 
-    { ER_DUP_ENTRY, SH_E_HOST_UNIQUE, NULL }, /* 1062: another was first */
+    { 1062, SH_E_HOST_UNIQUE, NULL }, /* another was first */
     { 1364, SH_E_HOST_COLUMN, NULL }, /* NOT NULL without a default */
     { 1366, SH_E_HOST_TEXT, NULL },   /* not in the column's charset */
     { 1406, SH_E_HOST_TEXT, NULL },   /* too long */

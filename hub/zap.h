@@ -36,10 +36,11 @@ typedef struct
 
 void hub_zap_actor (zsock_t *pipe, void *args);
 
-/*  Make 'socket' (a zsock_t, or libzmq's own) a CURVE server with the secret key, in the ZAP domain, with
-    domain enforcement, and read all of it back.  zsock_set_zap_enforce_domain
-    is a silent no-op in stock builds, so the raw option is used.  SH_E_CONFIG
-    means: do not bind, the socket would be open.  */
+/*  Make 'socket' (a zsock_t, or libzmq's own) a CURVE server with the secret
+    key, in the ZAP domain, with domain enforcement, and read all of it back.
+    zsock_set_zap_enforce_domain is a silent no-op in stock builds, so the raw
+    option is used.  SH_E_CONFIG means: do not bind, the socket would be
+    open.  */
 sh_err_t hub_zap_protect (void *socket, const char *secret_key, sh_why_t *why)
     SH_MUST_CHECK;
 

@@ -2,7 +2,8 @@
 # For bash scripts to source: which of Debian's packages are missing, and how
 # they get installed.  A table has lines "package kind names..."; one name of
 # the kind (command, file, library for pkg-config, module for Python, fuzzer for
-# a compiler that has libFuzzer) is enough.  Packages that bring a system service have no place in it.
+# a compiler that has libFuzzer) is enough.  Packages that start a system
+# service have no place in it (rsync's does nothing without /etc/rsyncd.conf).
 
 # What a build needs.
 PACKAGES_BUILD='
@@ -36,11 +37,14 @@ curl                command curl
 PACKAGES_TEST='
 iproute2            command ip
 libcmocka-dev       library cmocka
+galera-4            file    /usr/lib/galera/libgalera_smm.so
+lsof                command lsof ss
 mandoc              command mandoc
 openssl             command openssl
 python3             file    /usr/bin/python3
 python3-msgpack     module  msgpack
 python3-zmq         module  zmq
+rsync               command rsync
 '
 # What scripts/fuzz needs besides.
 PACKAGES_FUZZ='

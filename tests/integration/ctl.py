@@ -147,8 +147,8 @@ def help_fits_a_terminal(s):
         # The default path is as long as ./configure was told.
         assert max(len(line) for line in lines
                    if not line.lstrip().startswith('/')) <= 80, out
-    for command in ('keygen', 'scanner add', 'scanner list', 'scanner revoke',
-                    'reload', 'ping', 'status'):
+    for command in ('keygen', 'scanner add', 'scanner list', 'scanner pending',
+                    'scanner revoke', 'reload', 'ping', 'status'):
         assert command in out
         short = s.ctl(*command.split(), '--help', says=command)
         assert max(map(len, short.splitlines())) <= 80, short
@@ -754,6 +754,35 @@ def a_hub_that_does_not_take_a_key_up_is_told(s):
     s.ctl('scanner', 'add', 'a', '--code', CODE, '--public-key',
           s.keygen('k'), error='has not taken that up')
     s.ctl('scanner', 'revoke', 'a', says='no longer')
+
+
+@case
+def pending_keys_are_shown_with_what_to_do(s):
+    s.ctl('scanner', 'pending', status=UNAVAILABLE, error='no hub answers')
+    key = s.keygen('k')
+    lines = [f'{key} ::1 3 1700000000000 1700000061000\n']
+    s.play(lambda request: ('ok\n' + ''.join(lines)).encode()
+           if request == b'pending\n' else b'error what?\n')
+    out = s.ctl('scanner', 'pending', says=f'{key}  fingerprint ')
+    assert 'from ::1, 3 times, first 2023-11-1' in out, out
+    assert 'scanner add NAME --code CODE --public-key' in out, out
+    assert max(map(len, out.splitlines())) <= 100, out
+    lines.append('nonsense\n')
+    s.ctl('scanner', 'pending', status=70, error='makes no sense')
+    lines.clear()
+    s.ctl('scanner', 'pending', says='no unknown key has knocked')
+
+
+@case
+def revoke_says_which_hub_it_asked(s):
+    answers = {b'hub\n': b'ok pid 7, key 12-34, tcp://[::]:5766\n'}
+    s.play(lambda request: answers.get(request, b'error not in force\n'))
+    for which in (', pid 7, key 12-34, tcp://[::]:5766\n', '\n'):
+        s.ctl('scanner', 'add', 'a', '--code', CODE, '--public-key',
+              s.keygen(f'k{len(which)}'), error='has not taken that up')
+        s.ctl('scanner', 'revoke', 'a',
+              says=f'asked: the hub at {s.control}{which}')
+        answers.clear()  # a hub that does not know the question
 
 
 @case

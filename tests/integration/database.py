@@ -492,4 +492,4 @@ def _(s):
 
 
 if __name__ == '__main__':
-    sys.exit(harness.main(Trouble))
+    sys.exit(harness.main(Trouble, long=True))

@@ -11,6 +11,7 @@ import socket
 import sys
 import threading
 import time
+from pathlib import Path
 
 sys.dont_write_bytecode = True
 
@@ -161,6 +162,14 @@ def _(s):
 
 # --- nobody waits for ever --------------------------------------------------------
 
+def stop_threads(pid):
+    """SIGSTOP, and wait for the last of its threads to heed it."""
+    os.kill(pid, signal.SIGSTOP)
+    tasks = Path(f'/proc/{pid}/task')
+    until(lambda: all((task / 'stat').read_text().rsplit(')', 1)[1][1] in 'TtZ'
+                      for task in tasks.iterdir()), 'the server stands')
+
+
 @case('a server that is stuck: nobody waits for ever, the hub can be stopped')
 def _(s):
     for subnet in range(11, 15):
@@ -169,8 +178,8 @@ def _(s):
         [host(f'10.0.{subnet - 10}.5')]) for subnet in range(10, 15)]
     s.applied(host('10.0.0.7'))
     peer, pid = s.peer(), int(s.database.env['DB_PID'])
-    os.kill(pid, signal.SIGSTOP)
     try:
+        stop_threads(pid)
         begun = time.monotonic()
         for message in messages:
             peer.send(message)
@@ -238,4 +247,4 @@ def _(s):
 
 
 if __name__ == '__main__':
-    sys.exit(harness.main(Trouble))
+    sys.exit(harness.main(Trouble, long=True))

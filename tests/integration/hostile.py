@@ -27,7 +27,7 @@ from rawpeer import MORE, RawPeer, Refused
 RAWPEER = Path(__file__).with_name('rawpeer.py')
 SANITIZED = b'__asan_init' in SCANHUBD.read_bytes()
 ROUNDS = 30
-NOISE = 0.2 if SANITIZED else 0.05  # s, of what else the machine does
+NOISE = 0.3 if SANITIZED else 0.1  # s, of what else the machine does
 CEILING = 400 if SANITIZED else 160  # MiB
 HELLO = {'v': 1, 't': 'hello', 'now': now_ms(), 'version': 'evil'}
 
@@ -43,7 +43,7 @@ class Attack:
     def __init__(self, hub, kind, *more):
         self.process = subprocess.Popen(
             ['/usr/bin/python3', '-B', str(RAWPEER), kind, '--port',
-             str(hub.port), '--hub-key', hub.public, *more], text=True,
+             str(hub.port), f'--hub-key={hub.public}', *more], text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             preexec_fn=die_with_us)
         equal(self.process.stdout.readline(), 'ready\n')
@@ -76,11 +76,13 @@ class Hostile(Stage):
         return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
     def rounds(self, peer, seconds=0.0):
-        """The median of many reports' round trips; each is applied."""
+        """The median of the round trips of many reports of a full /24; each
+        is applied."""
         took, over = [], time.monotonic() + seconds
         while len(took) < ROUNDS or time.monotonic() < over:
+            message = self.report().part(
+                [host(f'10.0.0.{at}') for at in range(1, 255)])
             begun = time.monotonic()
-            message = self.report().part([host('10.0.0.200')])
             equal(peer.deliver(message)[0]['result'], 'applied')
             took.append(time.monotonic() - begun)
         return statistics.median(took)
@@ -113,6 +115,12 @@ class Hostile(Stage):
         begun = time.monotonic()
         equal(peer.wait('error')['cause'], cause)
         return time.monotonic() - begun
+
+    def in_order(self, hub):
+        """A hub of the case's own ends as it should."""
+        equal(hub.stop(), 0, 'exit status')
+        log = hub.log_from()
+        assert 'runtime error:' not in log and 'Sanitizer' not in log, log[-4000:]
 
     def joined(self, name, code):
         """A session of a fresh entry."""
@@ -378,6 +386,7 @@ def _(s):
     until(newcomer, 'a new scanner is let in', 10)
     comment(f'a new scanner was in {time.monotonic() - ended:.1f} s after the '
             'end')
+    s.in_order(hub)
 
 
 # In a network of its own: the rules, a listener, and sixty who connect at once.
@@ -426,9 +435,8 @@ def _(s):
     before = s.rss(hub)
     for hello in ([], ['--hello', msgpack.packb(HELLO).hex()]):
         mark = hub.log_mark()
-        public, secret = hub.keys['site-b']
-        attack = Attack(hub, 'endless', '--public', public, '--secret', secret,
-                        *hello)
+        public = hub.keys['site-b'][0]
+        attack = evil(s, 'endless', *hello, hub=hub)
         s.extra.append(attack)
         most = [0]
 
@@ -466,17 +474,20 @@ def _(s):
         until(lambda: 'the key is put off, for' in hub.log_from(mark),
               'it is refused', 5)
         attack.close()
-        hub.restart()  # which forgives
+        equal(hub.restart(), 0)  # which forgives
         peer = back(s, hub)
     status = hub.ctl('status').stdout
     assert re.search(rf'memory: \d+ MiB, ceiling {CEILING} MiB, reached 0 '
                      'times', status), status
+    s.in_order(hub)
 
 
-def evil(s, kind, *more):
+def evil(s, kind, *more, hub=None):
     """An attack with the key of site B."""
-    public, secret = s.hub.keys['site-b']
-    return Attack(s.hub, kind, '--public', public, '--secret', secret, *more)
+    public, secret = (hub or s.hub).keys['site-b']
+    # A key may begin with a dash.
+    return Attack(hub or s.hub, kind, f'--public={public}',
+                  f'--secret={secret}', *more)
 
 
 @case('reports for every subnet id, and no verdict is read')
@@ -485,8 +496,8 @@ def _(s):
     before = s.sql.rows('SELECT id, lastScan, lastDiscovery FROM subnets')
     s.meanwhile('reports for every subnet', lambda: evil(s, 'flood'))
     equal(s.sql.rows('SELECT id, lastScan, lastDiscovery FROM subnets'), before)
-    equal(s.sql.rows('SELECT DISTINCT subnetId, ip_addr FROM ipaddresses'),
-          [('10', decimal('10.0.0.200'))])
+    equal(s.sql.rows('SELECT DISTINCT subnetId FROM ipaddresses'), [('10',)])
+    equal(s.count(10), 254)
 
 
 @case('large answers that nobody takes')
@@ -653,4 +664,4 @@ def start_limited(hub, limit):
 
 
 if __name__ == '__main__':
-    sys.exit(harness.main(Hostile))
+    sys.exit(harness.main(Hostile, long=True))

@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 
 sys.dont_write_bytecode = True
@@ -17,8 +16,10 @@ sys.dont_write_bytecode = True
 import zmq
 
 import harness
-from harness import (CODE_A, Stage, ago, case, comment, decimal, end, equal,
+from harness import (CODE_A, Stage, ago, case, comment, end, equal,
                      host, until, wall)
+from crowd import (crowd_reports, crowd_rows, crowd_stage, crowd_wanted,
+                   deliver_all, register_crowd, same_rows)
 from peer import HubError, Peer, now_ms
 
 SCANNER = harness.BUILD / 'scanner' / 'scanhub-scanner'
@@ -173,117 +174,17 @@ def _(s):
 
 # --- the same reports to both ---------------------------------------------------
 
-CROWD = 6       # keys that report at the same time, to each hub
-NETWORKS = 6    # each of them in two sections: rows of their own
-
-def crowd_stage(s):
-    for network in range(NETWORKS):
-        for section in (1, 2):
-            s.subnet(100 * section + network, f'10.7.{network}.0/24',
-                     sectionId=section)
-            # Offline ones that are there again, Used ones that are not.
-            s.sql.rows('INSERT INTO ipaddresses (subnetId, ip_addr, lastSeen, '
-                       'state) VALUES ' + ', '.join(
-                           f"({100 * section + network}, "
-                           f"'{decimal(f'10.7.{network}.{last}')}', "
-                           f"'{wall(crowd_begun - 9_000_000)}', "
-                           f"{1 if last % 2 else 2})"
-                           for last in range(1, 255, 3)))
-    s.sql.rows('UPDATE settings SET updateTags = 1')
-
-
-crowd_begun = ago(3600)
-
-
-def crowd_reports(seed):
-    """Of every subnet one report from each key: hosts and times by chance."""
-    dice = random.Random(seed)
-    reports = []
-    for key in range(CROWD):
-        for network in range(NETWORKS):
-            for section in (1, 2):
-                report = harness.Report(100 * section + network,
-                                        f'10.7.{network}.0/24',
-                                        started=crowd_begun)
-                lasts = dice.sample([last for last in range(1, 255)
-                                     if last % 11], 150)
-                parts = [report.part(
-                    [host(f'10.7.{network}.{last}',
-                          crowd_begun + 1000 * dice.randrange(1, 3000),
-                          name=f'h{last}.example', mac=f'02:07:00:00:'
-                          f'{network:02x}:{last:02x}')
-                     for last in lasts[at:at + 50]], at // 50)
-                    for at in range(0, 150, 50)]
-                closing = report.closing(
-                    [(f'10.7.{network}.1', f'10.7.{network}.254')], len(parts),
-                    up=150)
-                reports.append((key, parts, closing))
-    return reports
-
-
-def deliver_all(hubs, reports, dice):
-    """Every key's reports to every hub at once, each in an order of its own;
-    the closing parts when all others are done."""
-    faults = []
-    barrier = threading.Barrier(len(hubs) * CROWD)
-
-    def one(hub, key, mine):
-        peer = hub.peer(f'crowd-{key}', 60)
-        try:
-            for _, parts, _ in mine:
-                faults.extend(verdict for verdict in peer.deliver(*parts)
-                              if verdict['result'] != 'applied')
-            barrier.wait(60)
-            for _, _, closing in mine:
-                faults.extend(verdict for verdict in peer.deliver(closing)
-                              if verdict['result'] != 'applied')
-        except Exception as error:
-            faults.append(repr(error))
-            barrier.abort()
-        finally:
-            peer.socket.close()
-
-    threads = []
-    for hub in hubs:
-        for key in range(CROWD):
-            mine = [report for report in reports if report[0] == key]
-            dice.shuffle(mine)
-            threads.append(threading.Thread(target=one, args=(hub, key, mine)))
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    equal(faults, [])
-
-
-def crowd_rows(s):
-    return (s.sql.rows('SELECT subnetId, ip_addr, lastSeen, hostname, mac, '
-                       'state, description FROM ipaddresses ORDER BY subnetId, '
-                       'ip_addr + 0'),
-            s.sql.rows('SELECT id, lastScan, lastDiscovery FROM subnets '
-                       'ORDER BY id'))
-
-
 @case('a crowd of reports to both hubs: row by row what one hub makes of them')
 def _(s):
     reports = crowd_reports(4)
     hubs = []
     for name in ('left', 'right'):
         hub = s.new_hub(f'{name}-{time.monotonic_ns()}', workers=4)
-        for key in range(CROWD):
-            hub.scanner(f'crowd-{key}', CODE_A)
+        register_crowd(hub)
         s.extra.append(hub)
         hubs.append(hub)
         hub.start()
-    crowd_stage(s)
-    one_by_one = sorted(reports, key=lambda report: report[0])
-    peer = hubs[0].peer('crowd-0', 60)
-    for _, parts, _ in one_by_one:
-        peer.deliver(*parts)
-    for _, _, closing in one_by_one:
-        peer.deliver(closing)
-    peer.socket.close()
-    wanted = crowd_rows(s)
+    wanted = crowd_wanted(s, hubs[0], reports)
     states = {state for *_, state, _ in wanted[0]}
     equal(states, {'1', '2'}, 'the states that there are')
 
@@ -293,11 +194,7 @@ def _(s):
     begun = time.monotonic()
     deliver_all(hubs, reports, random.Random(5))
     took = time.monotonic() - begun
-    got = crowd_rows(s)
-    for kind in (0, 1):
-        wrong = set(wanted[kind]) ^ set(got[kind])
-        equal((len(wrong), sorted(wrong)[:6]), (0, []), 'rows that differ')
-        equal(len(got[kind]), len(wanted[kind]), 'rows')
+    same_rows(crowd_rows(s.sql), wanted)
     logs = [hub.log_from(mark) for hub, mark in zip(hubs, marks)]
     parts = 2 * len(reports) * 4
     deadlocks = sum(log.count('1213') for log in logs)
@@ -423,4 +320,4 @@ def _(s):
 
 
 if __name__ == '__main__':
-    sys.exit(harness.main(Hubs))
+    sys.exit(harness.main(Hubs, long=True))

@@ -377,4 +377,4 @@ def _(s):
 
 
 if __name__ == '__main__':
-    sys.exit(harness.main(Pressure))
+    sys.exit(harness.main(Pressure, long=True))

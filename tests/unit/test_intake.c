@@ -1449,6 +1449,10 @@ test_waited_in_vain (void **state)
         for (size_t j = 0; j < world.job_count; j++)
             s_assert_verdict (&world, j, SP_RETRY, sh_err_word (causes[i]));
         s_assert_trace (&world, "BArBArBAr");
+        char text[320];
+        hub_live_set_database (world.live, true, "connected");
+        assert_false (hub_live_database (world.live, world.fake.mono, text,
+                                         sizeof text));
         s_shut (&world);
     }
 }

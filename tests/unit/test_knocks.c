@@ -59,6 +59,11 @@ test_remembers (void **state)
     hub_knocks_forget (knocks, "a");
     hub_knocks_forget (knocks, "nobody");
     assert_string_equal (s_keys (knocks), "b");
+    hub_knocks_clear (knocks);
+    assert_string_equal (s_keys (knocks), "");
+    hub_knocks_note (knocks, "b", "192.0.2.1", 4000);
+    assert_string_equal (s_keys (knocks), "b");
+    assert_int_equal (s_list[0].count, 1);
     hub_knocks_destroy (&knocks);
     assert_null (knocks);
     hub_knocks_destroy (&knocks);

@@ -206,6 +206,31 @@ test_parts_outlive_session (void **state)
     hub_sessions_destroy (&sessions);
 }
 
+/*  Jobs are the key's, whatever becomes of its sessions.  */
+static void
+test_jobs (void **state)
+{
+    (void) state;
+    hub_sessions_t *sessions = s_new ();
+    assert_int_equal (hub_sessions_jobs (sessions, KEY_A), 0);
+    hub_sessions_end_job (sessions, KEY_A);
+    assert_non_null (hub_sessions_open (sessions, KEY_A));
+    assert_true (hub_sessions_begin_job (sessions, KEY_A));
+    assert_true (hub_sessions_begin_job (sessions, KEY_A));
+    assert_true (hub_sessions_begin_job (sessions, KEY_B));
+    hub_sessions_close (sessions, KEY_A);
+    assert_non_null (hub_sessions_open (sessions, KEY_A));
+    hub_sessions_close_all (sessions);
+    assert_int_equal (hub_sessions_jobs (sessions, KEY_A), 2);
+    hub_sessions_end_job (sessions, KEY_A);
+    assert_int_equal (hub_sessions_jobs (sessions, KEY_A), 1);
+    hub_sessions_end_job (sessions, KEY_A);
+    hub_sessions_end_job (sessions, KEY_A);
+    assert_int_equal (hub_sessions_jobs (sessions, KEY_A), 0);
+    assert_int_equal (hub_sessions_jobs (sessions, KEY_B), 1);
+    hub_sessions_destroy (&sessions);
+}
+
 /*  All at once, in the middle of a walk too; parts stay noted.  */
 static void
 test_close_all (void **state)
@@ -236,6 +261,7 @@ main (void)
         cmocka_unit_test (test_walk_again),
         cmocka_unit_test (test_parts),
         cmocka_unit_test (test_parts_outlive_session),
+        cmocka_unit_test (test_jobs),
         cmocka_unit_test (test_close_all),
     };
     return cmocka_run_group_tests_name ("sessions", tests, NULL, NULL);
