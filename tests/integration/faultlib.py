@@ -1,21 +1,19 @@
 # SPDX-License-Identifier: MPL-2.0
 """What the fault harness stands on: network namespaces and small disks that
 vanish with the process, programs that can be killed and paused and come back,
-and the truth about what was scanned and posted.
+and the truth about what was scanned.
 
     hub, database              in the harness's own namespace, at HUB_ADDRESS
       |  veth: what a cut cuts
     site                       scanner and shim, their spools on a small tmpfs
       |  veth
     targets                    the addresses that come and go
-
-Run as a program it is one of the posters: an old scanner before the shim."""
+"""
 
 import contextlib
 import ctypes
 import errno
 import ipaddress
-import json
 import os
 import re
 import select
@@ -31,8 +29,8 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 
 import harness
-from harness import BUILD, SCANHUBD, Database, Hub, die_with_us, free_port
-from http_stage import TOKEN, Answer, entry, exchange, report, request
+from harness import BUILD, Database, Hub, die_with_us, free_port
+from http_stage import HTTP, TOKEN
 from peer import now_ms
 
 SCANNER = BUILD / 'scanner' / 'scanhub-scanner'
@@ -49,7 +47,7 @@ class Unavailable(Exception):
     """This machine does not let us play; the text says why."""
 
 
-# --- namespaces and disks -----------------------------------------------------
+# --- namespaces and disks --------------------------------------------------
 
 def unshare(flags):
     if LIBC.unshare(flags) != 0:
@@ -165,7 +163,7 @@ class Disk:
         subprocess.run(['umount', '--lazy', str(self.path)], check=False)
 
 
-# --- addresses that come and go -----------------------------------------------
+# --- addresses that come and go --------------------------------------------
 
 class Subnet:
     """One that a scanner scans.  The first address is always up, so that nmap
@@ -268,13 +266,14 @@ route replace {HUB_ADDRESS} via 10.78.{self.number}.1
                 log.write(f'{now_ms()} {"; ".join(lines)}\n')
 
 
-# --- programs that get killed -------------------------------------------------
+# --- programs that get killed ----------------------------------------------
 
 class Victim:
     """A program that is killed and paused, and comes back.  Subclasses have
     launch(), which gives a Popen."""
 
     kind = None
+    spool = None
 
     def __init__(self, name, log):
         self.name, self.log = name, Path(log)
@@ -361,7 +360,21 @@ class Victim:
         self.process = None
 
     def said(self):
-        return self.log.read_text(errors='replace') if self.log.exists() else ''
+        if not self.log.exists():
+            return ''
+        return self.log.read_text(errors='replace')
+
+    def waiting(self):
+        """Reports in the spool; the program must have ended."""
+        if not self.spool or not self.spool.exists():
+            return 0
+        with contextlib.closing(sqlite3.connect(self.spool)) as file:
+            return file.execute('SELECT count(*) FROM report').fetchone()[0]
+
+    def set_aside(self):
+        return [path.name for path in self.spool.parent.iterdir()
+                if path.name.startswith(f'{self.spool.name}.broken')
+                ] if self.spool else []
 
 
 class HubVictim(Victim):
@@ -370,6 +383,7 @@ class HubVictim(Victim):
     def __init__(self, hub):
         super().__init__(hub.directory.name, hub.log_path)
         self.hub = hub
+        self.spool = hub.directory / 'shim.spool'
 
     def launch(self):
         self.hub.start(wait=False)
@@ -441,17 +455,6 @@ class Keeper(Victim):
         self.site = site
         self.spool = site.disk.path / f'{name}.spool'
 
-    def waiting(self):
-        """Reports in the spool; the program must have ended."""
-        if not self.spool.exists():
-            return 0
-        with contextlib.closing(sqlite3.connect(self.spool)) as file:
-            return file.execute('SELECT count(*) FROM report').fetchone()[0]
-
-    def set_aside(self):
-        return [path.name for path in self.site.disk.path.iterdir()
-                if path.name.startswith(f'{self.spool.name}.broken')]
-
 
 class ScannerVictim(Keeper):
     """A scanner whose nmap is watched."""
@@ -469,27 +472,17 @@ class ScannerVictim(Keeper):
         self.wrapper.chmod(0o755)
         self.public = make_key(hubs[0], site.directory / f'{name}.cert')
         self.hubs = hub_list(hubs)
-        self.has_spool = True
         self.write_config(interval=1)
-        if not self.knows_spool():
-            self.has_spool = False
-            self.write_config(interval=1)
 
     def write_config(self, interval):
-        spool = f'spool: {self.spool}\n' if self.has_spool else ''
         self.config.write_text(f'''{self.hubs}
 key: {self.site.directory}/{self.name}.cert
 interval: {interval}
 nmap:
   program: {self.wrapper}
-{spool}log_level: info
+spool: {self.spool}
+log_level: info
 ''')
-
-    def knows_spool(self):
-        done = subprocess.run([str(SCANNER), '-c', str(self.config),
-                               'check-config'], capture_output=True,
-                              text=True, check=False, timeout=60)
-        return 'spool' not in done.stderr
 
     def launch(self):
         return self.spawn([SCANNER, '-c', self.config, 'run'],
@@ -539,14 +532,14 @@ def hub_list(hubs):
 
 
 class FaultHub(Hub):
-    """Where every site reaches it."""
+    """Where every site reaches it; with an HTTP door of its own."""
 
     def __init__(self, directory, database):
-        super().__init__(directory, database)
+        super().__init__(directory, database, http=HTTP)
         self.endpoint = f'tcp://{HUB_ADDRESS}:{self.port}'
 
 
-# --- what was scanned -----------------------------------------------------------
+# --- what was scanned ------------------------------------------------------
 
 # In nmap's place.  A record is complete under its name before the scanner
 # sees the end of the output, so a report that the scanner made has one.
@@ -619,10 +612,7 @@ KEPT = re.compile(r'report kept\b.* subnet=(\S+).* started=(\d+)')
 
 def kept_runs(scanner, runs, subnets):
     """The runs of which the scanner said that their report is on disk, and
-    lines that belong to no run.  Without a spool: all whole runs, for that is
-    what an administrator believes to have been reported."""
-    if not scanner.has_spool:
-        return [run for run in runs if run.ok], []
+    lines that belong to no run."""
     kept, orphans = [], []
     by_cidr = {one.cidr: [run for run in runs if run.is_of(one)]
                for one in subnets}
@@ -633,93 +623,3 @@ def kept_runs(scanner, runs, subnets):
         else:
             orphans.append(f'{scanner.name}: {cidr} {started}')
     return kept, orphans
-
-
-# --- old scanners ---------------------------------------------------------------
-
-class Poster:
-    """An old scanner: a process that posts reports of made-up hosts, and goes
-    on posting one until somebody took it."""
-
-    def __init__(self, name, shim, code, subnet, parity):
-        self.name, self.subnet, self.parity = name, subnet, parity
-        self.path = shim.site.directory / f'{name}.posts'
-        self.log = shim.site.directory / f'{name}.log'
-        with open(self.log, 'ab') as log:
-            self.process = subprocess.Popen(
-                [sys.executable, __file__, str(self.path), str(shim.port),
-                 code, str(subnet), str(parity)], stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log,
-                preexec_fn=shim.site.inside.enter_as_child)
-
-    def finish(self):
-        """No new reports; it ends once the last one was taken."""
-        self.process.terminate()
-
-    def is_done(self):
-        return self.process.poll() is not None
-
-    def stop(self):
-        if not self.is_done():
-            self.process.kill()
-        self.process.wait()
-
-    def posts(self):
-        """[seen ms, addresses, what was answered or None], in order."""
-        found = {}
-        for line in self.path.read_text().splitlines():
-            words = json.loads(line)
-            if 'seen' in words:
-                found[words['n']] = [words['seen'], words['ips'], None]
-            else:
-                found[words['n']][2] = words['result']
-        return list(found.values())
-
-
-LEGACY_CIDR = '10.0.16.0/20'
-LEGACY_MANUAL = ('10.0.31.251', '10.0.31.252')
-
-
-def legacy_hosts(n, parity):
-    """Those in a poster's n-th report: some stay for three reports, others
-    are in this one only.  Two posters of one network share none."""
-    hosts = [*range(n, n + 3), *range(2 * n + 500, 2 * n + 502)]
-    first = int(ipaddress.ip_network(LEGACY_CIDR).network_address) + 2
-    return [str(ipaddress.ip_address(first + 2 * (at % 1900) + parity))
-            for at in hosts]
-
-
-def post_once(port, body):
-    """applied, queued, refused, or None: it has to be sent again."""
-    try:
-        answer = Answer(exchange(port, request(body, more=[
-            'Accept: application/json']), patience=20))
-        return answer.json()['result'] if answer.status == 200 else None
-    except (OSError, AssertionError, ValueError):
-        return None
-
-
-def poster(path, port, code, subnet, parity):
-    ending = []
-    signal.signal(signal.SIGTERM, lambda *_: ending.append(True))
-    n = 0
-    with open(path, 'w', encoding='utf-8', buffering=1) as log:
-        while not ending:
-            ips = legacy_hosts(n, int(parity))
-            seen = now_ms() // 1000 * 1000
-            results = [entry(ip, seen, subnet=int(subnet)) for ip in ips]
-            results += [entry(ip, seen, subnet=int(subnet),
-                              hostname='intruder')
-                        for ip in LEGACY_MANUAL]
-            body = report(*results, subnet=LEGACY_CIDR, code=code)
-            log.write(json.dumps({'n': n, 'seen': seen, 'ips': ips
-                                  + list(LEGACY_MANUAL)}) + '\n')
-            while (result := post_once(int(port), body)) is None:
-                time.sleep(0.2)
-            log.write(json.dumps({'n': n, 'result': result}) + '\n')
-            n += 1
-            time.sleep(0.3)
-
-
-if __name__ == '__main__':
-    poster(*sys.argv[1:])
