@@ -112,6 +112,36 @@ def _(s):
     equal((answer['t'], answer['cause']), ('error', 'no-hello'))
 
 
+def padded(message, size):
+    """The message with an unknown key that makes it so many bytes."""
+    room = size - len(msgpack.packb({**message, 'x': b''.ljust(65536)}))
+    message = {**message, 'x': bytes(65536 + room)}
+    equal(len(msgpack.packb(message)), size)
+    return message
+
+
+@case('a part of the largest size is applied, a byte more ends the connection')
+def _(s):
+    peer = s.hub.peer('site-a')
+    s.extra.append(peer.socket)
+    most = peer.welcome['part_bytes']
+    message = padded(s.report().part([host('10.0.0.5')]), most)
+    peer.send(message)
+    equal(peer.wait('verdict', id=message['id'])['result'], 'applied')
+    other = s.evil('site-b')
+    other.send(msgpack.packb(HELLO))
+    assert other.poll(5000)
+    other.recv()
+    other.send(msgpack.packb(padded(message, most + 1)))
+    try:
+        other.send(msgpack.packb({'v': 1, 't': 'beat', 'now': 1}))
+        assert not other.poll(1000), 'an answer'
+    except zmq.Again:
+        pass
+    equal(peer.deliver(s.report().part([host('10.0.0.6')]))[0]['result'],
+          'applied')
+
+
 @case('a key\'s burst of heavy reports does not keep others waiting')
 def _(s):
     s.subnet(20, '10.20.0.0/16', scanAgent=3)
