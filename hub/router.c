@@ -598,9 +598,14 @@ s_loop (router_t *self)
     while (go_on) {
         items[3].socket = self->speech.handle;
         items[3].revents = 0;
-        if (zmq_poll (items, items[3].socket ? 4 : 3, s_patience (self)) < 0
-            && errno == ETERM)
-            break;
+        if (zmq_poll (items, items[3].socket ? 4 : 3, s_patience (self)) < 0) {
+            if (errno == ETERM)
+                break;
+            /*  What 'items' say is the last round's, and to take a command
+                that is not there would block.  */
+            s_tick (self);
+            continue;
+        }
         if (items[0].revents)
             go_on = s_command (self);
         if (items[1].revents)
