@@ -28,7 +28,6 @@
 #define FLUSH_MS 60000
 #define PARK_MS 3000  /* how long a request waits for younger ones */
 #define SMALL_MOST 4096 /* bytes of any message but a report part */
-#define FRAME_AROUND 35 /* bytes that CURVE and ZMTP put around a frame */
 #define AT_ONCE 64      /* messages taken before other work gets its turn */
 #define OVERLOAD_DELAY_MS 2000
 #define STOPPING_DELAY_MS 3000
@@ -152,10 +151,9 @@ s_settle (router_t *self, hub_session_t *session, const letter_t *letter,
     snprintf (session->name, sizeof session->name, "%s", letter->who.name);
     if (fresh) {
         session->fd = letter->fd;
-        session->taken = hub_descriptors_received (letter->fd);
         hub_peer_text (session->peer, letter->fd);
-    } else
-        session->taken += letter->frame.size + FRAME_AROUND;
+    }
+    hub_holders_note_taken (session);
 }
 
 static void
@@ -325,7 +323,7 @@ s_dispatch (router_t *self, const letter_t *letter)
         return;
     }
     session->heard = s_mono (self);
-    session->taken += letter->frame.size + FRAME_AROUND;
+    hub_holders_note_taken (session);
     if (session->heard - session->touched >= TOUCH_MS)
         s_submit_touch (self, session, &letter->who);
     s_handlers[letter->peek.type](self, letter, session);

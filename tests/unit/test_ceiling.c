@@ -198,6 +198,20 @@ test_holders (void **state)
     session->taken = 2 * MIB;
     assert_int_equal (hub_holders_find (out, &link.endpoints, sessions), 0);
 
+    /*  However much came in by and by, and was no message: nothing is held
+        that came before the last one.  */
+    for (int i = 0; i < 3; i++) {
+        s_pour (&link, HUB_HOLDER_LEAST - MIB);
+        hub_holders_note_taken (session);
+        assert_int_equal (session->taken,
+                          hub_descriptors_received (link.here));
+    }
+    assert_int_equal (hub_holders_find (out, &link.endpoints, sessions), 0);
+    s_pour (&link, HUB_HOLDER_LEAST);
+    assert_int_equal (hub_holders_find (out, &link.endpoints, sessions), 1);
+    assert_string_equal (out[0].key, "some key");
+    assert_int_equal (out[0].held, HUB_HOLDER_LEAST);
+
     /*  A session whose connection is gone, and the number another's.  */
     snprintf (session->peer, sizeof session->peer, "127.0.0.1 1");
     assert_int_equal (hub_holders_find (out, &link.endpoints, sessions), 1);
