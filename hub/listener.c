@@ -25,6 +25,9 @@
     MAC (16) and the flags (1).  */
 #define CURVE_AROUND 33
 
+_Static_assert (HUB_HOLDERS_MOST + ADMITTED_MOST <= HUB_PUTOFF_MOST,
+                "whom one closing puts off has room");
+
 struct hub_listener
 {
     hub_listener_options_t options;
@@ -166,6 +169,8 @@ s_put_off (hub_listener_t *self, const char *because,
            const hub_holder_t *holder, const char *key, int64_t now)
 {
     int64_t length = hub_putoff_key (self->options.putoff, key, now);
+    if (length == 0)
+        return;
     sh_log (SH_LOG_WARNING, "a key is put off; is it a scanner of yours?",
             SH_STR ("because", because),
             SH_STR ("scanner", *holder->name ? holder->name : NULL),
