@@ -246,7 +246,8 @@ s_hand_over (router_t *self, const letter_t *letter, hub_job_kind_t kind)
     job->home = self->args->home;
     memcpy (job->route, letter->route, letter->route_size);
     job->route_size = letter->route_size;
-    job->shard = letter->peek.subnet;
+    job->shard = hub_job_shard (letter->peek.subnet, letter->peek.code,
+                                letter->peek.cidr);
     if (hub_sessions_begin_job (self->sessions, key)) {
         if (hub_pool_submit (self->args->pool, job)) {
             self->out++;
