@@ -28,6 +28,9 @@
 #define FLUSH_MS 60000
 #define PARK_MS 3000  /* how long a request waits for younger ones */
 #define SMALL_MOST 4096 /* bytes of any message but a report part */
+/*  Jobs of a key that speaks for many scanners: below what may wait for one
+    worker, so that others find room there.  */
+#define SHIM_WINDOW (3 * SP_WINDOW)
 #define AT_ONCE 64      /* messages taken before other work gets its turn */
 #define OVERLOAD_DELAY_MS 2000
 #define STOPPING_DELAY_MS 3000
@@ -236,7 +239,8 @@ s_hand_over (router_t *self, const letter_t *letter, hub_job_kind_t kind)
 {
     const char *key = letter->who.key;
     hub_job_t *job = NULL;
-    if (hub_sessions_jobs (self->sessions, key) >= SP_WINDOW)
+    size_t most = letter->who.shim ? SHIM_WINDOW : SP_WINDOW;
+    if (hub_sessions_jobs (self->sessions, key) >= most)
         return SH_E_OVERLOAD;
     if (self->drain_until)
         return SH_E_STOPPING;
