@@ -252,6 +252,7 @@ s_hand_over (router_t *self, const letter_t *letter, hub_job_kind_t kind)
     job->route_size = letter->route_size;
     job->shard = hub_job_shard (letter->peek.subnet, letter->peek.code,
                                 letter->peek.cidr);
+    job->heavy = kind == HUB_JOB_TARGETS || letter->peek.last;
     if (hub_sessions_begin_job (self->sessions, key)) {
         if (hub_pool_submit (self->args->pool, job)) {
             self->out++;
