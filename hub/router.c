@@ -153,8 +153,11 @@ s_settle (router_t *self, hub_session_t *session, const letter_t *letter,
     session->asked = 0;
     snprintf (session->name, sizeof session->name, "%s", letter->who.name);
     if (fresh) {
+        hub_greetings_t *greetings = hub_listener_greetings (self->listener);
+        hub_greetings_leave (greetings, session);
         session->fd = letter->fd;
         hub_peer_text (session->peer, letter->fd);
+        hub_greetings_note (greetings, session);
     }
     hub_holders_note_taken (session);
 }
