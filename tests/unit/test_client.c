@@ -27,14 +27,14 @@
 
 #define PATIENCE_MS 8000 /* for what takes milliseconds */
 
-/*  A clock that can be put forward.  */
-static atomic_llong s_ahead;
+/*  A clock that can be put forward, and one that can be set.  */
+static atomic_llong s_ahead, s_set;
 
 static int64_t
 s_wall_ms (void *context)
 {
     (void) context;
-    return sh_clock_wall (sh_clock_system ());
+    return sh_clock_wall (sh_clock_system ()) + atomic_load (&s_set);
 }
 
 static int64_t
@@ -345,6 +345,25 @@ test_small_offset_is_none (void **state)
     s_hub_start (&hub);
     sp_client_t *client = s_client_of (&hub);
     s_wait_up (client);
+    assert_int_equal (sp_client_offset (client), 0);
+    sp_client_destroy (&client);
+    s_hub_stop (&hub);
+}
+
+/*  Somebody sets our clock in the middle of a session: the hub's has not moved. */
+static void
+test_clock_set_in_session (void **state)
+{
+    (void) state;
+    hub_t hub = { .ahead = 0 };
+    s_hub_start (&hub);
+    sp_client_t *client = s_client_of (&hub);
+    s_wait_up (client);
+    assert_int_equal (sp_client_offset (client), 0);
+    atomic_store (&s_set, 3600000);
+    int64_t offset = sp_client_offset (client);
+    atomic_store (&s_set, 0);
+    assert_in_range (-offset, 3600000 - 1000, 3600000 + 1000);
     assert_int_equal (sp_client_offset (client), 0);
     sp_client_destroy (&client);
     s_hub_stop (&hub);
@@ -981,6 +1000,7 @@ main (void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_up),
         cmocka_unit_test (test_small_offset_is_none),
+        cmocka_unit_test (test_clock_set_in_session),
         cmocka_unit_test (test_senseless_times),
         cmocka_unit_test (test_silent_listener),
         cmocka_unit_test (test_key_refused),
