@@ -102,12 +102,13 @@ s_merge_hosts (sp_merged_t *out, const sp_report_t *newer,
 
 sh_err_t
 sp_merge (sp_merged_t *out, const sp_report_t *newer, const sp_report_t *older,
-          int64_t delta)
+          int64_t delta, bool newest)
 {
     assert (out && newer && older);
-    bool newer_is_base = newer->complete || !older->complete;
+    bool newer_is_base = newest || newer->complete || !older->complete;
     const sp_report_t *base = newer_is_base ? newer : older;
     sp_merged_t merged = { .report = *base };
+    merged.report.hint = newer->hint ? newer->hint : older->hint;
     if (!newer_is_base) {
         merged.report.started = s_shift (older->started, delta);
         merged.report.finished = s_shift (older->finished, delta);

@@ -71,7 +71,7 @@ typedef struct
 typedef struct
 {
     int64_t now;
-    uint64_t spool;      /* parts that wait for delivery */
+    uint64_t spool;      /* reports that wait for delivery */
     uint64_t running;    /* scans under way */
     const char *version; /* may be absent */
 } sp_beat_t;

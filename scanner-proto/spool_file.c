@@ -34,7 +34,7 @@ static const char s_schema[]
       "PRAGMA user_version = 2;"
       "CREATE TABLE report (row INTEGER PRIMARY KEY AUTOINCREMENT,"
       " label TEXT NOT NULL, put INTEGER NOT NULL,"
-      " subject TEXT NOT NULL DEFAULT '', kind INTEGER NOT NULL DEFAULT 0,"
+      " subject TEXT NOT NULL DEFAULT '',"
       " boot TEXT NOT NULL DEFAULT '', epoch INTEGER NOT NULL DEFAULT 0,"
       " off INTEGER);"
       "CREATE INDEX report_subject ON report (subject, row);"
@@ -47,7 +47,6 @@ static const char s_schema[]
 static const char s_upgrade_sql[]
     = "BEGIN IMMEDIATE;"
       "ALTER TABLE report ADD COLUMN subject TEXT NOT NULL DEFAULT '';"
-      "ALTER TABLE report ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;"
       "ALTER TABLE report ADD COLUMN boot TEXT NOT NULL DEFAULT '';"
       "ALTER TABLE report ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;"
       "ALTER TABLE report ADD COLUMN off INTEGER;"
@@ -68,6 +67,11 @@ static const char s_settings[]
       "PRAGMA journal_size_limit = 1048576;"
       "PRAGMA temp_store = MEMORY";
 
+/*  What was removed while the file could not be written.  */
+static const char s_gone_sql[]
+    = "CREATE TEMP TABLE gone (row INTEGER PRIMARY KEY)";
+#define NOT_GONE(row) row " NOT IN (SELECT row FROM temp.gone)"
+
 #define COLUMNS "row, label, put, boot, epoch, off, subject"
 
 static const char *const s_sql[SP_STMT_COUNT] = {
@@ -76,28 +80,37 @@ static const char *const s_sql[SP_STMT_COUNT] = {
     [SP_STMT_ROLLBACK] = "ROLLBACK",
     [SP_STMT_CHECKPOINT] = "PRAGMA wal_checkpoint (TRUNCATE)",
     [SP_STMT_FREE] = "PRAGMA freelist_count",
-    [SP_STMT_PUT_REPORT] = "INSERT INTO report (label, put, subject, kind,"
-                           " boot, epoch) VALUES (?, ?, ?, ?, ?, ?)",
+    [SP_STMT_PUT_REPORT] = "INSERT INTO report (label, put, subject, boot,"
+                           " epoch) VALUES (?, ?, ?, ?, ?)",
     [SP_STMT_PUT_PART]
     = "INSERT INTO part (report, n, frame, sum) VALUES (?, ?, ?, ?)",
     [SP_STMT_PUT_BOOT] = "INSERT INTO boot (id) SELECT ?1 WHERE NOT EXISTS"
                          " (SELECT 1 FROM boot WHERE id = ?1)",
     /*  A report would make an older one of its subject come too late.  */
     [SP_STMT_NEXT]
-    = "SELECT " COLUMNS " FROM report r WHERE row > ? AND NOT EXISTS (SELECT 1"
-      " FROM report o WHERE o.subject = r.subject AND o.row < r.row"
-      " AND o.subject <> '') ORDER BY row LIMIT 1",
+    = "SELECT " COLUMNS " FROM report r WHERE row > ? AND " NOT_GONE ("row")
+      " AND NOT EXISTS (SELECT 1 FROM report o WHERE o.subject = r.subject"
+      " AND o.row < r.row AND o.subject <> '' AND " NOT_GONE ("o.row") ")"
+      " ORDER BY row LIMIT 1",
     [SP_STMT_AT] = "SELECT " COLUMNS " FROM report WHERE row = ?",
     [SP_STMT_SAME] = "SELECT " COLUMNS " FROM report WHERE subject = ? AND"
-                     " kind = ? AND row < ? ORDER BY row DESC LIMIT 1",
-    [SP_STMT_WAITS] = "SELECT 1 FROM report WHERE subject = ? LIMIT 1",
-    [SP_STMT_OLDEST] = "SELECT row FROM report WHERE row > ? ORDER BY row"
-                       " LIMIT 1",
+                     " row < ? AND " NOT_GONE ("row") " ORDER BY row DESC"
+                     " LIMIT 1",
+    [SP_STMT_WAITS] = "SELECT 1 FROM report WHERE subject = ? AND "
+                      NOT_GONE ("row") " LIMIT 1",
+    [SP_STMT_OLDEST] = "SELECT row FROM report WHERE row > ? AND "
+                       NOT_GONE ("row") " ORDER BY row LIMIT 1",
     [SP_STMT_PARTS] = "SELECT frame, sum FROM part WHERE report = ? ORDER BY n",
     [SP_STMT_SIZE] = "SELECT coalesce(sum(length(frame)), 0) FROM part"
                      " WHERE report = ?",
     [SP_STMT_REMOVE_PARTS] = "DELETE FROM part WHERE report = ?",
     [SP_STMT_REMOVE_REPORT] = "DELETE FROM report WHERE row = ?",
+    [SP_STMT_GONE] = "INSERT OR IGNORE INTO temp.gone VALUES (?)",
+    [SP_STMT_SWEEP_PARTS] = "DELETE FROM part WHERE report IN"
+                            " (SELECT row FROM temp.gone)",
+    [SP_STMT_SWEEP_REPORTS] = "DELETE FROM report WHERE row IN"
+                              " (SELECT row FROM temp.gone)",
+    [SP_STMT_FORGET_GONE] = "DELETE FROM temp.gone",
     [SP_STMT_NOTE_HUB] = "UPDATE boot SET hub = ?, last = ? WHERE id = ?",
     /*  The last few boots bound the times of weak reports between them.  */
     [SP_STMT_FORGET_BOOTS]
@@ -274,6 +287,8 @@ s_judge (sp_spool_file_t *self, sh_err_t *rc, sh_why_t *why)
 {
     const char *foreign = NULL;
     int code = s_judge_content (self, &foreign);
+    if (code == SQLITE_OK && !foreign)
+        code = sqlite3_exec (self->db, s_gone_sql, NULL, NULL, NULL);
     /* ours has what every statement needs */
     for (int i = 0; code == SQLITE_OK && !foreign && i < SP_STMT_COUNT; i++)
         code = sqlite3_prepare_v3 (self->db, s_sql[i], -1,

@@ -15,6 +15,10 @@
 bool
 sp_spool_hub_of (sp_spool_t *self, const char *boot, int64_t *hub)
 {
+    if (strcmp (boot, SP_BOOT_HUB) == 0) {
+        *hub = 0;
+        return true;
+    }
     bool own = strcmp (boot, sp_spool_boot (self->file.clock)) == 0;
     if (own && self->hub_known) {
         *hub = self->hub;

@@ -189,7 +189,16 @@ s_report (run_t *self, const sc_scan_t *scan, int64_t epoch, sh_why_t *why)
     return rc;
 }
 
-/*  The addresses that phpIPAM knows; while there is no hub those of the last
+/*  Does the error say that nobody could answer, rather than that we may not ask?
+    The hub's database may be away, or be of no use to it.  */
+static bool
+s_is_no_answer (sh_err_t rc)
+{
+    return sh_err_class (rc) == SH_CLASS_RETRY
+           || sh_err_class (rc) == SH_CLASS_OURS;
+}
+
+/*  The addresses that phpIPAM knows; while nobody answers those of the last
     time, so that a site goes on scanning.  */
 static sh_err_t
 s_learn_targets (run_t *self, sc_subnet_t *subnet, sc_scan_t *scan,
@@ -202,8 +211,7 @@ s_learn_targets (run_t *self, sc_subnet_t *subnet, sc_scan_t *scan,
     sh_err_t rc = SH_E_DISCONNECTED;
     if (!old_will_do || sp_client_is_up (sc_link_client (self->link)))
         rc = sc_ask_targets (&ask, subnet->id, scan, why);
-    if (rc != SH_OK && rc != SH_E_INTERRUPTED && old_will_do
-        && sh_err_class (rc) == SH_CLASS_RETRY)
+    if (rc != SH_E_INTERRUPTED && old_will_do && s_is_no_answer (rc))
         rc = sc_scan_use (scan, &subnet->known);
     return rc;
 }

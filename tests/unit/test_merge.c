@@ -60,7 +60,7 @@ s_expect (const sp_report_t *newer, const sp_report_t *older, int64_t delta,
           const char *hosts, int64_t started, uint64_t up)
 {
     sp_merged_t merged;
-    assert_int_equal (sp_merge (&merged, newer, older, delta), SH_OK);
+    assert_int_equal (sp_merge (&merged, newer, older, delta, false), SH_OK);
     assert_string_equal (s_text (&merged.report), hosts);
     assert_int_equal (merged.report.started, started);
     assert_int_equal (merged.report.finished, started + 1000);
@@ -158,6 +158,24 @@ test_nobody (void **state)
     s_expect (&newer, &older, 0, "", T, 0);
 }
 
+/*  Where another kind of scan came between, the newer one is the base.  */
+static void
+test_newest (void **state)
+{
+    (void) state;
+    sp_host_t before[] = { { .ip = IP ("\x05"), .seen = T - 100 } };
+    sp_host_t now[] = { { .ip = IP ("\x07"), .seen = T + 10 } };
+    sp_report_t older = s_report (T - 200, true, before, 1);
+    sp_report_t newer = s_report (T, false, now, 1);
+    sp_merged_t merged;
+    assert_int_equal (sp_merge (&merged, &newer, &older, 0, true), SH_OK);
+    assert_string_equal (s_text (&merged.report), "5@-100! 7@10 ");
+    assert_int_equal (merged.report.started, T);
+    assert_false (merged.report.complete);
+    assert_int_equal (merged.report.covered_count, 0);
+    sp_merged_clear (&merged);
+}
+
 /*  Times that no clock shows do not wrap around.  */
 static void
 test_no_overflow (void **state)
@@ -167,7 +185,8 @@ test_no_overflow (void **state)
     sp_report_t older = s_report (0, true, before, 1);
     sp_report_t newer = s_report (T, true, NULL, 0);
     sp_merged_t merged;
-    assert_int_equal (sp_merge (&merged, &newer, &older, INT64_MAX), SH_OK);
+    assert_int_equal (sp_merge (&merged, &newer, &older, INT64_MAX,
+                                false), SH_OK);
     assert_int_equal (merged.report.hosts[0].seen, INT64_MAX);
     sp_merged_clear (&merged);
 }
@@ -181,6 +200,7 @@ main (void)
         cmocka_unit_test (test_texts),
         cmocka_unit_test (test_twice),
         cmocka_unit_test (test_nobody),
+        cmocka_unit_test (test_newest),
         cmocka_unit_test (test_no_overflow),
     };
     return cmocka_run_group_tests_name ("merge", tests, NULL, NULL);
