@@ -14,6 +14,8 @@
 #include "scanner-proto/rota.h"
 #include "scanner-proto/session.h"
 
+#define AT_ONCE 16        /* messages before the caller gets its turn */
+#define USELESS_MOST 2000 /* between two beats: no hub has so many to say */
 #define WELCOME_MS 10000      /* from hello to welcome */
 #define STEADY_MS 10000       /* a session that lived so long was a success */
 /*  To connect and to shake hands; libzmq has its own time-outs before.  */
@@ -54,6 +56,7 @@ struct sp_client
 
     unsigned handshakes; /* broken ones in a row on this hub */
     uint64_t spool, running;
+    unsigned useless; /* messages since the last beat that nobody was told of */
 };
 
 static sh_err_t
@@ -354,6 +357,7 @@ s_send_beat (sp_client_t *self, int64_t now)
                         .running = self->running,
                         .version = self->version } };
     self->beat_due = now + SP_BEAT_MS;
+    self->useless = 0;
     if (s_send (self, &beat) != SH_OK) /* monitor or silence will tell why */
         sh_log (SH_LOG_DEBUG, "beat not sent");
 }
@@ -420,14 +424,16 @@ s_next_timer (const sp_client_t *self)
 
 /*  The hub's clock minus CLOCK_BOOTTIME, half the round trip taken off: our wall
     clock may be set while the session lasts.  The times come from outside and
-    may be anything.  False: no clocks of this world are so far apart, or the
-    welcome answers no hello of ours.  */
+    may be anything; what a hub without a clock said would be kept with reports
+    for good.  False: it has none, or the welcome answers no hello of ours.  */
 static bool
 s_measure_hub (sp_client_t *self, const sp_welcome_t *welcome)
 {
-    int64_t sent = self->hello_mono, hub, offset;
+    int64_t sent = self->hello_mono, hub = 0, offset;
+    bool clock = welcome->now >= SP_TIME_LEAST_MS
+                 && welcome->now <= SP_TIME_MOST_MS;
     int64_t middle = sent + (sh_clock_mono (self->clock) - sent) / 2;
-    if (welcome->hello_now != self->hello_now
+    if (!clock || welcome->hello_now != self->hello_now
         || __builtin_sub_overflow (welcome->now, middle, &hub)
         || __builtin_sub_overflow (hub, sh_clock_epoch (self->clock), &offset)
         || offset < -OFFSET_MOST_MS || offset > OFFSET_MOST_MS)
@@ -533,7 +539,9 @@ s_receive (sp_client_t *self, sp_event_t *event)
     zmq_msg_t frame;
     zmq_msg_init (&frame);
     bool done = false;
-    while (!done && sp_session_receive (self->session, &frame)) {
+    for (int i = 0; i < AT_ONCE && !done
+                    && sp_session_receive (self->session, &frame);
+         i++) {
         sh_bytes_t bytes = { zmq_msg_data (&frame), zmq_msg_size (&frame) };
         sp_message_t *message = NULL;
         sh_why_t why = { "" };
@@ -546,6 +554,12 @@ s_receive (sp_client_t *self, sp_event_t *event)
                     SH_STR ("hub", sp_client_endpoint (self)),
                     SH_STR ("cause", sh_err_word (rc)),
                     SH_STR ("why", why.text));
+        if (!done && ++self->useless > USELESS_MOST) {
+            s_down (self, event, SH_E_BAD_MESSAGE,
+                    "%s sends one message after the other that means nothing; "
+                    "is it a Scanhub hub?", sp_client_endpoint (self));
+            done = true;
+        }
     }
     zmq_msg_close (&frame);
     return done;

@@ -46,15 +46,16 @@ s_compare (const void *a, const void *b)
 static void
 s_unite (sp_host_t *host, const sp_host_t *other)
 {
+    bool old = host->old && other->old;
     if (other->seen > host->seen) {
         sp_host_t later = *other;
-        later.old = host->old && other->old;
+        later.old = old ? later.old : 0;
         later.mac = later.mac ? later.mac : host->mac;
         later.name = later.name ? later.name : host->name;
         *host = later;
         return;
     }
-    host->old = host->old && other->old;
+    host->old = old ? host->old : 0;
     host->mac = host->mac ? host->mac : other->mac;
     host->name = host->name ? host->name : other->name;
 }
@@ -67,7 +68,9 @@ s_take (entry_t *all, size_t *count, const sp_report_t *from, bool base,
         entry_t *one = &all[(*count)++];
         one->host = from->hosts[i];
         one->host.seen = s_shift (one->host.seen, delta);
-        one->host.old = one->host.old || old;
+        if (one->host.old || old)
+            one->host.old = s_shift (
+                one->host.old ? one->host.old : from->started, delta);
         one->base = base;
     }
 }

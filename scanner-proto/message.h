@@ -135,8 +135,8 @@ typedef struct
     const char *name; /* or absent */
     const char *how;  /* what answered (arp, echo, ...), for people */
     uint64_t subnet;  /* the subnet id that the sender believes; 0: none */
-    bool old;         /* from an earlier scan than the report's, which did not
-                         find it any more */
+    int64_t old;      /* 0, or of a host that only an earlier scan found: when
+                         that began */
 } sp_host_t;
 
 typedef struct

@@ -67,6 +67,10 @@ static const char s_settings[]
       "PRAGMA journal_size_limit = 1048576;"
       "PRAGMA temp_store = MEMORY";
 
+/*  Rows are numbered from 1 on, and not in centuries so far.  */
+static const char s_odd_rows[] = "SELECT count(*) FROM report WHERE row < 1"
+                                 " OR row > 4611686018427387904";
+
 /*  What was removed while the file could not be written.  */
 static const char s_gone_sql[]
     = "CREATE TEMP TABLE gone (row INTEGER PRIMARY KEY)";
@@ -98,8 +102,13 @@ static const char *const s_sql[SP_STMT_COUNT] = {
                      " LIMIT 1",
     [SP_STMT_WAITS] = "SELECT 1 FROM report WHERE subject = ? AND "
                       NOT_GONE ("row") " LIMIT 1",
-    [SP_STMT_OLDEST] = "SELECT row FROM report WHERE row > ? AND "
-                       NOT_GONE ("row") " ORDER BY row LIMIT 1",
+    /*  Of the sender who takes most of the room: nobody shall drive out what
+        others were promised.  */
+    [SP_STMT_OLDEST]
+    = "SELECT row FROM report WHERE row > ? AND " NOT_GONE ("row")
+      " AND label = (SELECT r.label FROM report r JOIN part p ON p.report ="
+      " r.row GROUP BY r.label ORDER BY sum(length(p.frame)) DESC LIMIT 1)"
+      " ORDER BY row LIMIT 1",
     [SP_STMT_PARTS] = "SELECT frame, sum FROM part WHERE report = ? ORDER BY n",
     [SP_STMT_SIZE] = "SELECT coalesce(sum(length(frame)), 0) FROM part"
                      " WHERE report = ?",
@@ -263,6 +272,15 @@ s_judge_content (sp_spool_file_t *self, const char **foreign)
                                   &tables, NULL, 0);
     if (code)
         return code;
+    /*  Before anything of it is read: a view or trigger is a program.  */
+    int64_t programs = 0;
+    code = sp_spool_file_ask (self, "SELECT count(*) FROM sqlite_master"
+                                    " WHERE type NOT IN ('table', 'index')",
+                              &programs, NULL, 0);
+    if (code || programs) {
+        *foreign = programs ? "it has views or triggers" : NULL;
+        return code;
+    }
     if (application == 0 && layout == 0 && tables == 0)
         return sqlite3_exec (self->db, s_schema, NULL, NULL, NULL);
     if (application != APPLICATION)
@@ -273,12 +291,17 @@ s_judge_content (sp_spool_file_t *self, const char **foreign)
         return SQLITE_OK;
 
     char said[8];
+    int64_t odd = 0;
     code = sp_spool_file_ask (self, "PRAGMA integrity_check (1)", NULL, said,
                               sizeof said);
     if (code == SQLITE_OK && strcmp (said, "ok") != 0)
         *foreign = "it is damaged";
     else if (code == SQLITE_OK && layout == LAYOUT_FIRST)
         code = s_upgrade (self);
+    if (code == SQLITE_OK && !*foreign)
+        code = sp_spool_file_ask (self, s_odd_rows, &odd, NULL, 0);
+    if (code == SQLITE_OK && odd)
+        *foreign = "it has rows that it never made";
     return code;
 }
 
@@ -318,9 +341,38 @@ s_make_file (const char *path, sh_why_t *why)
         return sh_fail (why, SH_E_IO, "%s: cannot make it: %s", path,
                         strerror (errno));
     struct stat meta;
-    if (stat (path, &meta) != 0 || !S_ISREG (meta.st_mode))
+    if (lstat (path, &meta) != 0 || !S_ISREG (meta.st_mode))
         return sh_fail (why, SH_E_IO, "%s: not a regular file", path);
+    if (meta.st_uid != geteuid () || (meta.st_mode & (S_IWGRP | S_IWOTH)))
+        return sh_fail (why, SH_E_MODE,
+                        "%s: another user owns it or may write to it; chown "
+                        "and chmod 0600 it, or let that user run this", path);
     return SH_OK;
+}
+
+/*  Who may write to the directory can put a journal there that makes SQLite
+    delete or change files in our name.  */
+static sh_err_t
+s_check_directory (const char *path, sh_why_t *why)
+{
+    const char *slash = strrchr (path, '/');
+    char *directory = slash > path ? strndup (path, (size_t) (slash - path))
+                                   : strdup (slash ? "/" : ".");
+    struct stat meta;
+    sh_err_t rc = SH_OK;
+    if (!directory)
+        rc = sh_fail (why, SH_E_MEMORY, "out of memory");
+    else if (stat (directory, &meta) != 0)
+        rc = sh_fail (why, SH_E_IO, "%s: cannot make it: %s", path,
+                      strerror (errno));
+    else if ((meta.st_uid != geteuid () && meta.st_uid != 0)
+             || (meta.st_mode & S_IWOTH))
+        rc = sh_fail (why, SH_E_MODE,
+                      "%s: another user owns the directory or may write to it, "
+                      "so no spool is kept there; make one for the user that "
+                      "runs this: install -d -m 0700", path);
+    free (directory);
+    return rc;
 }
 
 /*  Was it opened as what it is to be?  ":memory:" and the like have no
@@ -342,6 +394,9 @@ s_connect (sp_spool_file_t *self, sh_err_t *rc, sh_why_t *why)
                                 &self->db, flags, NULL);
     if (code == SQLITE_OK) {
         sqlite3_extended_result_codes (self->db, 1);
+        (void) sqlite3_db_config (self->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+        (void) sqlite3_db_config (self->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0,
+                                  NULL);
         if (!s_is_writable (self)) {
             *rc = sh_fail (why, SH_E_IO, "%s: cannot be written", shown);
             return OPEN_FAILED;
@@ -423,7 +478,10 @@ sp_spool_file_open (sp_spool_file_t *self, sh_why_t *why)
         an error of the disk in the same way as a damaged page; the third time
         it is a file that we have just made.  */
     for (int attempt = 0;; attempt++) {
-        sh_err_t rc = self->path ? s_make_file (self->path, why) : SH_OK;
+        sh_err_t rc = self->path ? s_check_directory (self->path, why)
+                                 : SH_OK;
+        if (rc == SH_OK && self->path)
+            rc = s_make_file (self->path, why);
         if (rc)
             return rc;
         s_open_t result = s_connect (self, &rc, why);

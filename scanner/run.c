@@ -15,6 +15,7 @@
 
 #define PATIENCE_MS 60000 /* of 'run', at least */
 #define PAUSE_MS 5000     /* of 'run', after trouble with the hub */
+#define REST_MS 1000      /* from assignments to the next question for them */
 #define IDLE_MS 60000     /* then held-back log lines are summed up */
 #define KNOWN_MS 15000    /* how long an answer is waited for where an old one
                              will do */
@@ -310,7 +311,7 @@ s_refresh (run_t *self)
     if (!ask.once && self->plan.count && ask.patience > KNOWN_MS)
         ask.patience = KNOWN_MS;
     sh_err_t rc = sc_ask_assignments (&ask, &fresh, &self->tell, &why);
-    self->refresh_at = s_now (self) + PAUSE_MS;
+    self->refresh_at = s_now (self) + (rc == SH_OK ? REST_MS : PAUSE_MS);
     if (rc == SH_OK) {
         sc_plan_adopt (&self->plan, &fresh, s_now (self));
         if (self->plan.count == 0)
@@ -328,10 +329,9 @@ s_refresh (run_t *self)
 static bool
 s_must_refresh (const run_t *self)
 {
-    return sc_link_is_stale (self->link)
+    return sc_link_is_stale (self->link) && s_now (self) >= self->refresh_at
            && (self->plan.count == 0
-               || (sp_client_is_up (sc_link_client (self->link))
-                   && s_now (self) >= self->refresh_at));
+               || sp_client_is_up (sc_link_client (self->link)));
 }
 
 static sh_err_t
@@ -369,8 +369,8 @@ s_rest (const run_t *self)
     int timeout = sc_plan_timeout (&self->plan, s_now (self));
     if (timeout < 0 || timeout > IDLE_MS)
         timeout = IDLE_MS;
-    return sc_link_is_stale (self->link) && timeout > PAUSE_MS ? PAUSE_MS
-                                                               : timeout;
+    return sc_link_is_stale (self->link) && timeout > REST_MS ? REST_MS
+                                                              : timeout;
 }
 
 static sh_err_t

@@ -225,7 +225,7 @@ def _(s):
     scanner = s.scanner()
     scanner.spool.parent.mkdir()
     place = str(scanner.spool.parent)
-    done = subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=3m', 'tmpfs',
+    done = subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=3m,mode=700', 'tmpfs',
                            place], capture_output=True, check=False)
     if done.returncode:
         raise harness.Skip('no tmpfs can be mounted here')

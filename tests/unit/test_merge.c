@@ -34,7 +34,9 @@ s_report (int64_t started, bool complete, sp_host_t *hosts, size_t count)
                           .covered_count = complete ? 1 : 0 };
 }
 
-/*  "5@100 7@-50!old(name,mac) ", times relative to T.  */
+static bool s_with_scans; /* behind '!' the begin of the earlier scan */
+
+/*  "5@100 7@-50!(name,mac) ", times relative to T.  */
 static const char *
 s_text (const sp_report_t *report)
 {
@@ -46,6 +48,9 @@ s_text (const sp_report_t *report)
         used += (size_t) snprintf (
             text + used, sizeof text - used, "%d@%lld%s", host->ip.data[3],
             (long long) (host->seen - T), host->old ? "!" : "");
+        if (host->old && s_with_scans)
+            used += (size_t) snprintf (text + used, sizeof text - used, "%lld",
+                                       (long long) (host->old - T));
         if (host->name || host->mac)
             used += (size_t) snprintf (text + used, sizeof text - used,
                                        "(%s,%s)", host->name ? host->name : "",
@@ -99,8 +104,8 @@ test_newer_broken_off (void **state)
 {
     (void) state;
     sp_host_t before[] = { { .ip = IP ("\x05"), .seen = T - 100 },
-                           { .ip = IP ("\x07"), .seen = T - 300, .old = true },
-                           { .ip = IP ("\x06"), .seen = T - 300, .old = true } };
+                           { .ip = IP ("\x07"), .seen = T - 300, .old = T - 400 },
+                           { .ip = IP ("\x06"), .seen = T - 300, .old = T - 400 } };
     sp_host_t now[] = { { .ip = IP ("\x07"), .seen = T + 10 },
                         { .ip = IP ("\x08"), .seen = T + 10 } };
     sp_report_t older = s_report (T - 200, true, before, COUNT (before));
@@ -129,6 +134,23 @@ test_texts (void **state)
     sp_report_t newer = s_report (T, true, now, COUNT (now));
     s_expect (&newer, &older, 0, "5@20(is,m1) 6@20(only,) 7@-100!(,m3) ", T,
               2);
+}
+
+/*  Each host keeps the begin of the scan that found it.  */
+static void
+test_scans (void **state)
+{
+    (void) state;
+    sp_host_t before[] = {
+        { .ip = IP ("\x05"), .seen = T - 100 },
+        { .ip = IP ("\x06"), .seen = T - 350, .old = T - 400 },
+    };
+    sp_report_t older = s_report (T - 200, true, before, COUNT (before));
+    sp_report_t newer = s_report (T, true, NULL, 0);
+    s_with_scans = true;
+    s_expect (&newer, &older, 0, "5@-100!-200 6@-350!-400 ", T, 0);
+    s_expect (&newer, &older, 10, "5@-90!-190 6@-340!-390 ", T, 0);
+    s_with_scans = false;
 }
 
 /*  One address twice in a scan: the latest sighting, as the hub has it.  */
@@ -198,6 +220,7 @@ main (void)
         cmocka_unit_test (test_two_scans),
         cmocka_unit_test (test_newer_broken_off),
         cmocka_unit_test (test_texts),
+        cmocka_unit_test (test_scans),
         cmocka_unit_test (test_twice),
         cmocka_unit_test (test_nobody),
         cmocka_unit_test (test_newest),

@@ -423,7 +423,7 @@ test_weak_1970 (void **state)
     assert_int_equal (sp_spool_next (s_machine.spool, 0, &one), SH_OK);
     assert_int_equal (sp_spool_fix (s_machine.spool, one), SH_OK);
     assert_int_equal (one->report.hosts[0].seen, seen);
-    assert_true (one->report.hosts[0].old);
+    assert_true (one->report.hosts[0].old != 0);
     assert_int_equal (one->report.off, 0);
     sp_spooled_destroy (&one);
 }
