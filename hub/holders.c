@@ -59,6 +59,12 @@ hub_peer_text (char out[static HUB_PEER_TEXT], int fd)
         snprintf (out, HUB_PEER_TEXT, "%s %s", host, port);
 }
 
+void
+hub_holders_note_taken (hub_session_t *session)
+{
+    session->taken = hub_descriptors_received (session->fd);
+}
+
 /*  False: the descriptor is no scanner's connection.  */
 static bool
 s_read (connection_t *out, int fd, const sh_strings_t *endpoints)

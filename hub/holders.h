@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  Whose connections hold memory: those on which much more has come in than
-    was ever handed over as a message.  libzmq does not tell, but the kernel
-    counts what each connection received, and libzmq the descriptor that a
-    message came by.  What a connection may have under way by itself (RCVHWM
-    frames and the kernel's buffer) is well below HUB_HOLDER_LEAST.
+/*  Whose connections hold memory: those on which much has come in since a
+    message was last handed over.  libzmq does not tell, but the kernel counts
+    what each connection received, and libzmq the descriptor that a message came
+    by.  Messages of a connection come in order, so all that came in before one
+    of them is the hub's by then, be it messages or what libzmq keeps to itself
+    (pings).  What a connection may have under way by itself (RCVHWM frames and
+    the kernel's buffer) is well below HUB_HOLDER_LEAST.
 
     A connection that has no session may be any key's that was let in from its
     address and has no session elsewhere.  */
@@ -28,6 +30,9 @@ typedef struct
 
 /*  The other end of a connection as "ADDRESS PORT"; "" if it has none.  */
 void hub_peer_text (char out[static HUB_PEER_TEXT], int fd);
+
+/*  A message of the session is at hand.  */
+void hub_holders_note_taken (hub_session_t *session);
 
 /*  Fill 'out', most first; how many.  'endpoints' are those listened on.  */
 size_t hub_holders_find (hub_holder_t out[static HUB_HOLDERS_MOST],

@@ -40,16 +40,10 @@ s_offset (void *context)
     return 0; /* one machine, one clock */
 }
 
-/*  Jobs of one network are of one shard.  */
-static uint64_t
-s_shard (const sp_report_t *report)
+static sh_bytes_t
+s_bytes (const char *text)
 {
-    uint64_t hash = UINT64_C (14695981039346656037);
-    for (const char *at = report->code; *at; at++)
-        hash = (hash ^ (uint8_t) *at) * UINT64_C (1099511628211);
-    for (const char *at = report->cidr; *at; at++)
-        hash = (hash ^ (uint8_t) *at) * UINT64_C (1099511628211);
-    return hash;
+    return (sh_bytes_t){ (const uint8_t *) text, strlen (text) };
 }
 
 /*  The shim has checked that the token may speak for the code; the hub checks
@@ -79,7 +73,8 @@ s_send (void *context, const char *label, const sp_message_t *part)
     if (rc != SH_OK)
         return rc;
     job->received = sh_clock_wall (self->args->clock);
-    job->shard = s_shard (report);
+    job->shard = hub_job_shard (report->subnet, s_bytes (report->code),
+                                s_bytes (report->cidr));
     job->home = self->args->home;
     if (hub_pool_submit (self->args->pool, job))
         return SH_OK;

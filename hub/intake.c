@@ -18,6 +18,8 @@
 #define VAIN_MS 1000        /* a part that failed after that has waited */
 #define VAIN_MOST 2         /* of a batch; the others are not tried */
 #define TOUCH_AFTER_S 5     /* last_access is a hot row: not more often */
+#define TOUCH_PAUSE_MS 60000 /* without last_access, when its row was locked */
+#define ALIVE_MOST (4 * HUB_BATCH_MOST)
 #define TROUBLE_MS 5000     /* readiness remembers a part that is overdue */
 #define DIFFERS_ROOM 8192   /* MACs that were told already, about so many */
 
@@ -34,6 +36,10 @@ struct hub_intake
         are told without a try, or SH_OK.  */
     int vain;
     sh_err_t all;
+    /*  Agents that showed life, for hub_intake_after.  */
+    hub_agent_t alive[ALIVE_MOST];
+    size_t alive_count;
+    int64_t touch_again; /* mono ms; no last_access is written before */
 };
 
 sh_err_t
@@ -52,7 +58,12 @@ hub_intake_new (hub_intake_t **out, const hub_intake_options_t *options)
 void
 hub_intake_destroy (hub_intake_t **self_p)
 {
-    free (*self_p);
+    hub_intake_t *self = *self_p;
+    if (!self)
+        return;
+    for (size_t i = 0; i < self->alive_count; i++)
+        hub_agent_clear (&self->alive[i]);
+    free (self);
     *self_p = NULL;
 }
 
@@ -368,8 +379,23 @@ s_tell_differing (hub_intake_t *self, const hub_part_t *part)
     }
 }
 
-/*  Move scanAgents.last_access, apart from the report's transaction.  */
+/*  The agent is taken over.  Once per agent, for all parts of a batch read the
+    same last_access; where there is no room, it can wait for the next one.  */
 static void
+s_note_alive (hub_intake_t *self, hub_agent_t *agent)
+{
+    bool due = self->alive_count < ALIVE_MOST;
+    for (size_t i = 0; due && i < self->alive_count; i++)
+        due = self->alive[i].id != agent->id;
+    if (due)
+        self->alive[self->alive_count++] = *agent;
+    else
+        hub_agent_clear (agent);
+    *agent = (hub_agent_t){ 0 };
+}
+
+/*  Move scanAgents.last_access, apart from the report's transaction.  */
+static sh_err_t
 s_touch (hub_intake_t *self, const hub_agent_t *agent)
 {
     hub_store_t *store = self->options.store;
@@ -383,12 +409,13 @@ s_touch (hub_intake_t *self, const hub_agent_t *agent)
     if (!sh_wall_is_never (agent->last_access)
         && strcmp (agent->last_access, recent.text) >= 0
         && strcmp (agent->last_access, limit.text) <= 0)
-        return;
+        return SH_OK;
     sh_err_t rc = store->touch_agent (store, agent->id, wall.text, limit.text);
     if (rc != SH_OK)
         sh_log (SH_LOG_NOTICE, "last_access not written",
                 SH_STR ("agent", agent->name),
                 SH_STR ("cause", sh_err_word (rc)));
+    return rc;
 }
 
 /*  The database's own words, for causes that are its own.  */
@@ -445,20 +472,6 @@ s_shows_life (const hub_part_t *part)
            && hub_authorise_agent (&part->agent, part->code) == SH_OK;
 }
 
-/*  Once per agent, for all parts of a batch read the same last_access.  */
-static void
-s_touch_agents (hub_intake_t *self, const hub_part_t *parts, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        bool due = s_shows_life (&parts[i]);
-        for (size_t j = 0; due && j < i; j++)
-            due = !s_shows_life (&parts[j])
-                  || parts[j].agent.id != parts[i].agent.id;
-        if (due)
-            s_touch (self, &parts[i].agent);
-    }
-}
-
 static void
 s_take_reports (hub_intake_t *self, hub_part_t *parts, size_t count)
 {
@@ -472,9 +485,13 @@ s_take_reports (hub_intake_t *self, hub_part_t *parts, size_t count)
         && s_transact (self, sound, sound_count) == SH_OK)
         sound_count = 0;
     s_take_each (self, sound, sound_count);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         s_finish (self, &parts[i]);
-    s_touch_agents (self, parts, count);
+        if (s_shows_life (&parts[i])) {
+            s_note_alive (self, &parts[i].agent);
+            parts[i].has_agent = false;
+        }
+    }
 }
 
 /*  Known addresses of a subnet, for the scanner it is assigned to.  */
@@ -603,7 +620,7 @@ s_take_touch (hub_intake_t *self, const hub_job_t *job)
         store->rollback (store);
         if (rc == SH_OK && allowed && !agent.maintenance
             && hub_authorise_agent (&agent, code) == SH_OK)
-            s_touch (self, &agent);
+            s_note_alive (self, &agent);
         s_learn_from (self, rc, begun);
         if (rc == SH_OK)
             hub_agent_clear (&agent);
@@ -629,4 +646,30 @@ hub_intake_batch (hub_intake_t *self, hub_job_t **jobs, size_t count)
         s_take_reports (self, parts, part_count);
     for (size_t i = 0; i < part_count; i++)
         hub_part_close (&parts[i]);
+}
+
+static bool
+s_may_touch (const hub_intake_t *self)
+{
+    bool ended = self->options.ended
+                 && self->options.ended (self->options.allows_context);
+    return !ended
+           && sh_clock_mono (self->options.clock) >= self->touch_again;
+}
+
+/*  A row that is locked costs the whole patience of the connection, in which
+    the next jobs wait.  So not again soon, for any agent: it may well be the
+    table that is locked.  */
+void
+hub_intake_after (hub_intake_t *self)
+{
+    assert (self);
+    for (size_t i = 0; i < self->alive_count; i++) {
+        if (s_may_touch (self)
+            && s_touch (self, &self->alive[i]) == SH_E_DB_BUSY)
+            self->touch_again
+                = sh_clock_mono (self->options.clock) + TOUCH_PAUSE_MS;
+        hub_agent_clear (&self->alive[i]);
+    }
+    self->alive_count = 0;
 }

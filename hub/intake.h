@@ -43,4 +43,9 @@ void hub_intake_destroy (hub_intake_t **self_p);
     caller's.  */
 void hub_intake_batch (hub_intake_t *self, hub_job_t **jobs, size_t count);
 
+/*  What nobody waits for, when the answers are on their way: last_access of the
+    agents that showed life.  After a lock on their rows was waited for in vain
+    there is a pause of a minute.  */
+void hub_intake_after (hub_intake_t *self);
+
 #endif

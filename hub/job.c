@@ -42,3 +42,19 @@ hub_job_destroy (hub_job_t **self_p)
     free (self);
     *self_p = NULL;
 }
+
+static uint64_t
+s_hash (uint64_t hash, sh_bytes_t bytes)
+{
+    for (size_t i = 0; i < bytes.size; i++)
+        hash = (hash ^ bytes.data[i]) * UINT64_C (1099511628211);
+    return hash;
+}
+
+uint64_t
+hub_job_shard (uint64_t subnet, sh_bytes_t code, sh_bytes_t cidr)
+{
+    if (subnet)
+        return subnet;
+    return s_hash (s_hash (UINT64_C (14695981039346656037), code), cidr);
+}

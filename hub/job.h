@@ -44,4 +44,9 @@ sh_err_t hub_job_new (hub_job_t **out, hub_job_kind_t kind,
     SH_MUST_CHECK;
 void hub_job_destroy (hub_job_t **self_p);
 
+/*  The shard of a report about a subnet, or, with 'subnet' 0, about a network
+    (text) of an agent's (its code): through whichever door it came, all reports
+    about one network have one.  */
+uint64_t hub_job_shard (uint64_t subnet, sh_bytes_t code, sh_bytes_t cidr);
+
 #endif

@@ -22,7 +22,7 @@ typedef struct
 {
     char key[SH_KEY_TEXT];
     char address[HUB_KNOCK_ADDRESS]; /* of the last time */
-    int64_t first, last; /* epoch ms */
+    int64_t first, last; /* ms by the list's clock */
     uint64_t count;
 } hub_knock_t;
 
@@ -33,7 +33,9 @@ sh_err_t hub_knocks_new (hub_knocks_t **out, size_t most, size_t each)
     SH_MUST_CHECK;
 void hub_knocks_destroy (hub_knocks_t **self_p);
 
-/*  'now' is epoch ms.  A longer address is cut.  */
+/*  'now' is ms by the list's one clock: the epoch for what people are shown,
+    mono where a clock that is set back must not make the newest knock look like
+    the oldest.  A longer address is cut.  */
 void hub_knocks_note (hub_knocks_t *self, const char *key, const char *address,
                       int64_t now);
 void hub_knocks_forget (hub_knocks_t *self, const char *key);

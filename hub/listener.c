@@ -21,6 +21,12 @@
 #define GIVEN_BACK_MS 3000 /* in which closing gives its memory back */
 #define ADMITTED_MOST 1024 /* looked at, for whose a connection may be */
 #define MANY_CONNECTIONS 16 /* of one key since the socket was opened */
+/*  What CURVE makes of a message is longer: by its name (8), the nonce (8), the
+    MAC (16) and the flags (1).  */
+#define CURVE_AROUND 33
+
+_Static_assert (HUB_HOLDERS_MOST + ADMITTED_MOST <= HUB_PUTOFF_MOST,
+                "whom one closing puts off has room");
 
 struct hub_listener
 {
@@ -49,7 +55,7 @@ s_set_int (void *handle, int option, int value)
 static bool
 s_set_options (void *handle)
 {
-    int64_t most = SP_PART_BYTES_MOST;
+    int64_t most = SP_PART_BYTES_MOST + CURVE_AROUND;
     return zmq_setsockopt (handle, ZMQ_MAXMSGSIZE, &most, sizeof most) == 0
            && s_set_int (handle, ZMQ_HANDSHAKE_IVL, 5000)
            && s_set_int (handle, ZMQ_TCP_KEEPALIVE, 1)
@@ -163,6 +169,8 @@ s_put_off (hub_listener_t *self, const char *because,
            const hub_holder_t *holder, const char *key, int64_t now)
 {
     int64_t length = hub_putoff_key (self->options.putoff, key, now);
+    if (length == 0)
+        return;
     sh_log (SH_LOG_WARNING, "a key is put off; is it a scanner of yours?",
             SH_STR ("because", because),
             SH_STR ("scanner", *holder->name ? holder->name : NULL),

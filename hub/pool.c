@@ -83,6 +83,7 @@ s_work (void *argument)
             hub_intake_batch (self->intake, jobs, count);
         for (size_t i = 0; i < count; i++)
             s_send_home (jobs[i]);
+        hub_intake_after (self->intake);
     }
     return NULL;
 }

@@ -4,11 +4,11 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST 64
 #define FIRST_MS 30000
 #define LONGEST_MS 3600000
 #define MEMORY_MS 3600000 /* after its time is over, that it had one */
@@ -22,7 +22,7 @@ typedef struct
 struct hub_putoff
 {
     pthread_mutex_t lock;
-    term_t terms[MOST];
+    term_t terms[HUB_PUTOFF_MOST];
 };
 
 sh_err_t
@@ -50,7 +50,8 @@ hub_putoff_destroy (hub_putoff_t **self_p)
 static term_t *
 s_find (hub_putoff_t *self, const char *key)
 {
-    for (term_t *one = self->terms; one < self->terms + MOST; one++)
+    term_t *end = self->terms + HUB_PUTOFF_MOST;
+    for (term_t *one = self->terms; one < end; one++)
         if (strcmp (one->key, key) == 0)
             return one;
     return NULL;
@@ -60,8 +61,8 @@ s_find (hub_putoff_t *self, const char *key)
 static term_t *
 s_soonest (hub_putoff_t *self)
 {
-    term_t *soonest = self->terms;
-    for (term_t *one = self->terms; one < self->terms + MOST; one++)
+    term_t *soonest = self->terms, *end = self->terms + HUB_PUTOFF_MOST;
+    for (term_t *one = self->terms; one < end; one++)
         if (one->until < soonest->until)
             soonest = one;
     return soonest;
@@ -78,10 +79,13 @@ hub_putoff_key (hub_putoff_t *self, const char *key, int64_t now)
         term = s_soonest (self);
     else if (now < term->until + MEMORY_MS)
         length = term->length < LONGEST_MS / 2 ? term->length * 2 : LONGEST_MS;
-    *term = (term_t){ .until = now + length, .length = length };
-    snprintf (term->key, sizeof term->key, "%s", key);
+    bool room = now + length > term->until || strcmp (term->key, key) == 0;
+    if (room) {
+        *term = (term_t){ .until = now + length, .length = length };
+        snprintf (term->key, sizeof term->key, "%s", key);
+    }
     pthread_mutex_unlock (&self->lock);
-    return length;
+    return room ? length : 0;
 }
 
 int64_t

@@ -2,7 +2,8 @@
 /*  Keys that are kept out for a while, though they are in the registry,
     because they filled the hub's memory.  Half a minute at first, twice as long
     each time that they do it again within the hour, up to an hour.  Bounded:
-    the one whose time is over first is forgotten.  Thread-safe.  */
+    the one whose time is over first is forgotten, but never for another that
+    would be over no later.  Thread-safe.  */
 
 #ifndef HUB_PUTOFF_H
 #define HUB_PUTOFF_H
@@ -11,12 +12,16 @@
 
 #include "lib/keyfile.h"
 
+#define HUB_PUTOFF_MOST 2048 /* keys; more than one closing can put off */
+
 typedef struct hub_putoff hub_putoff_t;
 
 sh_err_t hub_putoff_new (hub_putoff_t **out) SH_MUST_CHECK;
 void hub_putoff_destroy (hub_putoff_t **self_p);
 
-/*  Keep the key out from 'now' (mono ms) on; for how many ms.  */
+/*  Keep the key out from 'now' (mono ms) on; for how many ms.  0: there is no
+    room, for so many others have to wait at least as long; name the worst
+    first.  */
 int64_t hub_putoff_key (hub_putoff_t *self, const char *key, int64_t now);
 
 /*  How many ms it has to wait; 0: it may come in.  */

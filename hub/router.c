@@ -28,7 +28,9 @@
 #define FLUSH_MS 60000
 #define PARK_MS 3000  /* how long a request waits for younger ones */
 #define SMALL_MOST 4096 /* bytes of any message but a report part */
-#define FRAME_AROUND 35 /* bytes that CURVE and ZMTP put around a frame */
+/*  Jobs of a key that speaks for many scanners: below what may wait for one
+    worker, so that others find room there.  */
+#define SHIM_WINDOW (3 * SP_WINDOW)
 #define AT_ONCE 64      /* messages taken before other work gets its turn */
 #define OVERLOAD_DELAY_MS 2000
 #define STOPPING_DELAY_MS 3000
@@ -152,10 +154,9 @@ s_settle (router_t *self, hub_session_t *session, const letter_t *letter,
     snprintf (session->name, sizeof session->name, "%s", letter->who.name);
     if (fresh) {
         session->fd = letter->fd;
-        session->taken = hub_descriptors_received (letter->fd);
         hub_peer_text (session->peer, letter->fd);
-    } else
-        session->taken += letter->frame.size + FRAME_AROUND;
+    }
+    hub_holders_note_taken (session);
 }
 
 static void
@@ -238,7 +239,8 @@ s_hand_over (router_t *self, const letter_t *letter, hub_job_kind_t kind)
 {
     const char *key = letter->who.key;
     hub_job_t *job = NULL;
-    if (hub_sessions_jobs (self->sessions, key) >= SP_WINDOW)
+    size_t most = letter->who.shim ? SHIM_WINDOW : SP_WINDOW;
+    if (hub_sessions_jobs (self->sessions, key) >= most)
         return SH_E_OVERLOAD;
     if (self->drain_until)
         return SH_E_STOPPING;
@@ -248,7 +250,8 @@ s_hand_over (router_t *self, const letter_t *letter, hub_job_kind_t kind)
     job->home = self->args->home;
     memcpy (job->route, letter->route, letter->route_size);
     job->route_size = letter->route_size;
-    job->shard = letter->peek.subnet;
+    job->shard = hub_job_shard (letter->peek.subnet, letter->peek.code,
+                                letter->peek.cidr);
     if (hub_sessions_begin_job (self->sessions, key)) {
         if (hub_pool_submit (self->args->pool, job)) {
             self->out++;
@@ -325,7 +328,7 @@ s_dispatch (router_t *self, const letter_t *letter)
         return;
     }
     session->heard = s_mono (self);
-    session->taken += letter->frame.size + FRAME_AROUND;
+    hub_holders_note_taken (session);
     if (session->heard - session->touched >= TOUCH_MS)
         s_submit_touch (self, session, &letter->who);
     s_handlers[letter->peek.type](self, letter, session);
@@ -598,9 +601,14 @@ s_loop (router_t *self)
     while (go_on) {
         items[3].socket = self->speech.handle;
         items[3].revents = 0;
-        if (zmq_poll (items, items[3].socket ? 4 : 3, s_patience (self)) < 0
-            && errno == ETERM)
-            break;
+        if (zmq_poll (items, items[3].socket ? 4 : 3, s_patience (self)) < 0) {
+            if (errno == ETERM)
+                break;
+            /*  What 'items' say is the last round's, and to take a command
+                that is not there would block.  */
+            s_tick (self);
+            continue;
+        }
         if (items[0].revents)
             go_on = s_command (self);
         if (items[1].revents)

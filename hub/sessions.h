@@ -23,7 +23,7 @@ typedef struct
     uint8_t revision[SP_REVISION]; /* that it was told last */
     int fd; /* of the connection, for looking at only; -1: not known */
     char peer[HUB_PEER_TEXT]; /* its other end */
-    uint64_t taken; /* bytes that came by it before hello and as messages */
+    uint64_t taken; /* bytes that had come by it at its last message */
     /*  A request for assignments that waits for the watcher.  */
     int64_t asked; /* mono ms; 0: none */
     uint64_t ask_after;

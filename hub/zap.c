@@ -97,21 +97,14 @@ s_may_log (zap_t *self)
 }
 
 static void
-s_note (hub_knocks_t *list, const char *key, const char *peer)
-{
-    if (list)
-        hub_knocks_note (list, key, peer,
-                         sh_clock_wall (sh_clock_system ()));
-}
-
-static void
 s_refuse_key (zap_t *self, const char *key, zframe_t *address)
 {
     char peer[TEXT_MOST];
     s_frame_text (peer, address);
     bool twice = hub_registry_claims (self->registry, key) > 1;
-    if (!twice)
-        s_note (self->pending, key, peer);
+    if (!twice && self->pending)
+        hub_knocks_note (self->pending, key, peer,
+                         sh_clock_wall (sh_clock_system ()));
     if (!s_may_log (self))
         return;
     if (twice)
@@ -181,7 +174,9 @@ s_admit (zap_t *self, zframe_t *const frames[], size_t count,
     if (good) {
         char peer[TEXT_MOST];
         s_frame_text (peer, frames[FRAME_ADDRESS]);
-        s_note (self->admitted, key, peer);
+        if (self->admitted)
+            hub_knocks_note (self->admitted, key, peer,
+                             sh_clock_mono (sh_clock_system ()));
         sh_log (SH_LOG_DEBUG, "handshake accepted",
                 SH_STR ("scanner", who.name), SH_STR ("key", key));
     }

@@ -27,8 +27,9 @@
 typedef struct
 {
     hub_registry_t *registry; /* this and the next outlive the actor */
-    /*  Each may be NULL: unknown keys are noted there; so are those that are
-        let in; those that are put off are not let in.  */
+    /*  Each may be NULL: unknown keys are noted there, by the epoch; so are
+        those that are let in, by mono; those that are put off are not let
+        in.  */
     hub_knocks_t *pending, *admitted;
     hub_putoff_t *putoff;
     bool failed; /* out */

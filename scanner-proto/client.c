@@ -198,8 +198,9 @@ s_link_down (sp_client_t *self, sp_link_t link, sp_event_t *event)
     switch (link) {
     case SP_LINK_KEY_REFUSED:
         s_down (self, event, SH_E_KEY_REFUSED,
-                "%.110s refused our key; on the hub: scanhubctl scanner add "
-                "NAME --code CODE --public-key '%s'",
+                "%.60s refused our key; on the hub: scanhubctl scanner add "
+                "NAME --code CODE --public-key '%s'; if it is registered, the "
+                "hub has put it off for a while, see its log",
                 hub, self->public_key);
         break;
     case SP_LINK_NO_TCP:

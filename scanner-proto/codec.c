@@ -26,7 +26,9 @@ typedef enum
     FIELD_WORD,    /* int, by 'word'; 'least' for unknown words, if below
                       'most', the number of words */
     FIELD_MAPS,    /* array of structs as 'shape' says, up to 'most' */
-    FIELD_TEXTS    /* array of const char *, up to 'most' of them */
+    FIELD_TEXTS,   /* array of const char *, up to 'most' of them */
+    FIELD_SPAN     /* sh_bytes_t, a text up to 'most' bytes within the frame;
+                      passed over if it is none.  For peeking only */
 } s_kind_t;
 
 typedef struct s_shape s_shape_t;
@@ -70,6 +72,7 @@ struct s_shape
     { key, FIELD_MAPS, need, at, 0, most, count_at, shape, 0 }
 #define TEXTS(key, need, at, count_at, most)                                   \
     { key, FIELD_TEXTS, need, at, 0, most, count_at, 0, 0 }
+#define SPAN(key, at, most) { key, FIELD_SPAN, OPTIONAL, at, 0, most, 0, 0, 0 }
 #define SHAPE(name, type)                                                      \
     static const s_shape_t name                                                \
         = { name##_fields, sizeof name##_fields / sizeof name##_fields[0],     \
@@ -259,6 +262,8 @@ static const s_field_t s_peek_report_fields[] = {
     BIN ("id", REQUIRED, AT (peek, id), SP_REPORT_ID, SP_REPORT_ID),
     UINT ("part", REQUIRED, AT (peek, part), SP_PARTS_MOST - 1),
     UINT ("subnet", OPTIONAL, AT (peek, subnet), ANY),
+    SPAN ("for", AT (peek, code), SP_CODE_MOST),
+    SPAN ("cidr", AT (peek, cidr), SP_CIDR_MOST),
 };
 SHAPE (s_peek_report, sp_peek_t);
 
@@ -337,16 +342,27 @@ s_next (s_reader_t *self, const s_path_t *path)
     return token;
 }
 
+static uint64_t
+s_inside (const sp_token_t *token)
+{
+    if (token->kind == SP_TOKEN_ARRAY)
+        return token->number;
+    return token->kind == SP_TOKEN_MAP ? token->number * 2 : 0;
+}
+
+static void
+s_skip_some (s_reader_t *self, uint64_t values, const s_path_t *path)
+{
+    for (; values > 0 && !self->rc; values--) {
+        sp_token_t token = s_next (self, path);
+        values += s_inside (&token);
+    }
+}
+
 static void
 s_skip (s_reader_t *self, const s_path_t *path)
 {
-    for (uint64_t left = 1; left > 0 && !self->rc; left--) {
-        sp_token_t token = s_next (self, path);
-        if (token.kind == SP_TOKEN_ARRAY)
-            left += token.number;
-        else if (token.kind == SP_TOKEN_MAP)
-            left += token.number * 2;
-    }
+    s_skip_some (self, 1, path);
 }
 
 static bool
@@ -451,6 +467,16 @@ s_read_bin (s_reader_t *self, sh_bytes_t *out, const sp_token_t *token,
         out->data = s_keep (self, token->bytes, false, path);
         out->size = token->bytes.size;
     }
+}
+
+/*  A wrong value is for sp_decode to tell, by the verdict on its part.  */
+static void
+s_read_span (s_reader_t *self, sh_bytes_t *out, const sp_token_t *token,
+             uint64_t most, const s_path_t *path)
+{
+    if (token->kind == SP_TOKEN_TEXT && token->bytes.size <= most)
+        *out = token->bytes;
+    s_skip_some (self, s_inside (token), path);
 }
 
 static void
@@ -574,6 +600,9 @@ s_read_field (s_reader_t *self, char *target, const s_field_t *field,
     case FIELD_TEXTS:
         s_read_texts (self, target, &token, field, path);
         break;
+    case FIELD_SPAN:
+        s_read_span (self, at, &token, field->most, path);
+        break;
     }
     return true;
 }
@@ -608,7 +637,7 @@ s_read_pairs (s_reader_t *self, char *target, const s_shape_t *shape,
         }
         uint32_t bit = UINT32_C (1) << at;
         path->key = shape->fields[at].key;
-        if (known & bit)
+        if (known & bit && shape->fields[at].kind != FIELD_SPAN)
             s_bad (self, path, "given twice");
         else if (s_read_field (self, target, &shape->fields[at], path))
             present |= bit;
@@ -901,6 +930,7 @@ s_present (const char *source, const s_field_t *field)
         return *(const char *const *) at != NULL;
     case FIELD_BIN:
     case FIELD_ADDRESS:
+    case FIELD_SPAN:
         return ((const sh_bytes_t *) at)->size > 0;
     case FIELD_WORD:
         return true;
@@ -974,6 +1004,9 @@ s_write_value (s_writer_t *self, const char *source, const s_field_t *field)
     case FIELD_MAPS:
     case FIELD_TEXTS:
         s_write_array (self, source, field);
+        break;
+    case FIELD_SPAN:
+        s_refuse_unless (self, false);
         break;
     }
 }

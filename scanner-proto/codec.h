@@ -20,14 +20,18 @@ sh_err_t sp_decode (sp_message_t **out, sh_bytes_t frame, sh_why_t *why)
 void sp_message_destroy (sp_message_t **self_p);
 
 /*  What a router has to know to pass a frame on, without decoding it: type,
-    and for reports and targets the ids.  Validates the frame as a whole, so
-    that later decoding can only fail on fields.  */
+    and for reports and targets the ids, and which network a report is about.
+    Validates the frame as a whole, so that later decoding can only fail on
+    fields.  */
 typedef struct
 {
     sp_type_t type;
     uint64_t subnet; /* 0 if absent */
     sh_bytes_t id;   /* report id, borrowed from the frame; size 0 if absent */
     uint64_t part;
+    /*  Of a report, borrowed likewise: 'for' and 'cidr'; size 0 if absent or no
+        text of that kind.  */
+    sh_bytes_t code, cidr;
 } sp_peek_t;
 
 sh_err_t sp_peek (sp_peek_t *out, sh_bytes_t frame, sh_why_t *why)

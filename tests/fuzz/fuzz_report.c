@@ -24,6 +24,15 @@ s_check_again (const uint8_t *data, size_t size)
     sp_message_destroy (&message);
 }
 
+/*  A NUL inside ends the decoded text.  */
+static bool
+s_is (sh_bytes_t bytes, const char *text)
+{
+    size_t size = text ? strlen (text) : 0;
+    return bytes.size >= size
+           && (size == 0 || memcmp (bytes.data, text, size) == 0);
+}
+
 static void
 s_check_peek (sh_bytes_t frame, const sp_message_t *message)
 {
@@ -33,7 +42,9 @@ s_check_peek (sh_bytes_t frame, const sp_message_t *message)
     if (peek.type == SP_REPORT
         && (peek.subnet != message->u.report.subnet
             || peek.part != message->u.report.part
-            || memcmp (peek.id.data, message->u.report.id.data, SP_REPORT_ID)))
+            || memcmp (peek.id.data, message->u.report.id.data, SP_REPORT_ID)
+            || !s_is (peek.code, message->u.report.code)
+            || !s_is (peek.cidr, message->u.report.cidr)))
         abort ();
 }
 

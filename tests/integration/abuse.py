@@ -19,9 +19,15 @@ from peer import HubError, now_ms
 
 # What ASan may take more of memory and time; other sanitizers say so.
 SANITIZED = float(os.environ.get('SCANHUB_SLOW', 4))
+LEGACY = 'a-code-without-a-key'
 
 
 class Abuse(Stage):
+    def new_hub(self, name, **config):
+        hub = super().new_hub(name, **config)
+        hub.scanner('shim', LEGACY, more='    kind = "shim"\n')
+        return hub
+
     def rss(self):
         """The hub's memory in MB."""
         with open(f'/proc/{self.hub.process.pid}/status') as status:
@@ -112,6 +118,36 @@ def _(s):
     equal((answer['t'], answer['cause']), ('error', 'no-hello'))
 
 
+def padded(message, size):
+    """The message with an unknown key that makes it so many bytes."""
+    room = size - len(msgpack.packb({**message, 'x': b''.ljust(65536)}))
+    message = {**message, 'x': bytes(65536 + room)}
+    equal(len(msgpack.packb(message)), size)
+    return message
+
+
+@case('a part of the largest size is applied, a byte more ends the connection')
+def _(s):
+    peer = s.hub.peer('site-a')
+    s.extra.append(peer.socket)
+    most = peer.welcome['part_bytes']
+    message = padded(s.report().part([host('10.0.0.5')]), most)
+    peer.send(message)
+    equal(peer.wait('verdict', id=message['id'])['result'], 'applied')
+    other = s.evil('site-b')
+    other.send(msgpack.packb(HELLO))
+    assert other.poll(5000)
+    other.recv()
+    other.send(msgpack.packb(padded(message, most + 1)))
+    try:
+        other.send(msgpack.packb({'v': 1, 't': 'beat', 'now': 1}))
+        assert not other.poll(1000), 'an answer'
+    except zmq.Again:
+        pass
+    equal(peer.deliver(s.report().part([host('10.0.0.6')]))[0]['result'],
+          'applied')
+
+
 @case('a key\'s burst of heavy reports does not keep others waiting')
 def _(s):
     s.subnet(20, '10.20.0.0/16', scanAgent=3)
@@ -133,6 +169,44 @@ def _(s):
         causes.add(verdict.get('cause', 'applied'))
     # 16 at a time is what a scanner may have out.
     equal(causes, {'applied', 'overloaded'})
+
+
+def burst(s, count):
+    """What is said about so many parts of a shim's that come at once, before
+    the first is worked."""
+    peer = s.hub.peer('shim', 30)
+    s.extra.append(peer.socket)
+    other = s.database.session()
+    s.extra.append(other)
+    other.rows('BEGIN')
+    other.rows('SELECT id FROM subnets WHERE id = 10 FOR UPDATE')
+    report = s.report(**{'for': LEGACY})
+    del report.head['subnet']
+    for part in range(count):
+        peer.send(report.part([host('10.0.0.5')], part))
+    peer.send({'v': 1, 't': 'beat', 'now': 1})
+    causes, answers = [], 0
+    while answers <= count:
+        assert peer.socket.poll(30000), f'{answers} answers'
+        answer = msgpack.unpackb(peer.socket.recv())
+        answers += 1
+        if answer['t'] == 'beat':
+            other.rows('COMMIT')
+        else:
+            equal(answer['t'], 'verdict')
+            causes.append(answer.get('cause', 'applied'))
+    peer.socket.close()
+    return causes
+
+
+@case('a shim\'s burst is taken, for there are many scanners behind it')
+def _(s):
+    s.update('scanAgents', 2, code=LEGACY)
+    s.hosts(host('10.0.0.5'), peer='shim', **{'for': LEGACY})
+    equal(burst(s, 40), ['applied'] * 40)
+    causes = burst(s, 64)
+    equal([causes.count(cause) for cause in ('applied', 'overloaded')],
+          [48, 16])
 
 
 @case('a verdict finds the scanner that connected anew meanwhile')

@@ -346,6 +346,34 @@ def _(s):
         s.database = first
 
 
+# --- a lock on the agents ---------------------------------------------------------
+
+@case('a lock on scanAgents: no verdict waits for last_access')
+def _(s):
+    hub = s.new_hub(f'touches-{time.monotonic_ns()}', workers=1)
+    s.extra.append(hub)
+    hub.start()
+    s.again(s.report().part([host('10.0.0.5')]), hub)
+    until(s.last_access, 'last_access')
+    s.sql.rows("UPDATE scanAgents SET last_access = '2000-01-01'")
+    other = s.database.session()
+    s.extra.append(other)
+    other.rows('BEGIN')
+    other.rows('SELECT id FROM scanAgents FOR UPDATE')
+    took, mark = [], hub.log_mark()
+    for last in range(6, 12):
+        begun = time.monotonic()
+        s.again(s.report().part([host(f'10.0.0.{last}')]), hub)
+        took.append(time.monotonic() - begun)
+        if last == 6:
+            # The touch itself is what the worker waits for now.
+            until(lambda: 'last_access not written' in hub.log_from(mark),
+                  'given up', 20)
+    assert max(took) < 4, f'a verdict took {max(took):.1f} s'
+    equal(hub.log_from(mark).count('last_access not written'), 1)
+    other.rows('COMMIT')
+
+
 # --- phpIPAM's tables change under a running hub --------------------------------
 
 @case('a table is gone and comes back')

@@ -82,6 +82,22 @@ test_memory (void **state)
     hub_memory_trim ();
 }
 
+static int64_t
+s_put_off (hub_putoff_t *self, const char *name, int number, int64_t now)
+{
+    char key[SH_KEY_TEXT];
+    snprintf (key, sizeof key, "%s-%d", name, number);
+    return hub_putoff_key (self, key, now);
+}
+
+static int64_t
+s_left (hub_putoff_t *self, const char *name, int number, int64_t now)
+{
+    char key[SH_KEY_TEXT];
+    snprintf (key, sizeof key, "%s-%d", name, number);
+    return hub_putoff_left (self, key, now);
+}
+
 static void
 test_putoff (void **state)
 {
@@ -104,14 +120,26 @@ test_putoff (void **state)
     assert_int_equal (hub_putoff_key (putoff, "a", now), 60 * MINUTE);
     assert_int_equal (hub_putoff_key (putoff, "a", now + 121 * MINUTE), 30000);
 
-    /*  More than there is room for: the one that is over first goes.  */
-    for (int i = 0; i < 200; i++) {
-        char key[16];
-        snprintf (key, sizeof key, "key-%d", i);
-        hub_putoff_key (putoff, key, now + i);
-    }
-    assert_int_equal (hub_putoff_left (putoff, "key-0", now), 0);
-    assert_true (hub_putoff_left (putoff, "key-199", now) > 0);
+    /*  More than there is room for: those that are over first go.  */
+    now += 200 * MINUTE;
+    for (int i = 0; i < HUB_PUTOFF_MOST + 100; i++)
+        s_put_off (putoff, "key", i, now + i);
+    assert_int_equal (s_left (putoff, "key", 0, now), 0);
+    assert_int_equal (s_left (putoff, "key", 99, now), 0);
+    assert_true (s_left (putoff, "key", 100, now) > 0);
+    assert_true (s_left (putoff, "key", HUB_PUTOFF_MOST + 99, now) > 0);
+
+    /*  More at one moment, the worst first: it is the last ones that come off
+        lightly.  Who is in already is never short of room.  */
+    now += 60 * MINUTE;
+    for (int i = 0; i < HUB_PUTOFF_MOST; i++)
+        assert_true (s_put_off (putoff, "same", i, now) > 0);
+    assert_int_equal (s_put_off (putoff, "same", HUB_PUTOFF_MOST, now), 0);
+    assert_int_equal (s_left (putoff, "same", HUB_PUTOFF_MOST, now), 0);
+    assert_true (s_left (putoff, "same", 0, now) > 0);
+    assert_int_equal (s_put_off (putoff, "same", 0, now), 60000);
+    assert_int_equal (s_put_off (putoff, "same", HUB_PUTOFF_MOST, now + 1),
+                      30000);
     hub_putoff_destroy (&putoff);
     assert_null (putoff);
     hub_putoff_destroy (&putoff);
@@ -197,6 +225,20 @@ test_holders (void **state)
     assert_int_equal (out[0].held, HUB_HOLDER_LEAST + MIB / 2);
     session->taken = 2 * MIB;
     assert_int_equal (hub_holders_find (out, &link.endpoints, sessions), 0);
+
+    /*  However much came in by and by, and was no message: nothing is held
+        that came before the last one.  */
+    for (int i = 0; i < 3; i++) {
+        s_pour (&link, HUB_HOLDER_LEAST - MIB);
+        hub_holders_note_taken (session);
+        assert_int_equal (session->taken,
+                          hub_descriptors_received (link.here));
+    }
+    assert_int_equal (hub_holders_find (out, &link.endpoints, sessions), 0);
+    s_pour (&link, HUB_HOLDER_LEAST);
+    assert_int_equal (hub_holders_find (out, &link.endpoints, sessions), 1);
+    assert_string_equal (out[0].key, "some key");
+    assert_int_equal (out[0].held, HUB_HOLDER_LEAST);
 
     /*  A session whose connection is gone, and the number another's.  */
     snprintf (session->peer, sizeof session->peer, "127.0.0.1 1");

@@ -433,6 +433,12 @@ test_key_refused (void **state)
     assert_non_null (strstr (event.text, s_public));
     assert_non_null (strstr (event.text, "scanhubctl scanner add NAME --code "
                                          "CODE --public-key"));
+    /* whole, even behind a long name of the hub */
+    assert_non_null (strstr (event.text,
+                             "'; if it is registered, the hub has put it off "
+                             "for a while, see its log"));
+    assert_true (strlen (event.text) - strlen (hub.endpoint) + 60
+                 < sizeof event.text);
     /* the delay grows to a minute, since somebody has to act */
     for (int i = 0; i < 7; i++)
         event = s_wait_down (client, SH_E_KEY_REFUSED, "");

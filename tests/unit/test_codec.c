@@ -747,6 +747,21 @@ test_expansion (void **state)
 }
 
 static void
+s_peek_network (s_frame_t frame, const char *code, const char *cidr)
+{
+    sp_peek_t peek;
+    sh_bytes_t bytes = { frame.data, frame.size };
+    assert_int_equal (sp_peek (&peek, bytes, NULL), SH_OK);
+    assert_int_equal (peek.code.size, strlen (code));
+    assert_int_equal (peek.cidr.size, strlen (cidr));
+    if (*code)
+        assert_memory_equal (peek.code.data, code, strlen (code));
+    if (*cidr)
+        assert_memory_equal (peek.cidr.data, cidr, strlen (cidr));
+    free (frame.data);
+}
+
+static void
 test_peek (void **state)
 {
     (void) state;
@@ -764,6 +779,20 @@ test_peek (void **state)
     assert_true (peek.id.data > frame.data
                  && peek.id.data < frame.data + frame.size);
     free (frame.data);
+
+    s_peek_network (s_encode (sample_get ("report-hosts-shim")),
+                    "code-of-site-a", "10.0.0.0/24");
+    s_peek_network (s_encode (sample_get ("report-hosts")), "", "10.0.0.0/24");
+    /* what is no such text is for the verdict on the part to tell */
+    s_peek_network (s_with ("report-hosts-shim", "for", 0,
+                            "\x92\x81\xa1x\x90\xc0", 6),
+                    "", "10.0.0.0/24");
+    s_peek_network (s_with ("report-hosts-shim", "cidr", 0, "\x07", 1),
+                    "code-of-site-a", "");
+    s_peek_network (s_with ("report-hosts-shim", "cidr", 0, "\xc0", 1),
+                    "code-of-site-a", "");
+    s_peek_network (s_plus ("report-hosts-shim", "\xa4" "cidr\xa1x", 7),
+                    "code-of-site-a", "10.0.0.0/24");
 
     for (size_t i = 0; i < sample_count; i++) {
         frame = s_encode (&samples[i].message);

@@ -645,11 +645,24 @@ s_add_report (world_t *self, const ask_t *ask)
 
 #define REPORT(world, ...) s_add_report (world, &(ask_t){ __VA_ARGS__ })
 
+static size_t
+s_touches (const world_t *self, uint64_t agent)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < self->fake.traced; i++)
+        count += self->fake.trace[i].what == 'T'
+                 && (!agent || self->fake.trace[i].number == agent);
+    return count;
+}
+
 /*  Let intake work; every job but a touch gets an answer that decodes.  */
 static void
 s_work (world_t *self)
 {
+    size_t touched = s_touches (self, 0);
     hub_intake_batch (self->intake, self->jobs, self->job_count);
+    assert_int_equal (s_touches (self, 0), touched); /* answers first */
+    hub_intake_after (self->intake);
     assert_false (self->fake.open);
     for (size_t i = 0; i < self->job_count; i++) {
         hub_job_t *job = self->jobs[i];
@@ -713,16 +726,6 @@ static void
 s_assert_unchanged (const world_t *self, const tables_t *before)
 {
     assert_memory_equal (&self->fake.now, before, sizeof *before);
-}
-
-static size_t
-s_touches (const world_t *self, uint64_t agent)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < self->fake.traced; i++)
-        count += self->fake.trace[i].what == 'T'
-                 && (!agent || self->fake.trace[i].number == agent);
-    return count;
 }
 
 /*  The road.  */
@@ -1730,7 +1733,7 @@ test_touch_jobs (void **state)
         const char *trace;
     } cases[] = {
         { CODE, "BAKrT" },
-        { CODE "," CODE_B, "BAKrTBAKrT" },
+        { CODE "," CODE_B, "BAKrBAKrTT" },
         { "nobody," CODE_B, "BAKrBAKrT" },
         { "CODE-OF-SITE-A", "BAKr" }, /* by the collation only */
         { "code-of-direct", "BAKr" },
@@ -1762,6 +1765,36 @@ test_touch_fails (void **state)
             s_assert_trace (&world, traces[at - 1]);
             s_shut (&world);
         }
+}
+
+/*  A lock on an agent's row is waited for once; then there is a minute without,
+    for all agents, and it is tried anew.  */
+static void
+test_touch_pause (void **state)
+{
+    (void) state;
+    world_t world;
+    s_open (&world);
+    s_add_job (&world, HUB_JOB_TOUCH, "shim", CODE "," CODE_B, NULL);
+    world.fake.fail_at = 5; /* the first touch */
+    world.fake.fail_with = SH_E_DB_BUSY;
+    s_work (&world);
+    s_assert_trace (&world, "BAKrBAKrT");
+    static const struct
+    {
+        int64_t after;
+        size_t touches;
+    } cases[] = { { 0, 0 }, { 59999, 0 }, { 60000, 2 }, { 60001, 0 } };
+    int64_t began = world.fake.mono;
+    for (size_t i = 0; i < COUNT (cases); i++) {
+        s_forget (&world);
+        world.fake.fail_at = 0;
+        world.fake.mono = began + cases[i].after;
+        s_add_job (&world, HUB_JOB_TOUCH, "shim", CODE "," CODE_B, NULL);
+        s_work (&world);
+        assert_int_equal (s_touches (&world, 0), cases[i].touches);
+    }
+    s_shut (&world);
 }
 
 /*  Differing MACs.  */
@@ -2120,6 +2153,7 @@ main (void)
         cmocka_unit_test (test_touch_rule),
         cmocka_unit_test (test_touch_jobs),
         cmocka_unit_test (test_touch_fails),
+        cmocka_unit_test (test_touch_pause),
         cmocka_unit_test (test_differing_macs),
         cmocka_unit_test (test_differing_mac_rolled_back),
         cmocka_unit_test (test_policy_of_the_moment),

@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "hub/queue.h"
+#include "scanner-proto/codec.h"
 
 static hub_job_t *
 s_job (uint64_t ticket, size_t bytes)
@@ -365,6 +366,55 @@ test_fair_share (void **state)
     hub_queue_destroy (&queue);
 }
 
+/*  The shard of a report as it came in by the router's door.  */
+static uint64_t
+s_shard (uint64_t subnet, const char *code, const char *cidr, uint64_t part)
+{
+    static const uint8_t id[SP_REPORT_ID] = { 1 };
+    sp_message_t message = {
+        .type = SP_REPORT,
+        .u.report = { .id = { id, sizeof id }, .part = part, .subnet = subnet,
+                      .code = code, .cidr = cidr },
+    };
+    uint8_t *frame = NULL;
+    size_t size = 0;
+    sp_peek_t peek;
+    assert_int_equal (sp_encode (&frame, &size, &message), SH_OK);
+    assert_int_equal (sp_peek (&peek, (sh_bytes_t){ frame, size }, NULL),
+                      SH_OK);
+    uint64_t shard = hub_job_shard (peek.subnet, peek.code, peek.cidr);
+    free (frame);
+    return shard;
+}
+
+/*  One network, one shard, and only few networks in one worker's.  */
+static void
+test_shard (void **state)
+{
+    (void) state;
+    static const char code[] = "code-of-a", cidr[] = "10.0.0.0/24";
+    assert_int_equal (s_shard (7, NULL, cidr, 0), 7);
+    assert_int_equal (s_shard (7, code, "10.0.1.0/24", 1), 7);
+    uint64_t shard = s_shard (0, code, cidr, 0);
+    assert_int_equal (s_shard (0, code, cidr, 1), shard);
+    /*  As the HTTP door has it, which has not encoded it yet.  */
+    assert_int_equal (hub_job_shard (0,
+                                     (sh_bytes_t){ (const uint8_t *) code,
+                                                   sizeof code - 1 },
+                                     (sh_bytes_t){ (const uint8_t *) cidr,
+                                                   sizeof cidr - 1 }),
+                      shard);
+    assert_int_not_equal (s_shard (0, "code-of-b", cidr, 0), shard);
+    size_t workers[4] = { 0 };
+    for (unsigned i = 0; i < 256; i++) {
+        char other[SP_CIDR_MOST];
+        snprintf (other, sizeof other, "10.0.%u.0/24", i);
+        workers[s_shard (0, code, other, 0) % 4]++;
+    }
+    for (size_t i = 0; i < 4; i++)
+        assert_in_range (workers[i], 32, 96);
+}
+
 int
 main (void)
 {
@@ -381,6 +431,7 @@ main (void)
         cmocka_unit_test (test_destroy_with_jobs),
         cmocka_unit_test (test_two_threads),
         cmocka_unit_test (test_wakes_reader),
+        cmocka_unit_test (test_shard),
     };
     return cmocka_run_group_tests_name ("queue", tests, NULL, NULL);
 }

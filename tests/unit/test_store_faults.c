@@ -406,6 +406,7 @@ static void
 s_work (world_t *self)
 {
     hub_intake_batch (self->intake, self->jobs, self->count);
+    hub_intake_after (self->intake);
     nomem_lift ();
     for (size_t i = 0; i < self->count; i++)
         s_read_answer (self, i);
