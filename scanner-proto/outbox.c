@@ -58,6 +58,7 @@ struct sp_outbox
     size_t later_count;
     uint64_t progress;
     bool memory_told;
+    bool put_off_told; /* the log knows that the hub takes nothing now */
     char put_off[400];
 };
 
@@ -141,12 +142,20 @@ s_put_in_memory (sp_outbox_t *self, const char *label,
     if (rc == SH_OK)
         rc = sp_spool_put (self->stores[STORE_MEMORY], label, report, epoch,
                            row);
-    if (rc == SH_OK && !self->memory_told)
+    /*  Whoever has no spool at all has said so.  */
+    if (rc == SH_OK && !self->memory_told && self->stores[STORE_DISK])
         sh_log (SH_LOG_WARNING, "reports wait in memory until the spool can be "
                                 "used again; they are lost if the program ends "
                                 "before the hub has them");
     self->memory_told = self->memory_told || rc == SH_OK;
     return rc;
+}
+
+void
+sp_outbox_use (sp_outbox_t *self, sp_spool_t *spool)
+{
+    assert (self && !self->stores[STORE_DISK]);
+    self->stores[STORE_DISK] = spool;
 }
 
 sh_err_t
@@ -164,6 +173,8 @@ sp_outbox_put (sp_outbox_t *self, const char *label, const sp_report_t *report,
     if (self->stores[STORE_DISK] && !behind)
         rc = sp_spool_put (self->stores[STORE_DISK], label, report, epoch,
                            &row);
+    if (rc == SH_OK && self->memory_told)
+        sh_log (SH_LOG_NOTICE, "the spool is used again");
     if (rc == SH_OK)
         self->memory_told = false;
     else if (rc == SH_E_IO && self->options.in_memory) {
@@ -422,6 +433,19 @@ s_is_for_all (const char *cause)
     return false;
 }
 
+/*  A hub that has too much to do for a moment is no news.  */
+static void
+s_tell_put_off (sp_outbox_t *self, bool all, const sp_verdict_t *verdict)
+{
+    if (!all || self->put_off_told
+        || sh_err_from_word (verdict->cause) == SH_E_OVERLOAD)
+        return;
+    self->put_off_told = true;
+    sh_log (SH_LOG_WARNING, "the hub takes no reports for now, they wait",
+            SH_STR ("cause", verdict->cause), SH_STR ("text", verdict->text),
+            SH_INT ("reports", sp_outbox_depth (self)));
+}
+
 static void
 s_take_retry (sp_outbox_t *self, s_place_t *place, const sp_verdict_t *verdict)
 {
@@ -430,6 +454,7 @@ s_take_retry (sp_outbox_t *self, s_place_t *place, const sp_verdict_t *verdict)
                      verdict->cause ? verdict->cause : "without cause",
                      verdict->text ? verdict->text : "");
     bool all = verdict->cause && s_is_for_all (verdict->cause);
+    s_tell_put_off (self, all, verdict);
     int wait = sp_delivery_timeout (place->delivery);
     place->later = !all;
     if (all && wait > 0 && s_now (self) + wait > self->pause)
@@ -443,6 +468,10 @@ s_take_verdict (sp_outbox_t *self, s_place_t *place,
     place->later = false;
     if (verdict->result == SP_APPLIED || verdict->result == SP_NOTED) {
         self->progress++;
+        if (self->put_off_told)
+            sh_log (SH_LOG_NOTICE, "the hub takes reports again",
+                    SH_INT ("reports", sp_outbox_depth (self)));
+        self->put_off_told = false;
         place->give_up = s_now (self) + PATIENCE_MS;
     } else if (verdict->result == SP_RETRY)
         s_take_retry (self, place, verdict);

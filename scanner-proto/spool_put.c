@@ -317,7 +317,8 @@ s_store (sp_spool_t *self, const s_entry_t *entry, s_gone_t *gone,
     if (bytes > self->most)
         return SH_E_TOO_LARGE;
     if (!sp_spool_file_has_room (&self->file, bytes)) {
-        sh_log (SH_LOG_ERROR, "spool takes nothing more: the disk is full",
+        sh_log (SH_LOG_ERROR, "spool takes nothing more: the disk is full, or "
+                              "less than 1 MiB of it would stay free",
                 SH_STR ("file", sp_spool_file_name (&self->file)),
                 SH_INT ("bytes", bytes));
         return SH_E_IO;
