@@ -28,25 +28,33 @@ s_is_before (const planner_t *self, const char *time, const char *stored)
     return strcmp (time, stored) < 0;
 }
 
-/*  Has a scan that began after this sighting been written already?  For the
-    hosts of the report's own scan it is the scan's start that counts, for one
-    that an earlier scan found the time at which it did.  */
+/*  Has a scan been written already that began after the one that made this
+    sighting?  Of an earlier scan's hosts also when it was that scan itself: it
+    was written with all of them, and who is missing since was deleted.  */
 static bool
-s_discovered_since (const planner_t *self, const hub_sighting_t *one,
-                    const sh_wall_t *seen)
+s_is_overtaken (const planner_t *self, const hub_sighting_t *one, bool late,
+                const char *stored)
 {
-    return one->old ? s_is_before (self, seen->text,
-                                   self->facts->subnet->last_discovery)
-                    : self->late_insert;
+    if (!one->old)
+        return late;
+    sh_wall_t began;
+    sh_wall_at (&began, self->facts->zone, one->old);
+    return s_is_before (self, began.text, stored)
+           || strcmp (began.text, stored) == 0;
 }
 
 static bool
-s_scanned_since (const planner_t *self, const hub_sighting_t *one,
-                 const sh_wall_t *seen)
+s_discovered_since (const planner_t *self, const hub_sighting_t *one)
 {
-    return one->old ? s_is_before (self, seen->text,
-                                   self->facts->subnet->last_scan)
-                    : self->late_tags;
+    return s_is_overtaken (self, one, self->late_insert,
+                           self->facts->subnet->last_discovery);
+}
+
+static bool
+s_scanned_since (const planner_t *self, const hub_sighting_t *one)
+{
+    return s_is_overtaken (self, one, self->late_tags,
+                           self->facts->subnet->last_scan);
 }
 
 static const char *
@@ -180,8 +188,8 @@ s_plan_existing (planner_t *self, const hub_row_t *row,
 
     /*  A report of old may move lastSeen, but what it knew of name, MAC and
         tag has been overtaken.  */
-    if (!s_discovered_since (self, one, &wall)
-        && !s_scanned_since (self, one, &wall) && order >= 0) {
+    if (!s_discovered_since (self, one) && !s_scanned_since (self, one)
+        && order >= 0) {
         s_plan_name (self, row, one);
         s_plan_mac (self, row, one);
     }
@@ -205,7 +213,7 @@ s_plan_new (planner_t *self, const hub_sighting_t *one)
     sh_wall_t wall;
     sh_wall_at (&wall, facts->zone, one->seen);
     if (!facts->subnet->discover || facts->report->kind == SP_KIND_CHECK
-        || s_discovered_since (self, one, &wall)) {
+        || s_discovered_since (self, one)) {
         to->skipped++;
         return;
     }

@@ -632,7 +632,8 @@ s_take_targets (hub_intake_t *self, hub_job_t *job)
     if (rc != SH_OK) {
         sh_log (SH_LOG_NOTICE, "targets refused",
                 SH_STR ("scanner", job->who.name),
-                SH_STR ("cause", sh_err_word (rc)), SH_STR ("why", why.text));
+                SH_STR ("cause", sh_err_word (rc)),
+                SH_STR ("why", *why.text ? why.text : sh_err_text (rc)));
         sp_message_t answer = {
             .type = SP_ERROR,
             .u.error = {

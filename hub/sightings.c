@@ -114,7 +114,10 @@ s_take_host (hub_sightings_t *self, ranked_t *all, size_t *count,
     hub_sighting_t one = { 0 };
     sh_err_t rc = s_check_address (&one.ip, host, subnet);
     if (rc == SH_OK
-        && hub_time_of (&one.seen, host->seen, report->off, received) != SH_OK)
+        && (hub_time_of (&one.seen, host->seen, report->off, received) != SH_OK
+            || (host->old
+                && hub_time_of (&one.old, host->old, report->off, received)
+                       != SH_OK)))
         rc = SH_E_HOST_TIME;
     if (rc != SH_OK) {
         self->refused[self->refused_count++]
@@ -122,7 +125,6 @@ s_take_host (hub_sightings_t *self, ranked_t *all, size_t *count,
         return;
     }
     s_take_texts (self, &one, host);
-    one.old = host->old;
     all[*count].sighting = one;
     all[*count].rank = index;
     ++*count;

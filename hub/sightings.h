@@ -18,7 +18,8 @@ typedef struct
     char mac[SH_MAC_TEXT]; /* normalised; "" for none */
     const char *name;      /* borrowed from the report; NULL for none */
     size_t name_size;      /* without a trailing dot */
-    bool old;              /* of an earlier scan than the report's */
+    int64_t old;           /* 0, or the begin (epoch seconds by the hub's clock)
+                              of the earlier scan that found it */
 } hub_sighting_t;
 
 typedef struct

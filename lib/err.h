@@ -112,7 +112,8 @@ typedef enum
     X (E_DISCONNECTED, RETRY, "disconnected", "the connection was lost")       \
     /* ours */                                                                 \
     X (E_DB_RIGHTS, OURS, "database-rights",                                   \
-       "the database user lacks a right; see the grants in scanhubd(8)")       \
+       "the database refuses the hub's account or a right that it needs; "     \
+       "'scanhubctl ping' on the hub says which")                              \
     X (E_DB_SCHEMA, OURS, "database-schema",                                   \
        "the tables are not those of phpIPAM 1.4.0 to 1.8.2; 'scanhubctl "      \
        "ping' on the hub says what is missing")                                \

@@ -14,6 +14,8 @@
 #include "scanner-proto/rota.h"
 #include "scanner-proto/session.h"
 
+#define AT_ONCE 16        /* messages before the caller gets its turn */
+#define USELESS_MOST 2000 /* between two beats: no hub has so many to say */
 #define WELCOME_MS 10000      /* from hello to welcome */
 #define STEADY_MS 10000       /* a session that lived so long was a success */
 /*  To connect and to shake hands; libzmq has its own time-outs before.  */
@@ -45,14 +47,16 @@ struct sp_client
     int64_t beat_due;
     int64_t heard;      /* when the last message came */
     int64_t up_since;
-    int64_t hello_now;  /* what the last hello said */
-    int64_t offset;
+    int64_t hello_now;  /* what the last hello said, and when by mono */
+    int64_t hello_mono;
+    int64_t hub_epoch;  /* the hub's clock minus mono */
 
     sp_session_t *look; /* a handshake with a preferred hub, while UP */
     int64_t look_end;   /* give it up then */
 
     unsigned handshakes; /* broken ones in a row on this hub */
     uint64_t spool, running;
+    unsigned useless; /* messages since the last beat that nobody was told of */
 };
 
 static sh_err_t
@@ -105,6 +109,7 @@ sp_client_new (sp_client_t **out, const sp_client_options_t *options,
         return sh_fail (why, SH_E_MEMORY, "no memory for a client");
     }
     self->due = sh_clock_mono (self->clock);
+    self->hub_epoch = sh_clock_epoch (self->clock); /* nothing known yet */
     *out = self;
     return SH_OK;
 }
@@ -335,6 +340,7 @@ static void
 s_try_hello (sp_client_t *self)
 {
     self->hello_now = sh_clock_wall (self->clock);
+    self->hello_mono = sh_clock_mono (self->clock);
     sp_message_t hello
         = { .type = SP_HELLO,
             .u.hello = { .version = self->version, .now = self->hello_now } };
@@ -352,6 +358,7 @@ s_send_beat (sp_client_t *self, int64_t now)
                         .running = self->running,
                         .version = self->version } };
     self->beat_due = now + SP_BEAT_MS;
+    self->useless = 0;
     if (s_send (self, &beat) != SH_OK) /* monitor or silence will tell why */
         sh_log (SH_LOG_DEBUG, "beat not sent");
 }
@@ -416,31 +423,36 @@ s_next_timer (const sp_client_t *self)
     return look < next ? look : next;
 }
 
-/*  The times come from outside and may be anything.  False: no clocks of this
-    world are so far apart, or the welcome answers no hello of ours.  */
+/*  The hub's clock minus CLOCK_BOOTTIME, half the round trip taken off: our wall
+    clock may be set while the session lasts.  The times come from outside and
+    may be anything; what a hub without a clock said would be kept with reports
+    for good.  False: it has none, or the welcome answers no hello of ours.  */
 static bool
-s_measure_offset (const sp_client_t *self, const sp_welcome_t *welcome,
-                  int64_t *offset)
+s_measure_hub (sp_client_t *self, const sp_welcome_t *welcome)
 {
-    int64_t got = sh_clock_wall (self->clock), sent = self->hello_now;
-    return welcome->hello_now == sent
-           && !__builtin_sub_overflow (welcome->now, sent + (got - sent) / 2,
-                                       offset)
-           && *offset >= -OFFSET_MOST_MS && *offset <= OFFSET_MOST_MS;
+    int64_t sent = self->hello_mono, hub = 0, offset;
+    bool clock = welcome->now >= SP_TIME_LEAST_MS
+                 && welcome->now <= SP_TIME_MOST_MS;
+    int64_t middle = sent + (sh_clock_mono (self->clock) - sent) / 2;
+    if (!clock || welcome->hello_now != self->hello_now
+        || __builtin_sub_overflow (welcome->now, middle, &hub)
+        || __builtin_sub_overflow (hub, sh_clock_epoch (self->clock), &offset)
+        || offset < -OFFSET_MOST_MS || offset > OFFSET_MOST_MS)
+        return false;
+    self->hub_epoch = hub;
+    return true;
 }
 
 static void
 s_take_welcome (sp_client_t *self, sp_message_t *message, sp_event_t *event)
 {
-    int64_t offset = 0;
-    if (!s_measure_offset (self, &message->u.welcome, &offset)) {
+    if (!s_measure_hub (self, &message->u.welcome)) {
         s_down (self, event, SH_E_BAD_TIME,
                 "%s greets with times that make no sense; is it a Scanhub hub "
                 "and its clock right?", sp_client_endpoint (self));
         sp_message_destroy (&message);
         return;
     }
-    self->offset = llabs (offset) < SP_OFFSET_IGNORED_MS ? 0 : offset;
     self->state = STATE_UP;
     self->handshakes = 0;
     self->up_since = sh_clock_mono (self->clock);
@@ -528,7 +540,9 @@ s_receive (sp_client_t *self, sp_event_t *event)
     zmq_msg_t frame;
     zmq_msg_init (&frame);
     bool done = false;
-    while (!done && sp_session_receive (self->session, &frame)) {
+    for (int i = 0; i < AT_ONCE && !done
+                    && sp_session_receive (self->session, &frame);
+         i++) {
         sh_bytes_t bytes = { zmq_msg_data (&frame), zmq_msg_size (&frame) };
         sp_message_t *message = NULL;
         sh_why_t why = { "" };
@@ -541,6 +555,12 @@ s_receive (sp_client_t *self, sp_event_t *event)
                     SH_STR ("hub", sp_client_endpoint (self)),
                     SH_STR ("cause", sh_err_word (rc)),
                     SH_STR ("why", why.text));
+        if (!done && ++self->useless > USELESS_MOST) {
+            s_down (self, event, SH_E_BAD_MESSAGE,
+                    "%s sends one message after the other that means nothing; "
+                    "is it a Scanhub hub?", sp_client_endpoint (self));
+            done = true;
+        }
     }
     zmq_msg_close (&frame);
     return done;
@@ -664,7 +684,8 @@ sp_client_send (sp_client_t *self, const sp_message_t *message)
 int64_t
 sp_client_offset (const sp_client_t *self)
 {
-    return self->offset;
+    int64_t offset = self->hub_epoch - sh_clock_epoch (self->clock);
+    return llabs (offset) < SP_OFFSET_IGNORED_MS ? 0 : offset;
 }
 
 bool
@@ -684,21 +705,4 @@ sp_client_set_load (sp_client_t *self, uint64_t spool, uint64_t running)
 {
     self->spool = spool;
     self->running = running;
-}
-
-static sh_err_t
-s_outlet_send (void *context, const sp_message_t *message)
-{
-    return sp_client_send (context, message);
-}
-
-sp_outlet_t
-sp_client_outlet (sp_client_t *self)
-{
-    return (sp_outlet_t){
-        .send = s_outlet_send,
-        .context = self,
-        .up = sp_client_is_up (self),
-        .offset = sp_client_offset (self),
-    };
 }

@@ -16,7 +16,7 @@
 #include "lib/clock.h"
 #include "lib/keyfile.h"
 #include "scanner-proto/hubs.h"
-#include "scanner-proto/outlet.h"
+#include "scanner-proto/message.h"
 
 typedef struct
 {
@@ -72,14 +72,12 @@ sh_err_t sp_client_wait (sp_client_t *self, void *other, int timeout,
 sh_err_t sp_client_send (sp_client_t *self, const sp_message_t *message)
     SH_MUST_CHECK;
 
-/*  The hub's clock minus ours in ms as measured by this session's welcome,
-    half the round trip taken off; below SP_OFFSET_IGNORED_MS it is 0.  */
+/*  The hub's clock minus ours in ms at this moment, by what this session's
+    welcome told; half the round trip is taken off, and below
+    SP_OFFSET_IGNORED_MS it is 0.  */
 int64_t sp_client_offset (const sp_client_t *self);
 
 bool sp_client_is_up (const sp_client_t *self);
-
-/*  The session as an outlet, as it is at this moment.  */
-sp_outlet_t sp_client_outlet (sp_client_t *self);
 
 /*  The endpoint in use, for messages.  */
 const char *sp_client_endpoint (const sp_client_t *self);

@@ -169,7 +169,7 @@ static const s_field_t s_host_fields[] = {
     TEXT ("name", OPTIONAL, AT (host, name), SP_LONG_TEXT_MOST),
     TEXT ("how", OPTIONAL, AT (host, how), SP_TEXT_MOST),
     UINT ("subnet", OPTIONAL, AT (host, subnet), ANY),
-    BOOL ("old", OPTIONAL, AT (host, old)),
+    INT ("old", OPTIONAL, AT (host, old)),
 };
 SHAPE (s_host, sp_host_t);
 

@@ -18,7 +18,7 @@
 #define HOST_BYTES 41  /* a host but its address and texts: 1 for the map, 5 for
                           'ip', 14 'seen', 7 'mac', 8 'name', 6 'how' */
 #define SUBNET_BYTES 16 /* its 'subnet', where there is one */
-#define OLD_BYTES 5     /* its 'old', likewise */
+#define OLD_BYTES 13    /* its 'old', likewise */
 
 typedef struct
 {

@@ -31,6 +31,9 @@
 #define SP_BEAT_MS 30000        /* between two beats, both ways */
 #define SP_SILENCE_MS 90000     /* without any message: the peer is gone */
 #define SP_OFFSET_IGNORED_MS 2000 /* a smaller clock difference counts as 0 */
+/*  No report is older than this program, and no clock beyond 2099 is right.  */
+#define SP_TIME_LEAST_MS INT64_C (1767225600000) /* 2026-01-01 */
+#define SP_TIME_MOST_MS INT64_C (4102444800000)  /* 2100-01-01 */
 #define SP_WINDOW 16            /* parts that a scanner may have unanswered */
 
 #define SP_DEFAULT_PORT 5766

@@ -46,15 +46,16 @@ s_compare (const void *a, const void *b)
 static void
 s_unite (sp_host_t *host, const sp_host_t *other)
 {
+    bool old = host->old && other->old;
     if (other->seen > host->seen) {
         sp_host_t later = *other;
-        later.old = host->old && other->old;
+        later.old = old ? later.old : 0;
         later.mac = later.mac ? later.mac : host->mac;
         later.name = later.name ? later.name : host->name;
         *host = later;
         return;
     }
-    host->old = host->old && other->old;
+    host->old = old ? host->old : 0;
     host->mac = host->mac ? host->mac : other->mac;
     host->name = host->name ? host->name : other->name;
 }
@@ -67,7 +68,9 @@ s_take (entry_t *all, size_t *count, const sp_report_t *from, bool base,
         entry_t *one = &all[(*count)++];
         one->host = from->hosts[i];
         one->host.seen = s_shift (one->host.seen, delta);
-        one->host.old = one->host.old || old;
+        if (one->host.old || old)
+            one->host.old = s_shift (
+                one->host.old ? one->host.old : from->started, delta);
         one->base = base;
     }
 }
@@ -102,12 +105,13 @@ s_merge_hosts (sp_merged_t *out, const sp_report_t *newer,
 
 sh_err_t
 sp_merge (sp_merged_t *out, const sp_report_t *newer, const sp_report_t *older,
-          int64_t delta)
+          int64_t delta, bool newest)
 {
     assert (out && newer && older);
-    bool newer_is_base = newer->complete || !older->complete;
+    bool newer_is_base = newest || newer->complete || !older->complete;
     const sp_report_t *base = newer_is_base ? newer : older;
     sp_merged_t merged = { .report = *base };
+    merged.report.hint = newer->hint ? newer->hint : older->hint;
     if (!newer_is_base) {
         merged.report.started = s_shift (older->started, delta);
         merged.report.finished = s_shift (older->finished, delta);

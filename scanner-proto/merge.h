@@ -24,9 +24,12 @@ typedef struct
     - for a host of both, the later sighting; a name or MAC that it lacks is
       taken from the other.
 
-    SH_E_MEMORY.  The caller clears 'out' on success.  */
+    With 'newest' the newer scan is what the result is, complete or not: where
+    a report of another kind came between, an older start would make the hosts
+    of now an old story.  SH_E_MEMORY.  The caller clears 'out' on success.  */
 sh_err_t sp_merge (sp_merged_t *out, const sp_report_t *newer,
-                   const sp_report_t *older, int64_t delta) SH_MUST_CHECK;
+                   const sp_report_t *older, int64_t delta, bool newest)
+    SH_MUST_CHECK;
 void sp_merged_clear (sp_merged_t *self);
 
 #endif

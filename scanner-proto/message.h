@@ -71,7 +71,7 @@ typedef struct
 typedef struct
 {
     int64_t now;
-    uint64_t spool;      /* parts that wait for delivery */
+    uint64_t spool;      /* reports that wait for delivery */
     uint64_t running;    /* scans under way */
     const char *version; /* may be absent */
 } sp_beat_t;
@@ -135,8 +135,8 @@ typedef struct
     const char *name; /* or absent */
     const char *how;  /* what answered (arp, echo, ...), for people */
     uint64_t subnet;  /* the subnet id that the sender believes; 0: none */
-    bool old;         /* from an earlier scan than the report's, which did not
-                         find it any more */
+    int64_t old;      /* 0, or of a host that only an earlier scan found: when
+                         that began */
 } sp_host_t;
 
 typedef struct

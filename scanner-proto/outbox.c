@@ -13,6 +13,8 @@
 #define WINDOW (SP_WINDOW / AT_ONCE)
 #define PATIENCE_MS 60000 /* without a good verdict: others get a turn */
 #define PAUSE_MS 1000     /* when all have had one, or after trouble */
+#define WAIT_MS 5000      /* a longer 'later' is waited for without a place */
+#define LATER_MOST 4096   /* reports that wait so; more come back sooner */
 #define MEMORY_MOST (UINT64_C (64) * 1024 * 1024)
 
 enum
@@ -29,8 +31,17 @@ typedef struct
     sp_spooled_t *spooled; /* NULL: the place is free */
     int store;
     sp_delivery_t *delivery;
+    bool later;      /* the last verdict was 'retry' */
     int64_t give_up; /* mono ms */
 } s_place_t;
+
+/*  A report that was told 'later', and not before when.  */
+typedef struct
+{
+    int64_t row;
+    int store;
+    int64_t until; /* mono ms */
+} s_later_t;
 
 struct sp_outbox
 {
@@ -43,8 +54,11 @@ struct sp_outbox
     bool noted[STORE_COUNT];    /* the hub's clock, of this session */
     int64_t pause;              /* mono ms: nothing is begun before */
     int64_t turn[STORE_COUNT];  /* mono ms: not from the beginning before */
+    s_later_t *later;
+    size_t later_count;
     uint64_t progress;
     bool memory_told;
+    bool put_off_told; /* the log knows that the hub takes nothing now */
     char put_off[400];
 };
 
@@ -112,6 +126,7 @@ sp_outbox_destroy (sp_outbox_t **self_p)
                 SH_INT ("reports",
                         sp_spool_depth (self->stores[STORE_MEMORY])));
     sp_spool_close (&self->stores[STORE_MEMORY]);
+    free (self->later);
     free (self);
     *self_p = NULL;
 }
@@ -127,12 +142,20 @@ s_put_in_memory (sp_outbox_t *self, const char *label,
     if (rc == SH_OK)
         rc = sp_spool_put (self->stores[STORE_MEMORY], label, report, epoch,
                            row);
-    if (rc == SH_OK && !self->memory_told)
+    /*  Whoever has no spool at all has said so.  */
+    if (rc == SH_OK && !self->memory_told && self->stores[STORE_DISK])
         sh_log (SH_LOG_WARNING, "reports wait in memory until the spool can be "
                                 "used again; they are lost if the program ends "
                                 "before the hub has them");
     self->memory_told = self->memory_told || rc == SH_OK;
     return rc;
+}
+
+void
+sp_outbox_use (sp_outbox_t *self, sp_spool_t *spool)
+{
+    assert (self && !self->stores[STORE_DISK]);
+    self->stores[STORE_DISK] = spool;
 }
 
 sh_err_t
@@ -144,9 +167,14 @@ sp_outbox_put (sp_outbox_t *self, const char *label, const sp_report_t *report,
     int64_t row = 0;
     sh_err_t rc = SH_E_IO;
     (void) s_save_memory (self);
-    if (self->stores[STORE_DISK])
+    /*  What comes behind a report in memory stays behind it.  */
+    bool behind = self->stores[STORE_MEMORY]
+                  && sp_spool_waits (self->stores[STORE_MEMORY], label, report);
+    if (self->stores[STORE_DISK] && !behind)
         rc = sp_spool_put (self->stores[STORE_DISK], label, report, epoch,
                            &row);
+    if (rc == SH_OK && self->memory_told)
+        sh_log (SH_LOG_NOTICE, "the spool is used again");
     if (rc == SH_OK)
         self->memory_told = false;
     else if (rc == SH_E_IO && self->options.in_memory) {
@@ -171,17 +199,75 @@ s_send (void *context, const sp_message_t *part)
 }
 
 /*  Two reports of a subnet must not be on their way at once: the later one
-    would make the other come too late.  Within a store its order sees to
-    that.  */
+    would make the other come too late.  Within a store its order sees to that;
+    what is in memory came after what is on disk.  */
 static bool
-s_would_overtake (const sp_outbox_t *self, const sp_spooled_t *one)
+s_would_overtake (const sp_outbox_t *self, const sp_spooled_t *one, int store)
 {
     for (size_t i = 0; i < AT_ONCE; i++) {
         const sp_spooled_t *other = self->places[i].spooled;
         if (other && strcmp (other->subject, one->subject) == 0)
             return true;
     }
-    return false;
+    return store == STORE_MEMORY && self->stores[STORE_DISK]
+           && sp_spool_waits (self->stores[STORE_DISK], one->label,
+                              &one->report);
+}
+
+/*  Was it told 'later', and that is not over yet?  What is over is forgotten.  */
+static bool
+s_is_later (sp_outbox_t *self, int store, int64_t row)
+{
+    int64_t now = s_now (self);
+    bool found = false;
+    size_t kept = 0;
+    for (size_t i = 0; i < self->later_count; i++) {
+        const s_later_t one = self->later[i];
+        if (one.until <= now)
+            continue;
+        self->later[kept++] = one;
+        found = found || (one.row == row && one.store == store);
+    }
+    self->later_count = kept;
+    return found;
+}
+
+/*  The place is for others until it is time.  Without memory it comes back
+    sooner, which is no harm.  */
+static void
+s_put_off (sp_outbox_t *self, const s_place_t *place, int64_t wait)
+{
+    s_later_t *later = NULL;
+    if (self->later_count < LATER_MOST)
+        later = reallocarray (self->later, self->later_count + 1,
+                              sizeof *later);
+    if (!later)
+        return;
+    self->later = later;
+    self->later[self->later_count++]
+        = (s_later_t){ .row = place->spooled->row,
+                       .store = place->store,
+                       .until = s_now (self) + wait };
+}
+
+/*  The next report of a store that may go now; the caller's.  */
+static sh_err_t
+s_choose (sp_outbox_t *self, int store, sp_spooled_t **out)
+{
+    for (;;) {
+        sp_spooled_t *one = NULL;
+        sh_err_t rc
+            = sp_spool_next (self->stores[store], self->after[store], &one);
+        if (rc != SH_OK)
+            return rc;
+        self->after[store] = one->row;
+        if (!s_is_later (self, store, one->row)
+            && !s_would_overtake (self, one, store)) {
+            *out = one;
+            return SH_OK;
+        }
+        sp_spooled_destroy (&one);
+    }
 }
 
 /*  Put a report on its way.  Its offset is on disk before the first part
@@ -192,15 +278,11 @@ s_begin (sp_outbox_t *self, s_place_t *place, int store)
     sp_spool_t *spool = self->stores[store];
     sp_spooled_t *one = NULL;
     sp_delivery_t *delivery = NULL;
-    sh_err_t rc = sp_spool_next (spool, self->after[store], &one);
+    sh_err_t rc = s_choose (self, store, &one);
     if (rc != SH_OK)
         return rc;
-    self->after[store] = one->row;
-    rc = s_would_overtake (self, one) ? SH_E_NOT_FOUND
-                                      : sp_spool_fix (spool, one);
-    if (rc == SH_E_IO)
-        rc = SH_OK; /* better with a second's difference than not at all */
-    if (rc == SH_OK)
+    rc = sp_spool_fix (spool, one);
+    if (rc == SH_OK || rc == SH_E_IO) /* not kept: better than not at all */
         rc = sp_delivery_new (&delivery, &one->report, self->options.clock);
     if (rc == SH_OK)
         rc = sp_spool_hold (spool, one->row);
@@ -267,11 +349,12 @@ s_conclude (sp_outbox_t *self, s_place_t *place)
         .sum = sp_delivery_sum (place->delivery),
         .refused = sp_delivery_state (place->delivery) == SP_DELIVERY_REFUSED,
     };
-    sh_err_t rc = sp_spool_remove (self->stores[place->store],
-                                   place->spooled->row);
+    if (sp_spool_remove (self->stores[place->store], place->spooled->row)
+        == SH_E_IO)
+        sh_log (SH_LOG_WARNING, "a report that was delivered stays in the "
+                                "spool's file until that can be written",
+                SH_STR ("subnet", place->spooled->report.cidr));
     self->options.ended (self->options.context, &end);
-    if (rc == SH_E_IO) /* it will be delivered again, which does no harm */
-        self->pause = s_now (self) + PAUSE_MS;
     s_leave (self, place);
 }
 
@@ -292,9 +375,15 @@ s_push_place (sp_outbox_t *self, s_place_t *place)
         sh_log (SH_LOG_ERROR, "a report cannot be sent",
                 SH_STR ("subnet", place->spooled->report.cidr),
                 SH_STR ("cause", sh_err_word (rc)));
-    bool give_up = rc != SH_OK || s_now (self) >= place->give_up;
+    /*  It stays in the spool.  Where all of it has been told to come later, the
+        place is for others meanwhile.  */
+    int wait = sp_delivery_timeout (place->delivery);
+    bool put_off = place->later && wait >= WAIT_MS;
+    bool give_up = rc != SH_OK || put_off || s_now (self) >= place->give_up;
+    if (put_off)
+        s_put_off (self, place, wait);
     if (give_up)
-        s_leave (self, place); /* it stays in the spool */
+        s_leave (self, place);
     return give_up;
 }
 
@@ -329,18 +418,63 @@ sp_outbox_push (sp_outbox_t *self, const sp_outbox_way_t *way)
     self->way = NULL;
 }
 
+/*  Is it the hub's trouble rather than this report's?  Then all the others would
+    hear the same.  */
+static bool
+s_is_for_all (const char *cause)
+{
+    static const sh_err_t causes[]
+        = { SH_E_DB_DOWN, SH_E_MAINTENANCE, SH_E_STOPPING, SH_E_NOT_READY,
+            SH_E_OVERLOAD, SH_E_DB_RIGHTS, SH_E_DB_SCHEMA };
+    sh_err_t err = sh_err_from_word (cause);
+    for (size_t i = 0; i < sizeof causes / sizeof *causes; i++)
+        if (causes[i] == err)
+            return true;
+    return false;
+}
+
+/*  A hub that has too much to do for a moment is no news.  */
+static void
+s_tell_put_off (sp_outbox_t *self, bool all, const sp_verdict_t *verdict)
+{
+    if (!all || self->put_off_told
+        || sh_err_from_word (verdict->cause) == SH_E_OVERLOAD)
+        return;
+    self->put_off_told = true;
+    sh_log (SH_LOG_WARNING, "the hub takes no reports for now, they wait",
+            SH_STR ("cause", verdict->cause), SH_STR ("text", verdict->text),
+            SH_INT ("reports", sp_outbox_depth (self)));
+}
+
+static void
+s_take_retry (sp_outbox_t *self, s_place_t *place, const sp_verdict_t *verdict)
+{
+    (void) snprintf (self->put_off, sizeof self->put_off,
+                     "the hub says 'later', %s: %.300s",
+                     verdict->cause ? verdict->cause : "without cause",
+                     verdict->text ? verdict->text : "");
+    bool all = verdict->cause && s_is_for_all (verdict->cause);
+    s_tell_put_off (self, all, verdict);
+    int wait = sp_delivery_timeout (place->delivery);
+    place->later = !all;
+    if (all && wait > 0 && s_now (self) + wait > self->pause)
+        self->pause = s_now (self) + wait;
+}
+
 static void
 s_take_verdict (sp_outbox_t *self, s_place_t *place,
                 const sp_verdict_t *verdict)
 {
+    place->later = false;
     if (verdict->result == SP_APPLIED || verdict->result == SP_NOTED) {
         self->progress++;
+        if (self->put_off_told)
+            sh_log (SH_LOG_NOTICE, "the hub takes reports again",
+                    SH_INT ("reports", sp_outbox_depth (self)));
+        self->put_off_told = false;
         place->give_up = s_now (self) + PATIENCE_MS;
     } else if (verdict->result == SP_RETRY)
-        (void) snprintf (self->put_off, sizeof self->put_off,
-                         "the hub says 'later', %s: %.300s",
-                         verdict->cause ? verdict->cause : "without cause",
-                         verdict->text ? verdict->text : "");
+        s_take_retry (self, place, verdict);
 }
 
 bool

@@ -50,6 +50,9 @@ sh_err_t sp_outbox_new (sp_outbox_t **out, const sp_outbox_options_t *options)
 /*  What waits in memory is put into the spool, if that works now.  */
 void sp_outbox_destroy (sp_outbox_t **self_p);
 
+/*  A spool (borrowed) for an outbox that had none.  */
+void sp_outbox_use (sp_outbox_t *self, sp_spool_t *spool);
+
 /*  On disk when it returns SH_OK and 'durable' is true.  'epoch' as
     sp_spool_put; '*ticket' (may be NULL) names the report in 'ended', unless a
     later one takes it in.  Errors as sp_spool_put.  */

@@ -36,8 +36,9 @@ sp_rota_end (sp_rota_t *self, sp_rota_end_t why, bool steady, uint32_t random)
                             denied ? BACKOFF_DENIED_MS : BACKOFF_MS, random);
     self->failures++;
     self->here++;
+    unsigned enough = self->served ? SP_ROTA_FAILURES : 1;
     if (self->count > 1
-        && (self->here >= SP_ROTA_FAILURES || why == SP_ROTA_LEAVING)) {
+        && (self->here >= enough || why == SP_ROTA_LEAVING)) {
         self->at = (self->at + 1) % self->count;
         self->here = 0;
     }
@@ -87,6 +88,7 @@ void
 sp_rota_up (sp_rota_t *self, int64_t now, uint32_t random)
 {
     assert (self);
+    self->served = true;
     self->look_at = 0;
     self->look_due = self->at > 0 ? now + s_look_delay (self, random)
                                   : SP_ROTA_NEVER;

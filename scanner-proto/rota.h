@@ -36,6 +36,8 @@ typedef struct
     int64_t look_due;  /* SP_ROTA_NEVER: none */
     unsigned looks;    /* rounds in a row that led to no lasting session */
     bool returned;     /* to the hub in use */
+    bool served;       /* a hub has taken us once: until then one failure is
+                          enough to try the next */
     int64_t unserved_since; /* first of the "later" verdicts; 0: none */
     unsigned unserved; /* times in a row that this made us leave a hub */
 } sp_rota_t;

@@ -261,15 +261,13 @@ bool
 sp_session_receive (sp_session_t *self, zmq_msg_t *frame)
 {
     assert (self && frame);
-    while (zmq_msg_recv (frame, self->socket, ZMQ_DONTWAIT) >= 0) {
-        bool whole = !zmq_msg_more (frame);
-        /* the parts of one message arrive together */
-        for (bool more = !whole; more; more = zmq_msg_more (frame)) {
-            if (zmq_msg_recv (frame, self->socket, ZMQ_DONTWAIT) < 0)
-                return false;
-        }
-        if (whole)
-            return true;
+    if (zmq_msg_recv (frame, self->socket, ZMQ_DONTWAIT) < 0)
+        return false;
+    bool whole = !zmq_msg_more (frame);
+    /* the parts of one message arrive together */
+    for (bool more = !whole; more; more = zmq_msg_more (frame)) {
+        if (zmq_msg_recv (frame, self->socket, ZMQ_DONTWAIT) < 0)
+            return false;
     }
-    return false;
+    return whole;
 }

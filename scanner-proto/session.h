@@ -54,7 +54,8 @@ bool sp_session_has_news (const sp_session_t *self);
 sh_err_t sp_session_send (sp_session_t *self, sh_bytes_t frame) SH_MUST_CHECK;
 
 /*  Receive one frame without waiting into an initialised message; messages of
-    more than one frame are dropped whole.  False if there was none.  */
+    more than one frame are dropped whole.  False if there was none, or one
+    that was dropped.  */
 bool sp_session_receive (sp_session_t *self, zmq_msg_t *frame);
 
 #endif

@@ -326,6 +326,31 @@ sp_spool_less (uint64_t *sum, uint64_t less)
     *sum -= less < *sum ? less : *sum;
 }
 
+/*  The file cannot be written, so the row stays in it; but for this process it is
+    gone, or it would be delivered again and again.  */
+static sh_err_t
+s_not_removed (sp_spool_t *self, int64_t row)
+{
+    sh_err_t rc = sp_spool_failed (self, "remove");
+    sqlite3_stmt *stmt = sp_spool_stmt (self, SP_STMT_GONE);
+    sqlite3_bind_int64 (stmt, 1, row);
+    if (sp_spool_run (self, SP_STMT_GONE) == SQLITE_OK
+        && sqlite3_changes (self->file.db) > 0) {
+        self->gone++;
+        sp_spool_less (&self->depth, 1);
+    }
+    return rc;
+}
+
+void
+sp_spool_swept (sp_spool_t *self)
+{
+    if (self->gone && sp_spool_run (self, SP_STMT_FORGET_GONE) == SQLITE_OK) {
+        self->gone = 0;
+        (void) s_count (self, NULL);
+    }
+}
+
 sh_err_t
 sp_spool_remove (sp_spool_t *self, int64_t row)
 {
@@ -341,7 +366,7 @@ sp_spool_remove (sp_spool_t *self, int64_t row)
         code = s_remove (self, row, &bytes, &found);
     }
     if (code)
-        return sp_spool_failed (self, "remove");
+        return s_not_removed (self, row);
     /* frames without their report are gone as well */
     sp_spool_less (&self->bytes, bytes);
     if (!found)

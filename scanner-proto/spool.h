@@ -52,10 +52,13 @@ sh_err_t sp_spool_open (sp_spool_t **out, const char *path, uint64_t most,
                         const sh_clock_t *clock, sh_why_t *why) SH_MUST_CHECK;
 void sp_spool_close (sp_spool_t **self_p);
 
+#define SP_EPOCH_HUB INT64_MIN /* the report's times are the hub's own */
+
 /*  Durable when it returns SH_OK: one transaction, synced.  'epoch' is
-    sh_clock_epoch of the clock by which the report's times were taken.  Where
-    there is no room, the reports that have waited longest and are not held go,
-    named in the log and counted.  '*row' (may be NULL) is its place.
+    sh_clock_epoch of the clock by which the report's times were taken, or
+    SP_EPOCH_HUB.  Where there is no room, reports of the label that takes most of
+    it go, the oldest first and those that are held not, named in the log and
+    counted.  '*row' (may be NULL) is its place.
     SH_E_TOO_LARGE: over the limit by itself, or with what is held; SH_E_IO:
     disk full or failing (the text is logged), also when it is so full that
     removing would become impossible; SH_E_INTERNAL: the report breaks a limit
@@ -96,7 +99,9 @@ sh_err_t sp_spool_fix (sp_spool_t *self, sp_spooled_t *one) SH_MUST_CHECK;
 bool sp_spool_waits (sp_spool_t *self, const char *label,
                      const sp_report_t *report);
 
-/*  SH_E_NOT_FOUND: it is gone already; SH_E_IO as above, the row stays.  */
+/*  SH_E_NOT_FOUND: it is gone already; SH_E_IO as above: the file keeps the row
+    until it can be written again, but this process does not see it any more.
+ */
 sh_err_t sp_spool_remove (sp_spool_t *self, int64_t row) SH_MUST_CHECK;
 
 /*  Reports, and bytes of their frames, that wait; reports that had to go for

@@ -34,7 +34,7 @@ static const char s_schema[]
       "PRAGMA user_version = 2;"
       "CREATE TABLE report (row INTEGER PRIMARY KEY AUTOINCREMENT,"
       " label TEXT NOT NULL, put INTEGER NOT NULL,"
-      " subject TEXT NOT NULL DEFAULT '', kind INTEGER NOT NULL DEFAULT 0,"
+      " subject TEXT NOT NULL DEFAULT '',"
       " boot TEXT NOT NULL DEFAULT '', epoch INTEGER NOT NULL DEFAULT 0,"
       " off INTEGER);"
       "CREATE INDEX report_subject ON report (subject, row);"
@@ -47,7 +47,6 @@ static const char s_schema[]
 static const char s_upgrade_sql[]
     = "BEGIN IMMEDIATE;"
       "ALTER TABLE report ADD COLUMN subject TEXT NOT NULL DEFAULT '';"
-      "ALTER TABLE report ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;"
       "ALTER TABLE report ADD COLUMN boot TEXT NOT NULL DEFAULT '';"
       "ALTER TABLE report ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;"
       "ALTER TABLE report ADD COLUMN off INTEGER;"
@@ -68,6 +67,15 @@ static const char s_settings[]
       "PRAGMA journal_size_limit = 1048576;"
       "PRAGMA temp_store = MEMORY";
 
+/*  Rows are numbered from 1 on, and not in centuries so far.  */
+static const char s_odd_rows[] = "SELECT count(*) FROM report WHERE row < 1"
+                                 " OR row > 4611686018427387904";
+
+/*  What was removed while the file could not be written.  */
+static const char s_gone_sql[]
+    = "CREATE TEMP TABLE gone (row INTEGER PRIMARY KEY)";
+#define NOT_GONE(row) row " NOT IN (SELECT row FROM temp.gone)"
+
 #define COLUMNS "row, label, put, boot, epoch, off, subject"
 
 static const char *const s_sql[SP_STMT_COUNT] = {
@@ -76,28 +84,42 @@ static const char *const s_sql[SP_STMT_COUNT] = {
     [SP_STMT_ROLLBACK] = "ROLLBACK",
     [SP_STMT_CHECKPOINT] = "PRAGMA wal_checkpoint (TRUNCATE)",
     [SP_STMT_FREE] = "PRAGMA freelist_count",
-    [SP_STMT_PUT_REPORT] = "INSERT INTO report (label, put, subject, kind,"
-                           " boot, epoch) VALUES (?, ?, ?, ?, ?, ?)",
+    [SP_STMT_PUT_REPORT] = "INSERT INTO report (label, put, subject, boot,"
+                           " epoch) VALUES (?, ?, ?, ?, ?)",
     [SP_STMT_PUT_PART]
     = "INSERT INTO part (report, n, frame, sum) VALUES (?, ?, ?, ?)",
     [SP_STMT_PUT_BOOT] = "INSERT INTO boot (id) SELECT ?1 WHERE NOT EXISTS"
                          " (SELECT 1 FROM boot WHERE id = ?1)",
     /*  A report would make an older one of its subject come too late.  */
     [SP_STMT_NEXT]
-    = "SELECT " COLUMNS " FROM report r WHERE row > ? AND NOT EXISTS (SELECT 1"
-      " FROM report o WHERE o.subject = r.subject AND o.row < r.row"
-      " AND o.subject <> '') ORDER BY row LIMIT 1",
+    = "SELECT " COLUMNS " FROM report r WHERE row > ? AND " NOT_GONE ("row")
+      " AND NOT EXISTS (SELECT 1 FROM report o WHERE o.subject = r.subject"
+      " AND o.row < r.row AND o.subject <> '' AND " NOT_GONE ("o.row") ")"
+      " ORDER BY row LIMIT 1",
     [SP_STMT_AT] = "SELECT " COLUMNS " FROM report WHERE row = ?",
     [SP_STMT_SAME] = "SELECT " COLUMNS " FROM report WHERE subject = ? AND"
-                     " kind = ? AND row < ? ORDER BY row DESC LIMIT 1",
-    [SP_STMT_WAITS] = "SELECT 1 FROM report WHERE subject = ? LIMIT 1",
-    [SP_STMT_OLDEST] = "SELECT row FROM report WHERE row > ? ORDER BY row"
-                       " LIMIT 1",
+                     " row < ? AND " NOT_GONE ("row") " ORDER BY row DESC"
+                     " LIMIT 1",
+    [SP_STMT_WAITS] = "SELECT 1 FROM report WHERE subject = ? AND "
+                      NOT_GONE ("row") " LIMIT 1",
+    /*  Of the sender who takes most of the room: nobody shall drive out what
+        others were promised.  */
+    [SP_STMT_OLDEST]
+    = "SELECT row FROM report WHERE row > ? AND " NOT_GONE ("row")
+      " AND label = (SELECT r.label FROM report r JOIN part p ON p.report ="
+      " r.row GROUP BY r.label ORDER BY sum(length(p.frame)) DESC LIMIT 1)"
+      " ORDER BY row LIMIT 1",
     [SP_STMT_PARTS] = "SELECT frame, sum FROM part WHERE report = ? ORDER BY n",
     [SP_STMT_SIZE] = "SELECT coalesce(sum(length(frame)), 0) FROM part"
                      " WHERE report = ?",
     [SP_STMT_REMOVE_PARTS] = "DELETE FROM part WHERE report = ?",
     [SP_STMT_REMOVE_REPORT] = "DELETE FROM report WHERE row = ?",
+    [SP_STMT_GONE] = "INSERT OR IGNORE INTO temp.gone VALUES (?)",
+    [SP_STMT_SWEEP_PARTS] = "DELETE FROM part WHERE report IN"
+                            " (SELECT row FROM temp.gone)",
+    [SP_STMT_SWEEP_REPORTS] = "DELETE FROM report WHERE row IN"
+                              " (SELECT row FROM temp.gone)",
+    [SP_STMT_FORGET_GONE] = "DELETE FROM temp.gone",
     [SP_STMT_NOTE_HUB] = "UPDATE boot SET hub = ?, last = ? WHERE id = ?",
     /*  The last few boots bound the times of weak reports between them.  */
     [SP_STMT_FORGET_BOOTS]
@@ -250,6 +272,15 @@ s_judge_content (sp_spool_file_t *self, const char **foreign)
                                   &tables, NULL, 0);
     if (code)
         return code;
+    /*  Before anything of it is read: a view or trigger is a program.  */
+    int64_t programs = 0;
+    code = sp_spool_file_ask (self, "SELECT count(*) FROM sqlite_master"
+                                    " WHERE type NOT IN ('table', 'index')",
+                              &programs, NULL, 0);
+    if (code || programs) {
+        *foreign = programs ? "it has views or triggers" : NULL;
+        return code;
+    }
     if (application == 0 && layout == 0 && tables == 0)
         return sqlite3_exec (self->db, s_schema, NULL, NULL, NULL);
     if (application != APPLICATION)
@@ -260,12 +291,17 @@ s_judge_content (sp_spool_file_t *self, const char **foreign)
         return SQLITE_OK;
 
     char said[8];
+    int64_t odd = 0;
     code = sp_spool_file_ask (self, "PRAGMA integrity_check (1)", NULL, said,
                               sizeof said);
     if (code == SQLITE_OK && strcmp (said, "ok") != 0)
         *foreign = "it is damaged";
     else if (code == SQLITE_OK && layout == LAYOUT_FIRST)
         code = s_upgrade (self);
+    if (code == SQLITE_OK && !*foreign)
+        code = sp_spool_file_ask (self, s_odd_rows, &odd, NULL, 0);
+    if (code == SQLITE_OK && odd)
+        *foreign = "it has rows that it never made";
     return code;
 }
 
@@ -274,6 +310,8 @@ s_judge (sp_spool_file_t *self, sh_err_t *rc, sh_why_t *why)
 {
     const char *foreign = NULL;
     int code = s_judge_content (self, &foreign);
+    if (code == SQLITE_OK && !foreign)
+        code = sqlite3_exec (self->db, s_gone_sql, NULL, NULL, NULL);
     /* ours has what every statement needs */
     for (int i = 0; code == SQLITE_OK && !foreign && i < SP_STMT_COUNT; i++)
         code = sqlite3_prepare_v3 (self->db, s_sql[i], -1,
@@ -303,9 +341,38 @@ s_make_file (const char *path, sh_why_t *why)
         return sh_fail (why, SH_E_IO, "%s: cannot make it: %s", path,
                         strerror (errno));
     struct stat meta;
-    if (stat (path, &meta) != 0 || !S_ISREG (meta.st_mode))
+    if (lstat (path, &meta) != 0 || !S_ISREG (meta.st_mode))
         return sh_fail (why, SH_E_IO, "%s: not a regular file", path);
+    if (meta.st_uid != geteuid () || (meta.st_mode & (S_IWGRP | S_IWOTH)))
+        return sh_fail (why, SH_E_MODE,
+                        "%s: another user owns it or may write to it; chown "
+                        "and chmod 0600 it, or let that user run this", path);
     return SH_OK;
+}
+
+/*  Who may write to the directory can put a journal there that makes SQLite
+    delete or change files in our name.  */
+static sh_err_t
+s_check_directory (const char *path, sh_why_t *why)
+{
+    const char *slash = strrchr (path, '/');
+    char *directory = slash > path ? strndup (path, (size_t) (slash - path))
+                                   : strdup (slash ? "/" : ".");
+    struct stat meta;
+    sh_err_t rc = SH_OK;
+    if (!directory)
+        rc = sh_fail (why, SH_E_MEMORY, "out of memory");
+    else if (stat (directory, &meta) != 0)
+        rc = sh_fail (why, SH_E_IO, "%s: cannot make it: %s", path,
+                      strerror (errno));
+    else if ((meta.st_uid != geteuid () && meta.st_uid != 0)
+             || (meta.st_mode & S_IWOTH))
+        rc = sh_fail (why, SH_E_MODE,
+                      "%s: another user owns the directory or may write to it, "
+                      "so no spool is kept there; make one for the user that "
+                      "runs this: install -d -m 0700", path);
+    free (directory);
+    return rc;
 }
 
 /*  Was it opened as what it is to be?  ":memory:" and the like have no
@@ -327,6 +394,9 @@ s_connect (sp_spool_file_t *self, sh_err_t *rc, sh_why_t *why)
                                 &self->db, flags, NULL);
     if (code == SQLITE_OK) {
         sqlite3_extended_result_codes (self->db, 1);
+        (void) sqlite3_db_config (self->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+        (void) sqlite3_db_config (self->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0,
+                                  NULL);
         if (!s_is_writable (self)) {
             *rc = sh_fail (why, SH_E_IO, "%s: cannot be written", shown);
             return OPEN_FAILED;
@@ -408,7 +478,10 @@ sp_spool_file_open (sp_spool_file_t *self, sh_why_t *why)
         an error of the disk in the same way as a damaged page; the third time
         it is a file that we have just made.  */
     for (int attempt = 0;; attempt++) {
-        sh_err_t rc = self->path ? s_make_file (self->path, why) : SH_OK;
+        sh_err_t rc = self->path ? s_check_directory (self->path, why)
+                                 : SH_OK;
+        if (rc == SH_OK && self->path)
+            rc = s_make_file (self->path, why);
         if (rc)
             return rc;
         s_open_t result = s_connect (self, &rc, why);

@@ -17,7 +17,6 @@
 typedef struct
 {
     const char *label, *subject, *boot;
-    int kind;
     int64_t put, epoch;
     sp_frames_t frames;
 } s_entry_t;
@@ -35,9 +34,8 @@ s_insert (sp_spool_t *self, const s_entry_t *entry, int64_t *row)
     sqlite3_bind_text (report, 1, entry->label, -1, SQLITE_STATIC);
     sqlite3_bind_int64 (report, 2, entry->put);
     sqlite3_bind_text (report, 3, entry->subject, -1, SQLITE_STATIC);
-    sqlite3_bind_int64 (report, 4, entry->kind);
-    sqlite3_bind_text (report, 5, entry->boot, -1, SQLITE_STATIC);
-    sqlite3_bind_int64 (report, 6, entry->epoch);
+    sqlite3_bind_text (report, 4, entry->boot, -1, SQLITE_STATIC);
+    sqlite3_bind_int64 (report, 5, entry->epoch);
     code = sp_spool_run (self, SP_STMT_PUT_REPORT);
     sqlite3_clear_bindings (report);
     *row = sqlite3_last_insert_rowid (self->file.db);
@@ -82,9 +80,8 @@ static void
 s_subject (char out[static SUBJECT_TEXT], const char *label,
            const sp_report_t *report)
 {
-    snprintf (out, SUBJECT_TEXT, "%llu %llu %.64s %.40s %s",
+    snprintf (out, SUBJECT_TEXT, "%llu %.64s %.40s %s",
               (unsigned long long) report->subnet,
-              (unsigned long long) report->hint,
               report->cidr ? report->cidr : "",
               report->code ? report->code : "", label);
 }
@@ -96,6 +93,7 @@ typedef struct
     sp_report_t report;
     const char *boot;
     int64_t epoch;
+    bool crossed; /* one of another kind came between */
     sp_spooled_t **loaded;
     sp_merged_t *merged;
     size_t count, room;
@@ -130,8 +128,40 @@ s_union_room (s_union_t *self)
     return SH_OK;
 }
 
-/*  Merge an older report into the union, or leave it alone if its clock cannot
-    be compared.  Takes 'older' over if it is merged.  */
+/*  May they be of one row of subnets?  A report that names none may be of any,
+    but only of one that is empty nothing can go to a wrong row.  */
+static bool
+s_hints_agree (const sp_report_t *a, const sp_report_t *b)
+{
+    return a->hint == b->hint || (a->hint == 0 && a->host_count == 0)
+           || (b->hint == 0 && b->host_count == 0);
+}
+
+/*  Merge a loaded report into the union, which takes it over.  */
+static sh_err_t
+s_union_merge (s_union_t *to, sp_spooled_t **older_p, int64_t delta,
+               s_gone_t *gone)
+{
+    sp_merged_t merged;
+    sh_err_t rc = s_union_room (to);
+    if (rc == SH_OK)
+        rc = s_add_gone (gone, (*older_p)->row);
+    if (rc == SH_OK)
+        rc = sp_merge (&merged, &to->report, &(*older_p)->report, delta,
+                       to->crossed);
+    if (rc != SH_OK)
+        return rc;
+    to->merged[to->count] = merged;
+    to->loaded[to->count++] = *older_p;
+    to->report = merged.report;
+    *older_p = NULL;
+    return SH_OK;
+}
+
+/*  Merge an older report into the union, or leave it alone if it is of another
+    kind.  SH_E_NOT_FOUND: it stays, since its clock cannot be compared or it
+    may be of another row, and nothing older may be merged across it: that
+    would come after it, and its new hosts too late.  */
 static sh_err_t
 s_union_add (sp_spool_t *self, s_union_t *to, sp_spooled_t **older_p,
              s_gone_t *gone)
@@ -139,24 +169,19 @@ s_union_add (sp_spool_t *self, s_union_t *to, sp_spooled_t **older_p,
     sp_spooled_t *older = *older_p;
     int64_t delta;
     if (!sp_spool_delta (self, older, to->boot, to->epoch, &delta))
-        return SH_OK;
-    sh_err_t rc = s_union_room (to);
-    if (rc == SH_OK)
-        rc = sp_spool_load (self, older);
+        return SH_E_NOT_FOUND;
+    sh_err_t rc = sp_spool_load (self, older);
     if (rc == SH_E_BAD_MESSAGE)
         return SH_OK; /* it has been removed */
-    if (rc == SH_OK)
-        rc = s_add_gone (gone, older->row);
-    sp_merged_t merged;
-    if (rc == SH_OK)
-        rc = sp_merge (&merged, &to->report, &older->report, delta);
     if (rc != SH_OK)
         return rc;
-    to->merged[to->count] = merged;
-    to->loaded[to->count++] = older;
-    to->report = merged.report;
-    *older_p = NULL;
-    return SH_OK;
+    if (!s_hints_agree (&to->report, &older->report))
+        return SH_E_NOT_FOUND;
+    if (older->report.kind != to->report.kind) {
+        to->crossed = true;
+        return SH_OK;
+    }
+    return s_union_merge (to, older_p, delta, gone);
 }
 
 /*  All that waits of the subject and is not held, the latest first.  */
@@ -172,8 +197,7 @@ s_union_all (sp_spool_t *self, s_union_t *to, const char *subject,
         if (!older)
             return SH_E_MEMORY;
         sqlite3_bind_text (stmt, 1, subject, -1, SQLITE_STATIC);
-        sqlite3_bind_int64 (stmt, 2, to->report.kind);
-        sqlite3_bind_int64 (stmt, 3, below);
+        sqlite3_bind_int64 (stmt, 2, below);
         rc = sp_spool_find (self, stmt, older);
         sqlite3_clear_bindings (stmt);
         if (rc == SH_OK) {
@@ -225,6 +249,7 @@ s_tell_dropped (const sp_spool_t *self, const s_gone_t *gone)
                 SH_STR ("from", gone->dropped[i].label),
                 SH_INT ("hosts", gone->dropped[i].hosts),
                 SH_INT ("put_ms", gone->dropped[i].put),
+                SH_INT ("dropped_so_far", self->dropped),
                 SH_STR ("remedy", "raise its limit, or see why the hub is not "
                                   "reached"));
 }
@@ -264,6 +289,10 @@ s_exchange (sp_spool_t *self, const s_entry_t *entry, s_gone_t *gone,
             int64_t *row)
 {
     int code = sp_spool_run (self, SP_STMT_BEGIN);
+    if (code == SQLITE_OK && self->gone)
+        code = sp_spool_run (self, SP_STMT_SWEEP_PARTS);
+    if (code == SQLITE_OK && self->gone)
+        code = sp_spool_run (self, SP_STMT_SWEEP_REPORTS);
     for (size_t i = 0; code == SQLITE_OK && i < gone->count; i++) {
         uint64_t bytes = 0;
         bool found = false;
@@ -288,7 +317,8 @@ s_store (sp_spool_t *self, const s_entry_t *entry, s_gone_t *gone,
     if (bytes > self->most)
         return SH_E_TOO_LARGE;
     if (!sp_spool_file_has_room (&self->file, bytes)) {
-        sh_log (SH_LOG_ERROR, "spool takes nothing more: the disk is full",
+        sh_log (SH_LOG_ERROR, "spool takes nothing more: the disk is full, or "
+                              "less than 1 MiB of it would stay free",
                 SH_STR ("file", sp_spool_file_name (&self->file)),
                 SH_INT ("bytes", bytes));
         return SH_E_IO;
@@ -306,6 +336,7 @@ s_store (sp_spool_t *self, const s_entry_t *entry, s_gone_t *gone,
     self->depth++;
     self->dropped += gone->dropped_count;
     s_tell_dropped (self, gone);
+    sp_spool_swept (self);
     return SH_OK;
 }
 
@@ -317,13 +348,14 @@ sp_spool_put (sp_spool_t *self, const char *label, const sp_report_t *report,
     char subject[SUBJECT_TEXT];
     int64_t ignored;
     s_subject (subject, label, report);
-    const char *boot = sp_spool_boot (self->file.clock);
+    bool hubs = epoch == SP_EPOCH_HUB;
+    const char *boot = hubs ? SP_BOOT_HUB : sp_spool_boot (self->file.clock);
+    epoch = hubs ? 0 : epoch;
     s_union_t whole = { .report = *report, .boot = boot, .epoch = epoch };
     whole.report.off = 0;
     s_gone_t gone = { 0 };
     s_entry_t entry = { .label = label,
                         .subject = subject,
-                        .kind = report->kind,
                         .boot = boot,
                         .put = sh_clock_wall (self->file.clock),
                         .epoch = epoch };

@@ -5,16 +5,17 @@
 #include <string.h>
 
 #include "lib/log.h"
+#include "scanner-proto/limits.h"
 #include "scanner-proto/spool_within.h"
-
-/*  The clock of a machine that starts without one shows the seventies.  No
-    report of ours is older than this: 2026-01-01.  */
-#define EARLIEST_MS INT64_C (1767225600000)
 
 /*  The hub's clock minus CLOCK_BOOTTIME in a boot, if it is known.  */
 bool
 sp_spool_hub_of (sp_spool_t *self, const char *boot, int64_t *hub)
 {
+    if (strcmp (boot, SP_BOOT_HUB) == 0) {
+        *hub = 0;
+        return true;
+    }
     bool own = strcmp (boot, sp_spool_boot (self->file.clock)) == 0;
     if (own && self->hub_known) {
         *hub = self->hub;
@@ -100,7 +101,7 @@ sp_spool_note_hub (sp_spool_t *self, int64_t offset)
 static void
 s_bounds (sp_spool_t *self, const char *boot, int64_t *least, int64_t *most)
 {
-    *least = EARLIEST_MS;
+    *least = SP_TIME_LEAST_MS;
     *most = self->hub; /* when this boot began */
     sqlite3_stmt *stmt = sp_spool_stmt (self, SP_STMT_AROUND);
     sqlite3_bind_text (stmt, 1, boot, -1, SQLITE_STATIC);
@@ -144,7 +145,8 @@ s_weaken (sp_spool_t *self, sp_spooled_t *one)
     for (size_t i = 0; i < report->host_count; i++) {
         sp_host_t *host = &report->hosts[i];
         host->seen = s_weak_time (host->seen, offset, least, most);
-        host->old = true;
+        host->old = host->old ? s_weak_time (host->old, offset, least, most)
+                              : report->started;
     }
     report->complete = false;
     report->covered = NULL;

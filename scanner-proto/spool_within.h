@@ -8,12 +8,16 @@
 #include "scanner-proto/spool.h"
 #include "scanner-proto/spool_file.h"
 
+/*  What stands for a boot with reports whose times are the hub's own.  */
+#define SP_BOOT_HUB "hub"
+
 struct sp_spool
 {
     sp_spool_file_t file;
     uint64_t most, depth, bytes, dropped;
     int64_t held[SP_SPOOL_HELD_MOST];
     size_t held_count;
+    uint64_t gone; /* removed, but the file could not be written */
     bool hub_known; /* in this boot */
     int64_t hub;    /* the hub's clock minus CLOCK_BOOTTIME */
 };
@@ -47,6 +51,9 @@ int sp_spool_insert_frames (sp_spool_t *self, int64_t row,
                             const sp_frames_t *frames);
 int sp_spool_delete (sp_spool_t *self, int64_t row, uint64_t *bytes,
                      bool *found);
+
+/*  What was removed while the file could not be written has left it now.  */
+void sp_spool_swept (sp_spool_t *self);
 
 /*  Take off, but not below 0.  */
 void sp_spool_less (uint64_t *sum, uint64_t less);

@@ -84,6 +84,9 @@ s_client (sc_link_t *self, const sc_config_t *config, const char *version,
 {
     sh_keyfile_t *key = NULL;
     sh_err_t rc = sh_keyfile_load (&key, config->key, true, why);
+    if (rc == SH_E_NOT_FOUND)
+        return sh_fail (why, rc, "%s: no key there; make one: scanhubctl keygen "
+                        "%s", config->key, config->key);
     if (rc != SH_OK)
         return rc;
     sp_client_options_t options = { .hubs = config->hubs.items,

@@ -15,9 +15,12 @@
 
 #define PATIENCE_MS 60000 /* of 'run', at least */
 #define PAUSE_MS 5000     /* of 'run', after trouble with the hub */
+#define REST_MS 1000      /* from assignments to the next question for them */
 #define IDLE_MS 60000     /* then held-back log lines are summed up */
-#define KNOWN_MS 15000    /* how long an answer is waited for where an old one
-                             will do */
+#define KNOWN_MS 5000     /* how long an answer is waited for where an old one
+                             will do, and ... */
+#define UNASKED_MS 30000  /* ... how long none is asked for after that */
+#define SPOOL_MS 60000    /* between two attempts to open the spool */
 
 typedef struct
 {
@@ -33,6 +36,8 @@ typedef struct
     sc_tell_t tell;
     sc_plan_t plan;
     int64_t refresh_at; /* mono ms: assignments are not asked for before */
+    int64_t ask_at;     /* nor known addresses, where old ones will do */
+    int64_t spool_at;   /* mono ms: the spool is tried again; 0: not wanted */
     /*  Of 'once', the report at hand.  */
     uint64_t ticket; /* 0: none */
     bool delivered;
@@ -183,13 +188,23 @@ s_report (run_t *self, const sc_scan_t *scan, int64_t epoch, sh_why_t *why)
     self->delivered = false;
     rc = s_await (self, why);
     self->ticket = 0;
+    self->tell.kept += rc != SH_OK && durable;
     if (rc != SH_OK && rc != SH_E_INTERRUPTED && durable)
         sc_tell_note (&self->tell, sc_scan_cidr (scan),
                       "the report is kept on disk for the next run");
     return rc;
 }
 
-/*  The addresses that phpIPAM knows; while there is no hub those of the last
+/*  Does the error say that nobody could answer, rather than that we may not ask?
+    The hub's database may be away, or be of no use to it.  */
+static bool
+s_is_no_answer (sh_err_t rc)
+{
+    return sh_err_class (rc) == SH_CLASS_RETRY
+           || sh_err_class (rc) == SH_CLASS_OURS;
+}
+
+/*  The addresses that phpIPAM knows; while nobody answers those of the last
     time, so that a site goes on scanning.  */
 static sh_err_t
 s_learn_targets (run_t *self, sc_subnet_t *subnet, sc_scan_t *scan,
@@ -200,10 +215,13 @@ s_learn_targets (run_t *self, sc_subnet_t *subnet, sc_scan_t *scan,
     if (old_will_do && ask.patience > KNOWN_MS)
         ask.patience = KNOWN_MS;
     sh_err_t rc = SH_E_DISCONNECTED;
-    if (!old_will_do || sp_client_is_up (sc_link_client (self->link)))
+    if (!old_will_do
+        || (sp_client_is_up (sc_link_client (self->link))
+            && s_now (self) >= self->ask_at)) {
         rc = sc_ask_targets (&ask, subnet->id, scan, why);
-    if (rc != SH_OK && rc != SH_E_INTERRUPTED && old_will_do
-        && sh_err_class (rc) == SH_CLASS_RETRY)
+        self->ask_at = rc == SH_OK ? 0 : s_now (self) + UNASKED_MS;
+    }
+    if (rc != SH_E_INTERRUPTED && old_will_do && s_is_no_answer (rc))
         rc = sc_scan_use (scan, &subnet->known);
     return rc;
 }
@@ -285,6 +303,7 @@ s_scan_next (run_t *self, sc_subnet_t *subnet)
         return rc;
     if (rc != SH_OK)
         sc_tell_trouble (&self->tell, cidr, rc, why.text);
+    self->tell.failed += rc != SH_OK;
     subnet->due = s_due (self, rc, begin);
     /* without a hub the other subnets would fail the same way */
     bool end = self->options->once && sc_link_is_hopeless (self->link);
@@ -302,7 +321,7 @@ s_refresh (run_t *self)
     if (!ask.once && self->plan.count && ask.patience > KNOWN_MS)
         ask.patience = KNOWN_MS;
     sh_err_t rc = sc_ask_assignments (&ask, &fresh, &self->tell, &why);
-    self->refresh_at = s_now (self) + PAUSE_MS;
+    self->refresh_at = s_now (self) + (rc == SH_OK ? REST_MS : PAUSE_MS);
     if (rc == SH_OK) {
         sc_plan_adopt (&self->plan, &fresh, s_now (self));
         if (self->plan.count == 0)
@@ -320,10 +339,9 @@ s_refresh (run_t *self)
 static bool
 s_must_refresh (const run_t *self)
 {
-    return sc_link_is_stale (self->link)
+    return sc_link_is_stale (self->link) && s_now (self) >= self->refresh_at
            && (self->plan.count == 0
-               || (sp_client_is_up (sc_link_client (self->link))
-                   && s_now (self) >= self->refresh_at));
+               || sp_client_is_up (sc_link_client (self->link)));
 }
 
 static sh_err_t
@@ -361,8 +379,58 @@ s_rest (const run_t *self)
     int timeout = sc_plan_timeout (&self->plan, s_now (self));
     if (timeout < 0 || timeout > IDLE_MS)
         timeout = IDLE_MS;
-    return sc_link_is_stale (self->link) && timeout > PAUSE_MS ? PAUSE_MS
-                                                               : timeout;
+    return sc_link_is_stale (self->link) && timeout > REST_MS ? REST_MS
+                                                              : timeout;
+}
+
+static sh_err_t
+s_open_spool (run_t *self, sh_why_t *why)
+{
+    const sc_config_t *config = self->options->config;
+    sh_err_t rc = sh_file_make_parent (config->spool, "the spool", why);
+    if (rc == SH_OK)
+        rc = sp_spool_open (&self->spool, config->spool,
+                            (uint64_t) config->spool_size * 1024 * 1024,
+                            self->clock, why);
+    return rc;
+}
+
+/*  A scanner without a spool is better than none.  But where another one is at
+    work with it, 'once' would only take its connection.  */
+static sh_err_t
+s_find_spool (run_t *self, sh_why_t *why)
+{
+    if (!self->options->config->spool)
+        return SH_OK;
+    sh_err_t rc = s_open_spool (self, why);
+    if (rc == SH_E_EXISTS && self->options->once)
+        return sh_fail (why, SH_E_OVERLOAD,
+                        "another scanhub-scanner is at work with %s; stop it "
+                        "first, or look into its log",
+                        self->options->config->spool);
+    if (rc == SH_OK)
+        return rc;
+    sh_log (SH_LOG_WARNING, "no spool: reports wait in memory, and are lost if "
+                            "the program ends before the hub has them",
+            SH_STR ("because", why->text));
+    self->spool_at = s_now (self) + SPOOL_MS;
+    return SH_OK;
+}
+
+/*  What was in the way may be gone.  */
+static void
+s_retry_spool (run_t *self)
+{
+    sh_why_t why = { "" };
+    if (!self->spool_at || s_now (self) < self->spool_at)
+        return;
+    self->spool_at = s_now (self) + SPOOL_MS;
+    if (s_open_spool (self, &why) != SH_OK)
+        return;
+    self->spool_at = 0;
+    sp_outbox_use (self->outbox, self->spool);
+    sh_log (SH_LOG_NOTICE, "the spool is there now",
+            SH_STR ("file", self->options->config->spool));
 }
 
 static sh_err_t
@@ -370,6 +438,7 @@ s_forever (run_t *self)
 {
     sh_err_t rc = SH_OK;
     while (rc != SH_E_INTERRUPTED) {
+        s_retry_spool (self);
         if (s_must_refresh (self)) {
             rc = s_refresh (self);
             if (rc != SH_OK && self->plan.count == 0)
@@ -385,43 +454,25 @@ s_forever (run_t *self)
     return rc;
 }
 
-/*  A scanner without a spool is better than none.  */
-static void
-s_open_spool (run_t *self)
-{
-    const sc_config_t *config = self->options->config;
-    sh_why_t why = { "" };
-    if (!config->spool)
-        return;
-    sh_err_t rc = sh_file_make_parent (config->spool, "the spool", &why);
-    if (rc == SH_OK)
-        rc = sp_spool_open (&self->spool, config->spool,
-                            (uint64_t) config->spool_size * 1024 * 1024,
-                            self->clock, &why);
-    if (rc == SH_OK)
-        return;
-    char text[sizeof why.text + 80];
-    (void) snprintf (text, sizeof text,
-                     "no spool, so reports wait in memory alone: %s", why.text);
-    sc_tell_note (&self->tell, NULL, text);
-}
-
 static sh_err_t
-s_open_outbox (run_t *self)
+s_open_outbox (run_t *self, sh_why_t *why)
 {
-    s_open_spool (self);
+    sh_err_t rc = s_find_spool (self, why);
+    if (rc != SH_OK)
+        return rc;
     sp_outbox_options_t options = { .spool = self->spool,
                                     .in_memory = true,
                                     .clock = self->clock,
                                     .ended = s_ended,
                                     .context = self };
-    sh_err_t rc = sp_outbox_new (&self->outbox, &options);
+    rc = sp_outbox_new (&self->outbox, &options);
     if (rc != SH_OK)
         return rc;
     sc_link_carry (self->link, self->outbox);
-    if (sp_outbox_depth (self->outbox) > 0 && !self->options->once)
-        sh_log (SH_LOG_NOTICE, "reports of earlier are waiting",
-                SH_INT ("reports", sp_outbox_depth (self->outbox)));
+    if (!self->options->once)
+        sh_log (SH_LOG_NOTICE, "asking the hub what to scan; until it answers, "
+                               "nothing is scanned",
+                SH_INT ("reports_of_earlier", sp_outbox_depth (self->outbox)));
     return rc;
 }
 
@@ -439,7 +490,7 @@ s_prepare (run_t *self)
         rc = sc_link_new (&self->link, options->config, options->version,
                           &self->tell, self->clock, &why);
     if (rc == SH_OK)
-        rc = s_open_outbox (self);
+        rc = s_open_outbox (self, &why);
     /*  All files are open, nothing is connected.  */
     if (rc == SH_OK)
         rc = sc_rights_reduce (&why);

@@ -17,6 +17,7 @@ typedef struct
     bool once;
     int exit_status; /* the highest so far */
     uint64_t subnets, up, seen, added, refused;
+    uint64_t failed, kept; /* subnets without an outcome; of these, kept */
     int64_t begin; /* mono ms */
     char last[256]; /* what 'once' complained of last, not to say it twice */
 } sc_tell_t;

@@ -22,6 +22,7 @@ struct pending
     sm_request_t *request; /* NULL: answered */
     sm_legacy_t *legacy;
     sp_delivery_t *delivery;
+    bool begun;       /* parts of it may be on their way */
     int64_t deadline; /* mono ms: then it is spooled */
     sm_refused_t refused[SM_REFUSED_MOST];
     size_t refused_count;
@@ -33,6 +34,7 @@ struct sm_door
     pending_t *pending;
     size_t count;
     sp_outbox_t *outbox; /* what was spooled */
+    int64_t offset;      /* the hub's clock minus ours, as last known */
 };
 
 static int64_t
@@ -110,8 +112,7 @@ s_spool (sm_door_t *self, pending_t *one)
     };
     const sp_report_t *report = &one->legacy->report;
     sh_err_t rc = sp_outbox_put (self->outbox, one->label, report,
-                                 sh_clock_epoch (self->options.clock), NULL,
-                                 NULL);
+                                 SP_EPOCH_HUB, NULL, NULL);
     if (rc == SH_OK)
         fate.kind = SM_FATE_QUEUED;
     sh_log (rc == SH_OK ? SH_LOG_NOTICE : SH_LOG_ERROR,
@@ -168,6 +169,18 @@ s_check_code (const sm_principal_t *who, const char *code)
     return who->code_count ? SH_E_CODE_DENIED : SH_OK;
 }
 
+/*  Now, by the hub's clock.  The hosts' times are the legacy scanner's own, so
+    all that a report has of ours is when it came in, and that is brought to the
+    hub's time here: no offset of ours may touch the rest.  */
+static int64_t
+s_hub_now (sm_door_t *self)
+{
+    const sm_courier_t *courier = &self->options.courier;
+    if (courier->is_up (courier->context))
+        self->offset = courier->offset (courier->context);
+    return sh_clock_wall (self->options.clock) + self->offset;
+}
+
 static sh_err_t
 s_open (sm_door_t *self, pending_t *one, sm_request_t *request, sh_why_t *why)
 {
@@ -175,7 +188,7 @@ s_open (sm_door_t *self, pending_t *one, sm_request_t *request, sh_why_t *why)
     const char *body = sm_request_body (request, &size);
     const sm_principal_t *who = sm_request_who (request);
     sh_err_t rc = sm_legacy_parse (&one->legacy, body, size,
-                                   sh_clock_wall (self->options.clock), why);
+                                   s_hub_now (self), why);
     if (rc == SH_OK)
         rc = s_check_code (who, one->legacy->report.code);
     if (rc == SH_OK)
@@ -183,6 +196,7 @@ s_open (sm_door_t *self, pending_t *one, sm_request_t *request, sh_why_t *why)
                               self->options.clock);
     if (rc != SH_OK)
         return rc;
+    sp_delivery_settle (one->delivery, 0, SP_WINDOW);
     snprintf (one->label, sizeof one->label, "%s", who->label);
     for (size_t i = 0; i < one->legacy->refused_named; i++)
         one->refused[one->refused_count++] = one->legacy->refused[i];
@@ -217,8 +231,7 @@ sm_door_take (void *context, sm_request_t *request)
     one->deadline = s_mono (self) + SM_VERDICT_MS;
     s_append (self, one);
     self->count++;
-    if (self->count > SM_PENDING_MOST
-        || sp_outbox_waits (self->outbox, one->label, &one->legacy->report))
+    if (self->count > SM_PENDING_MOST)
         s_spool (self, one);
 }
 
@@ -287,9 +300,49 @@ s_conclude_request (sm_door_t *self, pending_t *one)
     s_answer (self, one, &fate);
 }
 
+static bool
+s_same_subnet (const pending_t *a, const pending_t *b)
+{
+    const sp_report_t *x = &a->legacy->report, *y = &b->legacy->report;
+    return strcmp (a->label, b->label) == 0 && strcmp (x->code, y->code) == 0
+           && strcmp (x->cidr, y->cidr) == 0;
+}
+
+/*  Would it overtake an earlier request of its subnet?  That would come too
+    late then, and its new hosts get no row.  */
+static bool
+s_is_behind (const sm_door_t *self, const pending_t *one)
+{
+    for (const pending_t *other = self->pending; other != one;
+         other = other->next)
+        if (s_same_subnet (other, one))
+            return true;
+    return false;
+}
+
+/*  May it be sent, or has it to wait, or to go to the spool behind what waits
+    there?  False if it is not to be sent now; it may be gone then.  */
+static bool
+s_may_begin (sm_door_t *self, pending_t *one)
+{
+    if (one->begun)
+        return true;
+    bool over = s_mono (self) >= one->deadline;
+    bool waits = sp_outbox_waits (self->outbox, one->label,
+                                  &one->legacy->report);
+    if (over || waits) {
+        s_spool (self, one);
+        return false;
+    }
+    one->begun = !s_is_behind (self, one);
+    return one->begun;
+}
+
 static void
 s_push (sm_door_t *self, pending_t *one)
 {
+    if (!s_may_begin (self, one))
+        return;
     const sm_courier_t *courier = &self->options.courier;
     sp_outlet_t outlet = {
         .context = one,

@@ -84,7 +84,7 @@ static void
 s_merge (const sp_report_t *newer, const sp_report_t *older, int64_t delta)
 {
     sp_merged_t merged;
-    if (sp_merge (&merged, newer, older, delta) != SH_OK)
+    if (sp_merge (&merged, newer, older, delta, delta & 1) != SH_OK)
         abort ();
     const sp_report_t *all = &merged.report;
     for (size_t i = 0; i < newer->host_count; i++)

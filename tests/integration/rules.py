@@ -1012,8 +1012,8 @@ def _(s):
     s.seen_row('10.0.0.5', ago(9000), state=1)
     first, newest = ago(600), ago(60)
     report = s.report(started=newest)
-    message = report.part([host('10.0.0.5', first, old=True),
-                           host('10.0.0.6', first, old=True),
+    message = report.part([host('10.0.0.5', first, old=first - 5000),
+                           host('10.0.0.6', first, old=first - 5000),
                            host('10.0.0.7', newest)])
     verdict = s.peer().deliver(message)[0]
     equal((verdict['seen'], verdict['added'], verdict.get('tagged', 0)),
@@ -1025,11 +1025,13 @@ def _(s):
 
 @case('an old host that was deleted since does not come back')
 def _(s):
-    s.closing(started=ago(300))
-    verdict = s.applied(host('10.0.0.5', ago(600), old=True),
-                        host('10.0.0.6', ago(200), old=True),
+    began = ago(300)
+    s.closing(started=began)
+    verdict = s.applied(host('10.0.0.4', ago(290), old=began),
+                        host('10.0.0.5', ago(600), old=ago(610)),
+                        host('10.0.0.6', ago(200), old=ago(210)),
                         started=ago(60))
-    equal((verdict['added'], verdict['skipped']), (1, 1))
+    equal((verdict['added'], verdict['skipped']), (1, 2))
     equal((s.columns('lastSeen', '10.0.0.5'), s.count()), (None, 1))
 
 

@@ -44,7 +44,8 @@ static sp_host_t s_hosts_shim[] = {
 
 static sp_host_t s_hosts_old[] = {
     { .ip = V4 ("\x01"), .seen = NOW + 10 },
-    { .ip = V4 ("\x07"), .seen = NOW - 7200000, .old = true },
+    { .ip = V4 ("\x07"), .seen = NOW - 7200000,
+      .old = NOW - 7260000 },
 };
 
 static sp_range_t s_covered[] = {

@@ -246,7 +246,7 @@ s_look_at_host (model_t *self, size_t group, const sp_host_t *host,
     const model_host_t *known = &self->hosts[group][at];
     if ((int) number > known->may)
         SAY ("a host of report %zu, which was removed", number);
-    if (host->old != (number != newest))
+    if ((host->old != 0) != (number != newest))
         SAY ("a host of report %zu marked wrongly beside %zu", number, newest);
     if (found[at].must >= 0)
         SAY ("a host is there twice");

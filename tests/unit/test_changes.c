@@ -1369,8 +1369,9 @@ test_subnet_times (void **state)
         }
 }
 
-/*  A host of an earlier scan, seen at 11:50 by one that a report of 11:59 took
-    in.  It counts as what it is: by its own time, and for no tag.  */
+/*  A host of an earlier scan, which began at 11:49 and saw it at 11:50, in a
+    report of 11:59.  It counts as what it is: by its own scan, and for no
+    tag.  */
 static void
 test_old_hosts (void **state)
 {
@@ -1381,9 +1382,9 @@ test_old_hosts (void **state)
         bool late;
     } cases[] = {
         { "", false },
-        { DAY "11:40:00", false },
-        { DAY "11:50:00", false }, /* equal is not before */
-        { DAY "11:50:01", true },  /* another scan has been written since */
+        { DAY "11:48:59", false },
+        { DAY "11:49:00", true }, /* that scan has been written already */
+        { DAY "11:50:01", true }, /* another one has been since */
         { DAY "11:59:00", true },
         { DAY "12:01:01", false },
     };
@@ -1399,8 +1400,8 @@ test_old_hosts (void **state)
             hub_sighting_t *one = s_see (&scene, "10.0.0.4", NOON - 600);
             s_call (one, "name");
             memcpy (one->mac, MAC_B, sizeof MAC_B);
-            one->old = true;
-            s_see (&scene, "10.0.0.5", NOON - 600)->old = true;
+            one->old = NOON - 660;
+            s_see (&scene, "10.0.0.5", NOON - 600)->old = NOON - 660;
             s_see (&scene, "10.0.0.6", NOON - 5);
 
             const hub_changes_t *plan = s_plan (&scene);

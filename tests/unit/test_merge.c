@@ -34,7 +34,9 @@ s_report (int64_t started, bool complete, sp_host_t *hosts, size_t count)
                           .covered_count = complete ? 1 : 0 };
 }
 
-/*  "5@100 7@-50!old(name,mac) ", times relative to T.  */
+static bool s_with_scans; /* behind '!' the begin of the earlier scan */
+
+/*  "5@100 7@-50!(name,mac) ", times relative to T.  */
 static const char *
 s_text (const sp_report_t *report)
 {
@@ -46,6 +48,9 @@ s_text (const sp_report_t *report)
         used += (size_t) snprintf (
             text + used, sizeof text - used, "%d@%lld%s", host->ip.data[3],
             (long long) (host->seen - T), host->old ? "!" : "");
+        if (host->old && s_with_scans)
+            used += (size_t) snprintf (text + used, sizeof text - used, "%lld",
+                                       (long long) (host->old - T));
         if (host->name || host->mac)
             used += (size_t) snprintf (text + used, sizeof text - used,
                                        "(%s,%s)", host->name ? host->name : "",
@@ -60,7 +65,7 @@ s_expect (const sp_report_t *newer, const sp_report_t *older, int64_t delta,
           const char *hosts, int64_t started, uint64_t up)
 {
     sp_merged_t merged;
-    assert_int_equal (sp_merge (&merged, newer, older, delta), SH_OK);
+    assert_int_equal (sp_merge (&merged, newer, older, delta, false), SH_OK);
     assert_string_equal (s_text (&merged.report), hosts);
     assert_int_equal (merged.report.started, started);
     assert_int_equal (merged.report.finished, started + 1000);
@@ -99,8 +104,8 @@ test_newer_broken_off (void **state)
 {
     (void) state;
     sp_host_t before[] = { { .ip = IP ("\x05"), .seen = T - 100 },
-                           { .ip = IP ("\x07"), .seen = T - 300, .old = true },
-                           { .ip = IP ("\x06"), .seen = T - 300, .old = true } };
+                           { .ip = IP ("\x07"), .seen = T - 300, .old = T - 400 },
+                           { .ip = IP ("\x06"), .seen = T - 300, .old = T - 400 } };
     sp_host_t now[] = { { .ip = IP ("\x07"), .seen = T + 10 },
                         { .ip = IP ("\x08"), .seen = T + 10 } };
     sp_report_t older = s_report (T - 200, true, before, COUNT (before));
@@ -131,6 +136,23 @@ test_texts (void **state)
               2);
 }
 
+/*  Each host keeps the begin of the scan that found it.  */
+static void
+test_scans (void **state)
+{
+    (void) state;
+    sp_host_t before[] = {
+        { .ip = IP ("\x05"), .seen = T - 100 },
+        { .ip = IP ("\x06"), .seen = T - 350, .old = T - 400 },
+    };
+    sp_report_t older = s_report (T - 200, true, before, COUNT (before));
+    sp_report_t newer = s_report (T, true, NULL, 0);
+    s_with_scans = true;
+    s_expect (&newer, &older, 0, "5@-100!-200 6@-350!-400 ", T, 0);
+    s_expect (&newer, &older, 10, "5@-90!-190 6@-340!-390 ", T, 0);
+    s_with_scans = false;
+}
+
 /*  One address twice in a scan: the latest sighting, as the hub has it.  */
 static void
 test_twice (void **state)
@@ -158,6 +180,24 @@ test_nobody (void **state)
     s_expect (&newer, &older, 0, "", T, 0);
 }
 
+/*  Where another kind of scan came between, the newer one is the base.  */
+static void
+test_newest (void **state)
+{
+    (void) state;
+    sp_host_t before[] = { { .ip = IP ("\x05"), .seen = T - 100 } };
+    sp_host_t now[] = { { .ip = IP ("\x07"), .seen = T + 10 } };
+    sp_report_t older = s_report (T - 200, true, before, 1);
+    sp_report_t newer = s_report (T, false, now, 1);
+    sp_merged_t merged;
+    assert_int_equal (sp_merge (&merged, &newer, &older, 0, true), SH_OK);
+    assert_string_equal (s_text (&merged.report), "5@-100! 7@10 ");
+    assert_int_equal (merged.report.started, T);
+    assert_false (merged.report.complete);
+    assert_int_equal (merged.report.covered_count, 0);
+    sp_merged_clear (&merged);
+}
+
 /*  Times that no clock shows do not wrap around.  */
 static void
 test_no_overflow (void **state)
@@ -167,7 +207,8 @@ test_no_overflow (void **state)
     sp_report_t older = s_report (0, true, before, 1);
     sp_report_t newer = s_report (T, true, NULL, 0);
     sp_merged_t merged;
-    assert_int_equal (sp_merge (&merged, &newer, &older, INT64_MAX), SH_OK);
+    assert_int_equal (sp_merge (&merged, &newer, &older, INT64_MAX,
+                                false), SH_OK);
     assert_int_equal (merged.report.hosts[0].seen, INT64_MAX);
     sp_merged_clear (&merged);
 }
@@ -179,8 +220,10 @@ main (void)
         cmocka_unit_test (test_two_scans),
         cmocka_unit_test (test_newer_broken_off),
         cmocka_unit_test (test_texts),
+        cmocka_unit_test (test_scans),
         cmocka_unit_test (test_twice),
         cmocka_unit_test (test_nobody),
+        cmocka_unit_test (test_newest),
         cmocka_unit_test (test_no_overflow),
     };
     return cmocka_run_group_tests_name ("merge", tests, NULL, NULL);

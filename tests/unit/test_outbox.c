@@ -3,12 +3,14 @@
     what happens to it when there is no hub, no disk, no end.  */
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -163,7 +165,8 @@ s_up (bool up)
 
 /*  The hub's word on a part that was sent.  */
 static void
-s_answer (size_t index, sp_result_t result)
+s_answer_with (size_t index, sp_result_t result, const char *cause,
+               uint64_t delay)
 {
     assert_true (index < s_world.count);
     sp_message_t message = {
@@ -171,12 +174,30 @@ s_answer (size_t index, sp_result_t result)
         .u.verdict = { .id = { s_world.sent[index].id, SP_REPORT_ID },
                        .part = s_world.sent[index].part,
                        .result = result,
-                       .cause = result == SP_APPLIED ? NULL : "overloaded",
-                       .delay = result == SP_RETRY ? 5000 : 0 },
+                       .cause = cause,
+                       .delay = delay },
     };
     const sp_event_t event = { .kind = SP_EVENT_MESSAGE, .message = &message };
     (void) sp_outbox_take (s_world.outbox, &event);
     s_push ();
+}
+
+static void
+s_answer (size_t index, sp_result_t result)
+{
+    s_answer_with (index, result, result == SP_APPLIED ? NULL : "overloaded",
+                   result == SP_RETRY ? 5000 : 0);
+}
+
+/*  Writes to any file fail from now on, or work again.  */
+static void
+s_break_disk (bool broken)
+{
+    static struct rlimit before;
+    if (broken)
+        assert_int_equal (getrlimit (RLIMIT_FSIZE, &before), 0);
+    const struct rlimit none = { 0, before.rlim_max };
+    assert_int_equal (setrlimit (RLIMIT_FSIZE, broken ? &none : &before), 0);
 }
 
 /*  Every part that was sent is applied, until nothing more comes.  */
@@ -285,6 +306,118 @@ test_turns (void **state)
     assert_int_equal (sp_outbox_depth (s_world.outbox), 0);
 }
 
+/*  A single report that is told to come much later leaves its place to others,
+    and does come later, not sooner.  */
+static void
+test_later_without_a_place (void **state)
+{
+    (void) state;
+    for (uint64_t i = 1; i <= 5; i++)
+        s_put (i);
+    s_up (true);
+    assert_int_equal (s_world.count, 4);
+    for (size_t i = 0; i < 4; i++)
+        s_answer_with (i, SP_RETRY, "database-error", 60000);
+    assert_int_equal (s_world.count, 5);
+    assert_int_equal (s_world.sent[4].subnet, 5);
+    s_answer (4, SP_APPLIED);
+    s_answer (5, SP_APPLIED);
+    assert_string_equal (s_world.ended, "5 ");
+    for (int second = 0; second < 59; second++) {
+        s_world.now += 1000;
+        s_push ();
+        assert_int_equal (s_world.count, 6);
+    }
+    for (int second = 0; second < 40; second++) {
+        s_world.now += 1000;
+        s_push ();
+    }
+    assert_int_equal (s_world.count, 10);
+}
+
+/*  When the hub has trouble of its own, the others need not ask.  */
+static void
+test_trouble_of_the_hub (void **state)
+{
+    (void) state;
+    s_put (1);
+    s_up (true);
+    s_answer_with (0, SP_RETRY, "database-unavailable", 5000);
+    for (uint64_t i = 2; i <= 9; i++)
+        s_put (i);
+    s_world.now += 4999;
+    s_push ();
+    assert_int_equal (s_world.count, 1);
+    s_world.now += 2502;
+    s_push ();
+    assert_int_equal (s_world.count, 5);
+}
+
+/*  What waits in memory keeps its place in the order when the disk is back.  */
+static void
+test_order_across_stores (void **state)
+{
+    (void) state;
+    signal (SIGXFSZ, SIG_IGN);
+    s_break_disk (true);
+    bool durable = s_put (7);
+    s_break_disk (false);
+    assert_false (durable);
+    s_up (true);
+    assert_int_equal (s_world.count, 1);
+    assert_false (s_put (7)); /* behind the one that is on its way */
+    assert_true (s_put (8));
+    s_push ();
+    assert_int_equal (s_world.count, 2);
+    assert_int_equal (s_world.sent[1].subnet, 8);
+    s_answer_all ();
+    assert_int_equal (sp_outbox_depth (s_world.outbox), 0);
+    assert_true (s_put (7));
+
+    /* and of what is on disk, memory comes second */
+    s_break_disk (true);
+    durable = s_put (7);
+    s_break_disk (false);
+    assert_false (durable);
+    size_t before = s_world.count;
+    s_push ();
+    assert_int_equal (s_world.count, before + 1);
+    s_answer_all ();
+    assert_int_equal (sp_outbox_depth (s_world.outbox), 1);
+    s_world.now += 1000;
+    s_push ();
+    s_answer_all ();
+    assert_int_equal (sp_outbox_depth (s_world.outbox), 0);
+}
+
+/*  What was delivered and cannot be taken off the disk is not delivered again and
+    again.  */
+static void
+test_not_removable (void **state)
+{
+    (void) state;
+    signal (SIGXFSZ, SIG_IGN);
+    s_put (7);
+    s_up (true);
+    s_answer (0, SP_APPLIED);
+    s_break_disk (true);
+    s_answer (1, SP_APPLIED);
+    s_break_disk (false);
+    assert_string_equal (s_world.ended, "7 ");
+    assert_int_equal (sp_outbox_depth (s_world.outbox), 0);
+    for (int i = 0; i < 100; i++) {
+        s_world.now += 1000;
+        s_push ();
+    }
+    assert_int_equal (s_world.count, 2);
+    s_put (7);
+    s_push ();
+    assert_int_equal (s_world.count, 3);
+    s_answer_all ();
+    assert_string_equal (s_world.ended, "7 7 ");
+    assert_int_equal (sp_spool_bytes (s_world.spool), 0);
+}
+
 /*  After a crash the same report is sent with the same offset.  */
 static void
 test_after_a_crash (void **state)
@@ -376,6 +509,10 @@ main (void)
         TEST (test_refused),
         TEST (test_put_off),
         TEST (test_turns),
+        TEST (test_later_without_a_place),
+        TEST (test_trouble_of_the_hub),
+        TEST (test_order_across_stores),
+        TEST (test_not_removable),
         TEST (test_after_a_crash),
         TEST (test_beside_one_on_its_way),
         TEST (test_lost_session),

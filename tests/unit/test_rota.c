@@ -13,11 +13,13 @@
 #define MINUTE INT64_C (60000)
 #define LEAST 0u /* random numbers: no jitter, */
 
+/*  One that a hub has taken once.  */
 static sp_rota_t
 s_rota (size_t count)
 {
     sp_rota_t rota;
     sp_rota_init (&rota, count, 0);
+    rota.served = true;
     return rota;
 }
 
@@ -45,6 +47,22 @@ test_moves_on_after_failures (void **state)
     assert_int_equal (rota.at, 0);
     /* nine in a row on all of them: the longest delay */
     assert_int_equal (sp_rota_end (&rota, SP_ROTA_LOST, false, LEAST), 2500);
+}
+
+/*  Until a hub has taken us, each is tried once: nobody knows which is up.  */
+static void
+test_moves_on_at_once_in_the_beginning (void **state)
+{
+    (void) state;
+    sp_rota_t rota;
+    sp_rota_init (&rota, 3, 0);
+    for (size_t i = 1; i <= 4; i++) {
+        (void) sp_rota_end (&rota, SP_ROTA_LOST, false, LEAST);
+        assert_int_equal (rota.at, i % 3);
+    }
+    sp_rota_up (&rota, 5, LEAST);
+    (void) sp_rota_end (&rota, SP_ROTA_LOST, true, LEAST);
+    assert_int_equal (rota.at, 1);
 }
 
 static void
@@ -279,6 +297,7 @@ main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_moves_on_after_failures),
+        cmocka_unit_test (test_moves_on_at_once_in_the_beginning),
         cmocka_unit_test (test_one_hub_is_kept),
         cmocka_unit_test (test_steady_sessions_wipe_the_slate),
         cmocka_unit_test (test_denials_take_their_time),

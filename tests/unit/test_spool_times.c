@@ -104,7 +104,7 @@ s_teardown (void **state)
 
 /*  Scan now and put: the hosts whose last bytes are in 'found'.  */
 static void
-s_scan (const char *found)
+s_scan_as (const char *found, sp_kind_t kind, uint64_t hint)
 {
     static uint8_t bytes[256][4];
     sp_host_t hosts[256];
@@ -117,14 +117,21 @@ s_scan (const char *found)
         bytes[i][3] = (uint8_t) found[i];
         hosts[i] = (sp_host_t){ .ip = { bytes[i], 4 }, .seen = now };
     }
-    sp_report_t report = { .subnet = 7, .cidr = "10.0.0.0/24",
-                           .kind = SP_KIND_BOTH, .started = now,
-                           .finished = now, .hosts = hosts,
+    sp_report_t report = { .subnet = hint ? 0 : 7, .code = "site-a",
+                           .hint = hint == UINT64_MAX ? 0 : hint,
+                           .cidr = "10.0.0.0/24", .kind = (int) kind,
+                           .started = now, .finished = now, .hosts = hosts,
                            .host_count = count, .complete = true, .up = count,
                            .covered = &all, .covered_count = 1 };
     assert_int_equal (sp_spool_put (s_machine.spool, "", &report,
                                     sh_clock_epoch (&s_machine.clock), NULL),
                       SH_OK);
+}
+
+static void
+s_scan (const char *found)
+{
+    s_scan_as (found, SP_KIND_BOTH, 0);
 }
 
 /*  A hub is there.  */
@@ -231,6 +238,74 @@ test_held (void **state)
     s_meet_hub ();
     assert_string_equal (s_deliver (),
                          "180000 a@0! b@60000! c@120000! d@180000;");
+}
+
+/*  Two kinds of scan take turns: each kind is one report, in the order of their
+    newest, and a scan does not take the start of one before the other kind's.
+ */
+static void
+test_kinds (void **state)
+{
+    (void) state;
+    s_scan_as ("a", SP_KIND_DISCOVER, 0);
+    s_pass (MINUTE);
+    s_scan_as ("b", SP_KIND_CHECK, 0);
+    s_pass (MINUTE);
+    s_scan_as ("c", SP_KIND_DISCOVER, 0);
+    s_pass (MINUTE);
+    s_scan_as ("d", SP_KIND_CHECK, 0);
+    assert_int_equal (sp_spool_depth (s_machine.spool), 2);
+    s_meet_hub ();
+    assert_string_equal (
+        s_deliver (), "120000 a@0! c@120000;180000 b@60000! d@180000;");
+}
+
+/*  Legacy reports of one network: those that name another subnet's id are of
+    another row, and nothing passes by them; an empty one names none.  */
+#define NO_HINT UINT64_MAX
+static void
+test_hints (void **state)
+{
+    (void) state;
+    s_scan_as ("a", SP_KIND_BOTH, 7);
+    s_pass (MINUTE);
+    s_scan_as ("", SP_KIND_BOTH, NO_HINT);
+    assert_int_equal (sp_spool_depth (s_machine.spool), 1);
+    s_pass (MINUTE);
+    s_scan_as ("b", SP_KIND_BOTH, NO_HINT);
+    assert_int_equal (sp_spool_depth (s_machine.spool), 2);
+    s_pass (MINUTE);
+    s_scan_as ("c", SP_KIND_BOTH, 7);
+    s_pass (MINUTE);
+    s_scan_as ("d", SP_KIND_BOTH, 7);
+    assert_int_equal (sp_spool_depth (s_machine.spool), 3);
+    s_meet_hub ();
+    assert_string_equal (
+        s_deliver (), "60000 a@0!;120000 b@120000;240000 c@180000! d@240000;");
+}
+
+/*  Times of the hub's own stay what they are, whatever is done to our clock.  */
+static void
+test_hubs_own_times (void **state)
+{
+    (void) state;
+    static uint8_t ip[] = { 10, 0, 0, 'a' };
+    for (int i = 0; i < 2; i++) {
+        sp_host_t host = { .ip = { ip, 4 }, .seen = s_machine.truth };
+        sp_report_t report = { .subnet = 7, .cidr = "10.0.0.0/24",
+                               .kind = SP_KIND_BOTH,
+                               .started = s_machine.truth,
+                               .finished = s_machine.truth, .hosts = &host,
+                               .host_count = i == 0, .complete = true };
+        assert_int_equal (sp_spool_put (s_machine.spool, "", &report,
+                                        SP_EPOCH_HUB, NULL),
+                          SH_OK);
+        s_machine.ahead += 5 * HOUR;
+        s_pass (MINUTE);
+    }
+    s_reboot (HOUR, AT_1970);
+    s_meet_hub ();
+    assert_string_equal (s_deliver (), "60000~ a@0!;");
 }
 
 /*  Somebody sets the clock between scans and before the hub is back.  */
@@ -348,7 +423,7 @@ test_weak_1970 (void **state)
     assert_int_equal (sp_spool_next (s_machine.spool, 0, &one), SH_OK);
     assert_int_equal (sp_spool_fix (s_machine.spool, one), SH_OK);
     assert_int_equal (one->report.hosts[0].seen, seen);
-    assert_true (one->report.hosts[0].old);
+    assert_true (one->report.hosts[0].old != 0);
     assert_int_equal (one->report.off, 0);
     sp_spooled_destroy (&one);
 }
@@ -410,6 +485,9 @@ main (void)
         TEST (test_merged),
         TEST (test_does_not_grow),
         TEST (test_held),
+        TEST (test_kinds),
+        TEST (test_hints),
+        TEST (test_hubs_own_times),
         TEST (test_clock_set),
         TEST (test_decided_once),
         TEST (test_boot_that_met_a_hub),
