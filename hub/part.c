@@ -15,7 +15,7 @@ static const struct
     sh_err_t err;
     uint64_t ms;
 } s_delays[] = {
-    { SH_E_UNFINISHED, 1 },
+    { SH_E_UNFINISHED, 100 }, /* some of it was written */
     { SH_E_DB_BUSY, 1000 },
     { SH_E_DB_DOWN, 5000 },
     { SH_E_MAINTENANCE, 30000 }, /* an upgrade takes minutes */
