@@ -272,14 +272,22 @@ s_sorted_ranges (const sp_report_t *report, size_t *count)
 
 /*  A scan that found nobody says nothing about anybody: a pulled cable is not
     254 dead hosts (phpIPAM's rule for fping).  */
+static bool
+s_tells_silence (const planner_t *self)
+{
+    const hub_facts_t *facts = self->facts;
+    return facts->report->complete && facts->report->up > 0
+           && facts->subnet->check && !self->late_tags
+           && facts->policy.tags == HUB_TAGS_PHPIPAM;
+}
+
 static sh_err_t
 s_plan_silent (planner_t *self)
 {
     const hub_facts_t *facts = self->facts;
     const sp_report_t *report = facts->report;
     hub_changes_t *to = self->to;
-    if (!report->complete || report->up == 0 || !facts->subnet->check
-        || self->late_tags || facts->policy.tags != HUB_TAGS_PHPIPAM)
+    if (!s_tells_silence (self))
         return SH_OK;
     size_t range_count, next = 0;
     range_t *ranges = s_sorted_ranges (report, &range_count);
@@ -420,33 +428,82 @@ s_silent_below (sh_wall_t *out, const hub_facts_t *facts, int64_t start)
     sh_wall_at (out, SH_ZONE_UTC, start + (now < then ? now : then));
 }
 
-sh_err_t
-hub_changes_plan (hub_changes_t **out, const hub_facts_t *facts)
+/*  The scan's times, and what has been written since.  */
+static sh_err_t
+s_place_in_time (planner_t *self)
 {
-    assert (out && facts && facts->report && facts->agent && facts->subnet);
-    assert (facts->rows && (facts->sightings || facts->report->last));
+    const hub_facts_t *facts = self->facts;
+    hub_changes_t *to = self->to;
     int64_t start;
     sh_err_t rc = hub_time_of (&start, facts->report->started,
                                facts->report->off, facts->received);
     if (rc != SH_OK)
         return rc;
+    sh_wall_latest (&to->limit, facts->zone, facts->now + HUB_FUTURE_S);
+    sh_wall_at (&to->start, facts->zone, start);
+    s_silent_below (&to->silent, facts, start);
+    self->late_insert
+        = s_is_before (self, to->start.text, facts->subnet->last_discovery);
+    self->late_tags
+        = s_is_before (self, to->start.text, facts->subnet->last_scan);
+    return SH_OK;
+}
 
+/*  From the first covered address to the last, as far as they are the
+    subnet's.  */
+static bool
+s_reach (hub_range_t *out, const sp_report_t *report, const sh_prefix_t *prefix)
+{
+    sh_addr_t base = prefix->base, end = sh_prefix_last (prefix);
+    bool any = false;
+    for (size_t i = 0; i < report->covered_count; i++) {
+        sh_addr_t first, last;
+        if (sh_addr_from_bytes (&first, report->covered[i].first) != SH_OK
+            || sh_addr_from_bytes (&last, report->covered[i].last) != SH_OK)
+            continue;
+        /*  Where it was all of the other family, this leaves it empty.  */
+        if (sh_addr_cmp (&first, &base) < 0)
+            first = base;
+        if (sh_addr_cmp (&last, &end) > 0)
+            last = end;
+        if (sh_addr_cmp (&first, &last) > 0)
+            continue;
+        if (!any || sh_addr_cmp (&first, &out->first) < 0)
+            out->first = first;
+        if (!any || sh_addr_cmp (&last, &out->last) > 0)
+            out->last = last;
+        any = true;
+    }
+    return any;
+}
+
+bool
+hub_changes_range (hub_range_t *out, const hub_facts_t *facts)
+{
+    assert (out && facts && facts->report && facts->agent && facts->subnet);
+    hub_changes_t to = { 0 };
+    planner_t planner = { .facts = facts, .to = &to };
+    return facts->agent->update_tags && facts->subnet->has_prefix
+           && s_place_in_time (&planner) == SH_OK && s_tells_silence (&planner)
+           && s_reach (out, facts->report, &facts->subnet->prefix);
+}
+
+sh_err_t
+hub_changes_plan (hub_changes_t **out, const hub_facts_t *facts)
+{
+    assert (out && facts && facts->report && facts->agent && facts->subnet);
+    assert (facts->rows && (facts->sightings || facts->report->last));
     hub_changes_t *to = calloc (1, sizeof *to);
     planner_t planner = { .facts = facts, .to = to };
-    rc = to ? s_allocate (&planner) : SH_E_MEMORY;
+    sh_err_t rc = to ? s_place_in_time (&planner) : SH_E_MEMORY;
+    if (rc == SH_OK)
+        rc = s_allocate (&planner);
     if (rc != SH_OK) {
         hub_changes_destroy (&to);
         return rc;
     }
     to->subnet = facts->subnet->id;
     to->agent_name = facts->agent->name;
-    sh_wall_latest (&to->limit, facts->zone, facts->now + HUB_FUTURE_S);
-    sh_wall_at (&to->start, facts->zone, start);
-    s_silent_below (&to->silent, facts, start);
-    planner.late_insert = s_is_before (&planner, to->start.text,
-                                       facts->subnet->last_discovery);
-    planner.late_tags
-        = s_is_before (&planner, to->start.text, facts->subnet->last_scan);
 
     if (facts->report->last) {
         rc = s_plan_silent (&planner);

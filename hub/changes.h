@@ -17,7 +17,8 @@ typedef struct
     const hub_agent_t *agent;
     const hub_subnet_t *subnet;
     const hub_sightings_t *sightings; /* of a part with hosts */
-    const hub_rows_t *rows; /* its hosts' rows; all rows for a closing part */
+    const hub_rows_t *rows; /* its hosts' rows; for a closing part those of
+                               hub_changes_range */
     hub_policy_t policy;
     sh_zone_t zone;   /* phpIPAM's */
     int64_t received; /* epoch ms, the hub's clock */
@@ -107,6 +108,10 @@ struct hub_changes
 
     void *memory;
 };
+
+/*  Of a closing part: where the rows are that it may set to Offline; 'most' is
+    left as it is.  False if there can be none.  'rows' is not looked at.  */
+bool hub_changes_range (hub_range_t *out, const hub_facts_t *facts);
 
 #define HUB_DESCRIPTION "-- autodiscovered --"
 #define HUB_FUTURE_S 60

@@ -122,28 +122,38 @@ s_session (const index_t *index, const connection_t *connection)
                                                                     : NULL;
 }
 
-/*  The holder that the connection belongs to: of its key, or, without one, of
-    its address.  A new one when there is room; NULL: none.  */
-static hub_holder_t *
-s_holder (hub_holder_t *out, size_t *count, const connection_t *connection,
-          const hub_session_t *session)
+/*  Whose the connection is, and what it holds.  */
+typedef struct
 {
+    const char *address, *key, *name; /* key "": not known */
+    uint64_t held;
+} share_t;
+
+/*  The place for it: of its key, or, without one, of its address; a free one;
+    that of the smallest, if it is smaller.  */
+static hub_holder_t *
+s_place (hub_holder_t *out, size_t *count, const share_t *share)
+{
+    hub_holder_t *smallest = NULL;
     for (size_t i = 0; i < *count; i++) {
-        if (session ? strcmp (out[i].key, session->key) == 0
-                    : !*out[i].key
-                          && strcmp (out[i].address, connection->address) == 0)
+        bool same = strcmp (out[i].key, share->key) == 0
+                    && (*share->key
+                        || strcmp (out[i].address, share->address) == 0);
+        if (same)
             return &out[i];
+        if (!smallest || out[i].held < smallest->held)
+            smallest = &out[i];
     }
-    if (*count == HUB_HOLDERS_MOST)
+    if (*count < HUB_HOLDERS_MOST)
+        smallest = &out[(*count)++];
+    else if (smallest->held >= share->held)
         return NULL;
-    hub_holder_t *holder = &out[(*count)++];
-    *holder = (hub_holder_t){ .held = 0 };
-    memcpy (holder->address, connection->address, sizeof holder->address);
-    if (session) {
-        memcpy (holder->key, session->key, sizeof holder->key);
-        memcpy (holder->name, session->name, sizeof holder->name);
-    }
-    return holder;
+    *smallest = (hub_holder_t){ .held = 0 };
+    snprintf (smallest->address, sizeof smallest->address, "%s",
+              share->address);
+    snprintf (smallest->key, sizeof smallest->key, "%s", share->key);
+    snprintf (smallest->name, sizeof smallest->name, "%s", share->name);
+    return smallest;
 }
 
 static int
@@ -153,13 +163,33 @@ s_most_first (const void *a, const void *b)
     return (x->held < y->held) - (x->held > y->held);
 }
 
-/*  One that has sent little is not worth a place, unless it is one of many of
-    the same.  */
+/*  What holds little is not worth a place, unless it is one of many of the
+    same.  */
 #define SMALL (64 * 1024)
+
+static share_t
+s_share (const connection_t *connection, const index_t *index,
+         const hub_greetings_t *greetings)
+{
+    share_t share = { connection->address, "", "", connection->received };
+    uint64_t taken = 0;
+    const hub_session_t *session = s_session (index, connection);
+    const hub_greeting_t *greeting = NULL;
+    if (session) {
+        share.key = session->key;
+        share.name = session->name;
+        taken = session->taken;
+    } else if ((greeting = hub_greetings_find (greetings, connection->peer))) {
+        share.key = greeting->key;
+        taken = greeting->taken;
+    }
+    share.held = share.held > taken ? share.held - taken : 0;
+    return share;
+}
 
 static size_t
 s_find (hub_holder_t *out, const sh_strings_t *endpoints, const index_t *index,
-        DIR *directory)
+        const hub_greetings_t *greetings, DIR *directory)
 {
     size_t count = 0;
     for (struct dirent *one; (one = readdir (directory));) {
@@ -169,24 +199,27 @@ s_find (hub_holder_t *out, const sh_strings_t *endpoints, const index_t *index,
                         endpoints)
             || connection.received < SMALL)
             continue;
-        const hub_session_t *session = s_session (index, &connection);
-        uint64_t taken = session ? session->taken : 0;
-        hub_holder_t *holder = s_holder (out, &count, &connection, session);
-        if (holder && connection.received > taken)
-            holder->held += connection.received - taken;
+        share_t share = s_share (&connection, index, greetings);
+        hub_holder_t *holder
+            = share.held < SMALL ? NULL : s_place (out, &count, &share);
+        if (holder) {
+            holder->held += share.held;
+            holder->connections++;
+        }
     }
     return count;
 }
 
 size_t
 hub_holders_find (hub_holder_t out[static HUB_HOLDERS_MOST],
-                  const sh_strings_t *endpoints, hub_sessions_t *sessions)
+                  const sh_strings_t *endpoints, hub_sessions_t *sessions,
+                  const hub_greetings_t *greetings)
 {
     size_t count = 0;
     index_t index = { NULL, 0 };
     DIR *directory = opendir ("/proc/self/fd");
     if (directory && s_index (&index, sessions))
-        count = s_find (out, endpoints, &index, directory);
+        count = s_find (out, endpoints, &index, greetings, directory);
     if (directory)
         closedir (directory);
     free (index.items);

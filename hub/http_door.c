@@ -75,6 +75,7 @@ s_send (void *context, const char *label, const sp_message_t *part)
     job->received = sh_clock_wall (self->args->clock);
     job->shard = hub_job_shard (report->subnet, s_bytes (report->code),
                                 s_bytes (report->cidr));
+    job->heavy = report->last;
     job->home = self->args->home;
     if (hub_pool_submit (self->args->pool, job))
         return SH_OK;

@@ -10,9 +10,15 @@
 #include <time.h>
 
 #include "hub/authorise.h"
+#include "hub/page.h"
 #include "hub/part.h"
+#include "hub/unfinished.h"
 #include "lib/log.h"
 
+/*  Rows that a closing part reads at once, and how often in one transaction,
+    for which others of the same worker wait: half a /16.  */
+#define SLICE_MOST 8192
+#define SLICES_MOST 4
 #define ATTEMPTS 4          /* of one part alone, when the database is busy */
 #define PATIENCE_MS 4000    /* no further attempt after that */
 #define VAIN_MS 1000        /* a part that failed after that has waited */
@@ -36,6 +42,7 @@ struct hub_intake
         are told without a try, or SH_OK.  */
     int vain;
     sh_err_t all;
+    hub_unfinished_t unfinished;
     /*  Agents that showed life, for hub_intake_after.  */
     hub_agent_t alive[ALIVE_MOST];
     size_t alive_count;
@@ -110,9 +117,6 @@ static sh_err_t
 s_read_rows (hub_intake_t *self, hub_part_t *part)
 {
     hub_store_t *store = self->options.store;
-    if (part->report->last)
-        return store->read_rows (store, part->subnet_id, NULL, 0, &part->rows);
-
     sh_err_t rc = hub_sightings_check (&part->sightings, part->report,
                                        &part->subnet, part->job->received);
     if (rc != SH_OK)
@@ -132,11 +136,11 @@ s_read_rows (hub_intake_t *self, hub_part_t *part)
     return rc;
 }
 
-static sh_err_t
-s_plan (hub_intake_t *self, hub_part_t *part)
+static hub_facts_t
+s_facts (const hub_intake_t *self, const hub_part_t *part)
 {
     int64_t now = s_now (self);
-    hub_facts_t facts = {
+    return (hub_facts_t){
         .report = part->report,
         .agent = &part->agent,
         .subnet = &part->subnet,
@@ -148,6 +152,12 @@ s_plan (hub_intake_t *self, hub_part_t *part)
         .received = part->job->received,
         .now = now,
     };
+}
+
+static sh_err_t
+s_plan (hub_intake_t *self, hub_part_t *part)
+{
+    hub_facts_t facts = s_facts (self, part);
     return hub_changes_plan (&part->changes, &facts);
 }
 
@@ -163,6 +173,61 @@ s_apply (hub_intake_t *self, hub_part_t *part)
     return store->apply (store, &changes);
 }
 
+/*  The next covered rows, from range->first on, which moves behind them.
+    Without a range there are none.  */
+static sh_err_t
+s_read_slice (hub_intake_t *self, hub_part_t *part, hub_range_t *range,
+              bool *more)
+{
+    hub_store_t *store = self->options.store;
+    hub_changes_destroy (&part->changes);
+    hub_rows_destroy (&part->rows);
+    *more = false;
+    if (!range) {
+        part->rows = calloc (1, sizeof *part->rows);
+        return part->rows ? SH_OK : SH_E_MEMORY;
+    }
+    sh_err_t rc = store->read_range (store, part->subnet_id, range,
+                                     &part->rows, more);
+    if (rc == SH_OK && *more) {
+        range->first = part->rows->items[part->rows->count - 1].ip;
+        *more = sh_addr_next (&range->first);
+    }
+    return rc;
+}
+
+/*  A closing part may concern more rows than memory holds, and takes more time
+    than others should wait.  So slice by slice, and if some are left after a
+    few, the scanner is told to send it again; it goes on there then.  */
+static sh_err_t
+s_close (hub_intake_t *self, hub_part_t *part)
+{
+    hub_facts_t facts = s_facts (self, part);
+    hub_range_t range = { .most = SLICE_MOST };
+    bool any = hub_changes_range (&range, &facts), more;
+    sh_addr_t next;
+    if (any
+        && hub_unfinished_find (&self->unfinished, part->subnet_id,
+                                part->report, &next)
+        && sh_addr_cmp (&next, &range.first) > 0)
+        range.first = next;
+    any = any && sh_addr_cmp (&range.first, &range.last) <= 0;
+    sh_err_t rc;
+    int slices = 0;
+    do {
+        rc = s_read_slice (self, part, any ? &range : NULL, &more);
+        if (rc == SH_OK)
+            rc = s_plan (self, part);
+        if (rc == SH_OK)
+            rc = s_apply (self, part);
+        if (rc == SH_OK)
+            part->offline += part->changes->offline_count;
+    } while (rc == SH_OK && more && ++slices < SLICES_MOST);
+    part->unfinished = rc == SH_OK && more;
+    part->next = range.first;
+    return rc;
+}
+
 /*  The road itself, inside a transaction that the caller began and will end:
     lock and authorise, read, plan, apply.  */
 static sh_err_t
@@ -174,6 +239,8 @@ s_work (hub_intake_t *self, hub_part_t *part)
         rc = hub_authorise_subnet (&part->agent, &part->subnet);
     if (rc == SH_OK)
         rc = hub_authorise_cidr (&part->subnet, part->report->cidr);
+    if (rc == SH_OK && part->report->last)
+        return s_close (self, part);
     if (rc == SH_OK)
         rc = s_read_rows (self, part);
     if (rc == SH_OK)
@@ -452,12 +519,26 @@ s_tell_trouble (hub_intake_t *self, const hub_part_t *part)
                               + delay / 2 + TROUBLE_MS);
 }
 
+/*  Only now, for it may have been rolled back.  */
+static void
+s_note_place (hub_intake_t *self, const hub_part_t *part)
+{
+    if (part->unfinished)
+        hub_unfinished_note (&self->unfinished, part->subnet_id, part->report,
+                             &part->next);
+    else if (part->report->last)
+        hub_unfinished_forget (&self->unfinished, part->subnet_id,
+                               part->report);
+}
+
 static void
 s_finish (hub_intake_t *self, hub_part_t *part)
 {
     s_tell_trouble (self, part);
-    if (part->rc == SH_OK)
+    if (part->rc == SH_OK) {
         s_tell_differing (self, part);
+        s_note_place (self, part);
+    }
     hub_part_account (part, self->options.live);
     hub_part_answer (part);
 }
@@ -497,7 +578,8 @@ s_take_reports (hub_intake_t *self, hub_part_t *parts, size_t count)
 /*  Known addresses of a subnet, for the scanner it is assigned to.  */
 static sh_err_t
 s_read_targets (hub_intake_t *self, const hub_job_t *job,
-                const sp_targets_t *ask, const char *code, hub_rows_t **rows)
+                const sp_targets_t *ask, const char *code, hub_rows_t **rows,
+                bool *more)
 {
     hub_store_t *store = self->options.store;
     hub_agent_t agent = { 0 };
@@ -509,11 +591,11 @@ s_read_targets (hub_intake_t *self, const hub_job_t *job,
     if (rc == SH_OK)
         rc = hub_authorise_agent (&agent, code);
     if (rc == SH_OK)
-        rc = store->lock_subnet (store, ask->subnet, &subnet);
+        rc = store->read_subnet (store, ask->subnet, &subnet);
     if (rc == SH_OK)
         rc = hub_authorise_subnet (&agent, &subnet);
     if (rc == SH_OK)
-        rc = store->read_rows (store, ask->subnet, NULL, 0, rows);
+        rc = hub_page_read (store, ask, &subnet, rows, more);
     sh_err_t allowed = self->options.allows (self->options.allows_context,
                                              &job->who, code);
     if (allowed != SH_OK)
@@ -523,47 +605,12 @@ s_read_targets (hub_intake_t *self, const hub_job_t *job,
     return rc;
 }
 
-static sh_err_t
-s_targets_page (const sp_targets_t *ask, const hub_rows_t *rows, hub_job_t *job)
-{
-    sh_addr_t after = { 0 };
-    if (ask->after.size && sh_addr_from_bytes (&after, ask->after) != SH_OK)
-        return SH_E_BAD_MESSAGE;
-    sp_target_t *page = calloc (SP_PAGE_TARGETS_MOST, sizeof *page);
-    if (!page)
-        return SH_E_MEMORY;
-    size_t count = 0;
-    bool more = false;
-    for (size_t i = 0; i < rows->count && !more; i++) {
-        const hub_row_t *row = &rows->items[i];
-        if (ask->after.size && sh_addr_cmp (&row->ip, &after) <= 0)
-            continue;
-        more = count == SP_PAGE_TARGETS_MOST;
-        if (!more)
-            page[count++] = (sp_target_t){
-                .ip = sh_addr_bytes (&row->ip),
-                .exclude = row->excluded,
-            };
-    }
-    sp_message_t message = {
-        .type = SP_TARGETS_PAGE,
-        .u.targets_page = {
-            .subnet = ask->subnet,
-            .more = more,
-            .targets = page,
-            .target_count = count,
-        },
-    };
-    sh_err_t rc = sp_encode (&job->answer, &job->answer_size, &message);
-    free (page);
-    return rc;
-}
-
 static void
 s_take_targets (hub_intake_t *self, hub_job_t *job)
 {
     sp_message_t *message = NULL;
     hub_rows_t *rows = NULL;
+    bool more = false;
     const char *code = NULL;
     sh_why_t why = { "" };
     sh_err_t rc = sp_decode (
@@ -576,11 +623,12 @@ s_take_targets (hub_intake_t *self, hub_job_t *job)
         rc = self->all;
     if (rc == SH_OK) {
         int64_t begun = sh_clock_mono (self->options.clock);
-        rc = s_read_targets (self, job, &message->u.targets, code, &rows);
+        rc = s_read_targets (self, job, &message->u.targets, code, &rows,
+                             &more);
         s_learn_from (self, rc, begun);
     }
     if (rc == SH_OK)
-        rc = s_targets_page (&message->u.targets, rows, job);
+        rc = hub_page_answer (&message->u.targets, rows, more, job);
     if (rc != SH_OK) {
         sh_log (SH_LOG_NOTICE, "targets refused",
                 SH_STR ("scanner", job->who.name),

@@ -29,6 +29,7 @@ typedef struct
     size_t frame_size;
     int64_t received; /* epoch ms */
     uint64_t shard;   /* jobs of one shard are worked in order */
+    bool heavy; /* targets, or a closing part: may look at a whole subnet */
 
     hub_queue_t *home; /* where the answered job goes; the door's */
     uint8_t route[HUB_ROUTE_MOST]; /* the door's own: who to answer */

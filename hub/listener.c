@@ -19,16 +19,16 @@
 #define LOOK_SOON_MS 50   /* from half of the ceiling on */
 #define AGAIN_MS 250      /* between two tries to open */
 #define GIVEN_BACK_MS 3000 /* in which closing gives its memory back */
-#define ADMITTED_MOST 1024 /* looked at, for whose a connection may be */
 #define MANY_CONNECTIONS 16 /* of one key since the socket was opened */
 
-_Static_assert (HUB_HOLDERS_MOST + ADMITTED_MOST <= HUB_PUTOFF_MOST,
+_Static_assert (HUB_HOLDERS_MOST + HUB_ADMITTED_MOST <= HUB_PUTOFF_MOST,
                 "whom one closing puts off has room");
 
 struct hub_listener
 {
     hub_listener_options_t options;
     void *handle; /* NULL while closed */
+    hub_greetings_t *greetings;
     hub_ceiling_t ceiling;
     uint64_t memory;   /* at the last look */
     int64_t next_look; /* mono ms */
@@ -96,6 +96,9 @@ s_open (hub_listener_t *self, sh_why_t *why)
         rc = sh_fail (why, SH_E_IO, "socket option: %s", zmq_strerror (errno));
     if (rc == SH_OK)
         rc = hub_zap_protect (handle, self->options.secret_key, why);
+    /*  Not when the last one was closed: libzmq lets go of it later.  */
+    hub_knocks_clear (self->options.admitted);
+    hub_greetings_clear (self->greetings);
     const sh_strings_t *endpoints = self->options.endpoints;
     for (size_t i = 0; rc == SH_OK && i < endpoints->count; i++)
         rc = s_bind (handle, endpoints->items[i], why);
@@ -118,7 +121,11 @@ hub_listener_new (hub_listener_t **out, const hub_listener_options_t *options,
         return sh_fail (why, SH_E_MEMORY, "out of memory");
     self->options = *options;
     hub_ceiling_init (&self->ceiling, options->ceiling, options->keys);
-    sh_err_t rc = s_open (self, why);
+    sh_err_t rc = hub_greetings_new (&self->greetings);
+    if (rc != SH_OK)
+        (void) sh_fail (why, rc, "out of memory");
+    else
+        rc = s_open (self, why);
     if (rc == SH_OK)
         *out = self;
     else
@@ -134,8 +141,15 @@ hub_listener_destroy (hub_listener_t **self_p)
         return;
     if (self->handle)
         zmq_close (self->handle);
+    hub_greetings_destroy (&self->greetings);
     free (self);
     *self_p = NULL;
+}
+
+hub_greetings_t *
+hub_listener_greetings (hub_listener_t *self)
+{
+    return self->greetings;
 }
 
 void *
@@ -161,45 +175,77 @@ hub_listener_status (const hub_listener_t *self, char *out, size_t size)
               self->handle ? "" : "; the door is closed for a moment");
 }
 
-static void
+/*  True if it is put off now.  That of a key with several holders is no reason
+    for a longer time.  */
+static bool
 s_put_off (hub_listener_t *self, const char *because,
            const hub_holder_t *holder, const char *key, int64_t now)
 {
+    if (hub_putoff_left (self->options.putoff, key, now) > 0)
+        return true;
     int64_t length = hub_putoff_key (self->options.putoff, key, now);
     if (length == 0)
-        return;
+        return false;
     sh_log (SH_LOG_WARNING, "a key is put off; is it a scanner of yours?",
             SH_STR ("because", because),
             SH_STR ("scanner", *holder->name ? holder->name : NULL),
             SH_STR ("key", key), SH_STR ("peer", holder->address),
             SH_INT ("held_mib", holder->held >> 20),
             SH_INT ("seconds", length / 1000));
+    return true;
 }
 
-/*  A connection that never sent a whole message: whoever was let in from its
-    address, and has no session, may be the one.  */
-static void
-s_put_off_address (hub_listener_t *self, const hub_holder_t *holder,
-                   hub_sessions_t *sessions, const hub_knock_t *knocks,
-                   size_t count, int64_t now)
+/*  Those that were let in since the ROUTER was opened, the latest first.  */
+typedef struct
 {
-    for (size_t i = 0; i < count; i++)
-        if (strcmp (knocks[i].address, holder->address) == 0
-            && !hub_sessions_find (sessions, knocks[i].key))
-            s_put_off (self, "it has a connection from where memory is held",
-                       holder, knocks[i].key, now);
+    hub_knock_t *items;
+    uint64_t *lacking; /* how often without a hello */
+    size_t count;
+} admitted_t;
+
+/*  Connections that never said hello are of those that were let in more often
+    than they did; the latest of them, until there are enough for all these
+    connections.  'address' NULL: any.  */
+static bool
+s_put_off_lacking (hub_listener_t *self, const hub_holder_t *holder,
+                   const char *address, const admitted_t *admitted,
+                   int64_t now)
+{
+    bool any = false;
+    uint64_t left = holder->connections;
+    for (size_t i = 0; i < admitted->count && left > 0; i++) {
+        const hub_knock_t *one = &admitted->items[i];
+        uint64_t lacking = admitted->lacking[i];
+        if (lacking == 0 || (address && strcmp (one->address, address) != 0))
+            continue;
+        left -= lacking < left ? lacking : left;
+        any |= s_put_off (self, "it was let in from where memory is held",
+                          holder, one->key, now);
+    }
+    return any;
 }
 
-/*  No connection sent much.  What is held may be answers that nobody takes, and
-    for much of that it takes many connections.  */
+/*  A key that was let in from elsewhere since then is known by that address
+    only.  */
+static bool
+s_put_off_address (hub_listener_t *self, const hub_holder_t *holder,
+                   const admitted_t *admitted, int64_t now)
+{
+    return s_put_off_lacking (self, holder, holder->address, admitted, now)
+           || s_put_off_lacking (self, holder, NULL, admitted, now);
+}
+
+/*  No connection sent much, or nobody knows whose it is.  What is held may be
+    answers that nobody takes, and for much of that it takes many
+    connections.  */
 static void
-s_put_off_busiest (hub_listener_t *self, const hub_knock_t *knocks,
-                   size_t count, int64_t now)
+s_put_off_busiest (hub_listener_t *self, const admitted_t *admitted,
+                   int64_t now)
 {
     const hub_knock_t *busiest = NULL;
-    for (size_t i = 0; i < count; i++)
-        if (!busiest || knocks[i].count > busiest->count)
-            busiest = &knocks[i];
+    for (size_t i = 0; i < admitted->count; i++)
+        if (!busiest || admitted->items[i].count > busiest->count)
+            busiest = &admitted->items[i];
     if (!busiest || busiest->count < MANY_CONNECTIONS)
         return;
     hub_holder_t holder = { .held = 0 };
@@ -209,26 +255,38 @@ s_put_off_busiest (hub_listener_t *self, const hub_knock_t *knocks,
 }
 
 static void
+s_list_admitted (hub_listener_t *self, admitted_t *out)
+{
+    out->items = calloc (HUB_ADMITTED_MOST, sizeof *out->items);
+    out->lacking = calloc (HUB_ADMITTED_MOST, sizeof *out->lacking);
+    out->count = out->items && out->lacking
+                     ? hub_knocks_list (self->options.admitted, out->items,
+                                        HUB_ADMITTED_MOST)
+                     : 0;
+    if (out->count
+        && !hub_greetings_lacking (self->greetings, out->items, out->count,
+                                   out->lacking))
+        out->count = 0;
+}
+
+static void
 s_put_off_all (hub_listener_t *self, hub_sessions_t *sessions, int64_t now)
 {
     hub_holder_t holders[HUB_HOLDERS_MOST];
-    size_t count
-        = hub_holders_find (holders, self->options.endpoints, sessions);
-    hub_knock_t *knocks = calloc (ADMITTED_MOST, sizeof *knocks);
-    size_t knock_count = knocks ? hub_knocks_list (self->options.admitted,
-                                                   knocks, ADMITTED_MOST)
-                                : 0;
-    for (size_t i = 0; i < count; i++) {
-        if (*holders[i].key)
-            s_put_off (self, "its connections hold memory", &holders[i],
-                       holders[i].key, now);
-        else
-            s_put_off_address (self, &holders[i], sessions, knocks,
-                               knock_count, now);
-    }
-    if (count == 0)
-        s_put_off_busiest (self, knocks, knock_count, now);
-    free (knocks);
+    size_t count = hub_holders_find (holders, self->options.endpoints,
+                                     sessions, self->greetings);
+    admitted_t admitted;
+    s_list_admitted (self, &admitted);
+    bool any = false;
+    for (size_t i = 0; i < count; i++)
+        any |= *holders[i].key
+                   ? s_put_off (self, "its connections hold memory",
+                                &holders[i], holders[i].key, now)
+                   : s_put_off_address (self, &holders[i], &admitted, now);
+    if (!any)
+        s_put_off_busiest (self, &admitted, now);
+    free (admitted.items);
+    free (admitted.lacking);
 }
 
 static void
@@ -241,7 +299,6 @@ s_close (hub_listener_t *self, hub_sessions_t *sessions, int64_t now)
             SH_INT ("scanners", hub_sessions_size (sessions)),
             SH_INT ("number", ++self->closings));
     s_put_off_all (self, sessions, now);
-    hub_knocks_clear (self->options.admitted);
     hub_sessions_close_all (sessions);
     int at_once = 0;
     zmq_setsockopt (self->handle, ZMQ_LINGER, &at_once, sizeof at_once);

@@ -12,6 +12,7 @@
 
 #include "hub/knocks.h"
 #include "hub/putoff.h"
+#include "hub/greetings.h"
 #include "hub/sessions.h"
 #include "lib/config.h"
 
@@ -43,6 +44,9 @@ void *hub_listener_handle (const hub_listener_t *self);
 bool hub_listener_watch (hub_listener_t *self, hub_sessions_t *sessions,
                          int64_t now);
 int hub_listener_patience (const hub_listener_t *self);
+
+/*  Where to note who says hello.  */
+hub_greetings_t *hub_listener_greetings (hub_listener_t *self);
 
 /*  One line about memory for people.  */
 void hub_listener_status (const hub_listener_t *self, char *out, size_t size);

@@ -31,7 +31,6 @@
 
 #define PENDING_KEYS 256 /* unknown keys that are remembered */
 #define PENDING_EACH 8   /* of one address */
-#define ADMITTED_KEYS 1024
 #define HOME_JOBS 65536 /* more than all workers' queues together */
 
 /*  Members in the order in which they come up.  */
@@ -421,7 +420,8 @@ s_make_lists (hub_t *self)
 {
     sh_err_t rc = hub_knocks_new (&self->pending, PENDING_KEYS, PENDING_EACH);
     if (rc == SH_OK)
-        rc = hub_knocks_new (&self->admitted, ADMITTED_KEYS, ADMITTED_KEYS);
+        rc = hub_knocks_new (&self->admitted, HUB_ADMITTED_MOST,
+                             HUB_ADMITTED_MOST);
     if (rc == SH_OK)
         rc = hub_putoff_new (&self->putoff);
     return rc;

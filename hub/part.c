@@ -15,6 +15,7 @@ static const struct
     sh_err_t err;
     uint64_t ms;
 } s_delays[] = {
+    { SH_E_UNFINISHED, 1 },
     { SH_E_DB_BUSY, 1000 },
     { SH_E_DB_DOWN, 5000 },
     { SH_E_MAINTENANCE, 30000 }, /* an upgrade takes minutes */
@@ -54,6 +55,8 @@ hub_part_reset (hub_part_t *self)
     hub_changes_destroy (&self->changes);
     hub_rows_destroy (&self->rows);
     hub_sightings_destroy (&self->sightings);
+    self->offline = 0;
+    self->unfinished = false;
     self->rc = SH_OK;
 }
 
@@ -117,7 +120,7 @@ s_fill_applied (const hub_part_t *self, sp_verdict_t *verdict,
         = self->no_inserts == SH_OK ? changes->insert_count : 0;
     verdict->named = changes->name_count;
     verdict->macs = changes->mac_count;
-    verdict->tagged = changes->used_count + changes->offline_count;
+    verdict->tagged = changes->used_count + self->offline;
     verdict->skipped = changes->skipped;
     if (self->sightings) {
         verdict->bad_names = self->sightings->bad_names;
@@ -129,15 +132,15 @@ s_fill_applied (const hub_part_t *self, sp_verdict_t *verdict,
 }
 
 static void
-s_fill_failed (const hub_part_t *self, sp_verdict_t *verdict)
+s_fill_failed (const hub_part_t *self, sh_err_t rc, sp_verdict_t *verdict)
 {
-    sh_class_t class = sh_err_class (self->rc);
+    sh_class_t class = sh_err_class (rc);
     bool never = class == SH_CLASS_PEER || class == SH_CLASS_DENIED;
     verdict->result = never ? SP_REFUSED : SP_RETRY;
-    verdict->cause = sh_err_word (self->rc);
-    verdict->text = *self->why.text ? self->why.text : sh_err_text (self->rc);
+    verdict->cause = sh_err_word (rc);
+    verdict->text = *self->why.text ? self->why.text : sh_err_text (rc);
     if (!never)
-        verdict->delay = hub_part_delay (self->rc);
+        verdict->delay = hub_part_delay (rc);
 }
 
 void
@@ -156,10 +159,12 @@ hub_part_answer (hub_part_t *self)
         return;
     verdict->id = peek.id;
     verdict->part = peek.part;
-    if (self->rc == SH_OK)
-        s_fill_applied (self, verdict, refused);
+    if (self->rc != SH_OK)
+        s_fill_failed (self, self->rc, verdict);
+    else if (self->unfinished)
+        s_fill_failed (self, SH_E_UNFINISHED, verdict);
     else
-        s_fill_failed (self, verdict);
+        s_fill_applied (self, verdict, refused);
     if (sp_encode (&self->job->answer, &self->job->answer_size, &message)
         != SH_OK)
         sh_log (SH_LOG_ERROR, "a verdict could not be encoded");
@@ -174,19 +179,20 @@ s_account_applied (const hub_part_t *self, hub_live_t *live)
     size_t named = s_name_refused (self, list, &refused);
     hub_live_count (live, HUB_COUNT_PARTS_APPLIED, 1);
     if (self->report->last)
-        sh_log (SH_LOG_INFO, "scan written",
+        sh_log (SH_LOG_INFO,
+                self->unfinished ? "scan written in part" : "scan written",
                 SH_STR ("scanner", self->job->who.name),
                 SH_INT ("subnet", self->subnet_id),
                 SH_STR ("cidr", self->report->cidr),
                 SH_INT ("up", self->report->up),
-                SH_INT ("offline", changes->offline_count));
+                SH_INT ("offline", self->offline));
     hub_live_count (live, HUB_COUNT_ROWS_SEEN, changes->confirmed);
     if (self->no_inserts == SH_OK)
         hub_live_count (live, HUB_COUNT_ROWS_ADDED, changes->insert_count);
     hub_live_count (live, HUB_COUNT_ROWS_NAMED, changes->name_count);
     hub_live_count (live, HUB_COUNT_ROWS_MACS, changes->mac_count);
     hub_live_count (live, HUB_COUNT_ROWS_TAGGED,
-                    changes->used_count + changes->offline_count);
+                    changes->used_count + self->offline);
     hub_live_count (live, HUB_COUNT_HOSTS_REFUSED, refused);
     if (self->sightings) {
         hub_live_count (live, HUB_COUNT_NAMES_DROPPED,

@@ -25,6 +25,9 @@ typedef struct
     hub_sightings_t *sightings;
     hub_rows_t *rows;
     hub_changes_t *changes;
+    size_t offline;  /* rows that a closing part set to Offline */
+    bool unfinished; /* other rows are left for when it comes again, */
+    sh_addr_t next;  /* from here on */
 
     /*  Set when the table could not take a new row: new rows are refused for
         this cause, the rest is applied.  */

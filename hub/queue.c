@@ -92,14 +92,16 @@ s_is_same (const hub_job_t *a, const hub_job_t *b)
            && strcmp (a->who.name, b->who.name) == 0;
 }
 
-/*  Has the batch as many of this principal as it may have?  */
+/*  Has the batch as many of this principal as it may have?  A heavy one is its
+    last there.  */
 static bool
 s_has_enough (hub_job_t *const *jobs, size_t taken, const hub_job_t *job,
               size_t each)
 {
     size_t same = 0;
     for (size_t i = 0; each && i < taken; i++)
-        same += s_is_same (jobs[i], job);
+        if (s_is_same (jobs[i], job))
+            same += jobs[i]->heavy ? each : 1;
     return each && same >= each;
 }
 

@@ -17,9 +17,10 @@ void hub_queue_destroy (hub_queue_t **self_p);
     full or closed.  */
 bool hub_queue_put (hub_queue_t *self, hub_job_t *job) SH_MUST_CHECK;
 
-/*  Take up to 'most' jobs, of one principal at most 'each' (0: any number), so
-    that nobody's burst keeps others waiting; those of one principal stay in
-    order.  Wait up to 'timeout' ms (-1: for ever) for the first.  0 on a time-out, or at once when closed and empty.  */
+/*  Take up to 'most' jobs, of one principal at most 'each' (0: any number) and
+    nothing after a heavy one, so that nobody's burst keeps others waiting;
+    those of one principal stay in order.  Wait up to 'timeout' ms (-1: for
+    ever) for the first.  0 on a time-out, or at once when closed and empty.  */
 size_t hub_queue_take (hub_queue_t *self, hub_job_t **jobs, size_t most,
                        size_t each, int timeout);
 

@@ -153,8 +153,11 @@ s_settle (router_t *self, hub_session_t *session, const letter_t *letter,
     session->asked = 0;
     snprintf (session->name, sizeof session->name, "%s", letter->who.name);
     if (fresh) {
+        hub_greetings_t *greetings = hub_listener_greetings (self->listener);
+        hub_greetings_leave (greetings, session);
         session->fd = letter->fd;
         hub_peer_text (session->peer, letter->fd);
+        hub_greetings_note (greetings, session);
     }
     hub_holders_note_taken (session);
 }
@@ -252,6 +255,7 @@ s_hand_over (router_t *self, const letter_t *letter, hub_job_kind_t kind)
     job->route_size = letter->route_size;
     job->shard = hub_job_shard (letter->peek.subnet, letter->peek.code,
                                 letter->peek.cidr);
+    job->heavy = kind == HUB_JOB_TARGETS || letter->peek.last;
     if (hub_sessions_begin_job (self->sessions, key)) {
         if (hub_pool_submit (self->args->pool, job)) {
             self->out++;

@@ -73,6 +73,13 @@ struct hub_rows
     void *memory; /* the store's; what the texts point into */
 };
 
+/*  A stretch of addresses whose rows are read.  */
+typedef struct
+{
+    sh_addr_t first, last; /* of one family; both belong to it */
+    size_t most;           /* rows; more are left for another read */
+} hub_range_t;
+
 typedef struct
 {
     uint64_t id;

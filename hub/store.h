@@ -40,6 +40,9 @@ struct hub_store
         the other on a subnet; SH_E_SUBNET_UNKNOWN.  Lock in ascending id.  */
     sh_err_t (*lock_subnet) (hub_store_t *self, uint64_t id,
                              hub_subnet_t *out) SH_MUST_CHECK;
+    /*  The same without the lock, for those that write nothing.  */
+    sh_err_t (*read_subnet) (hub_store_t *self, uint64_t id,
+                             hub_subnet_t *out) SH_MUST_CHECK;
 
     /*  The agent's subnet with this network: SH_E_SUBNET_UNKNOWN; of several
         the one with the id 'hint', else SH_E_SUBNET_AMBIGUOUS.  */
@@ -47,12 +50,19 @@ struct hub_store
                              const sh_prefix_t *prefix, uint64_t hint,
                              uint64_t *id) SH_MUST_CHECK;
 
-    /*  The rows of some addresses, or with 'count' 0 all of the subnet's.
-        '*out' is new and the caller's.  Rows whose ip_addr is no address are
-        left out.  */
+    /*  The rows of some addresses, at least one.  '*out' is new and the
+        caller's.  Rows whose ip_addr is no address are left out.  Nothing reads
+        all of a subnet: one can have millions of rows.  */
     sh_err_t (*read_rows) (hub_store_t *self, uint64_t subnet,
                            const sh_addr_t *addrs, size_t count,
                            hub_rows_t **out) SH_MUST_CHECK;
+
+    /*  The first rows of a range, ascending by address, at most range->most;
+        '*more' says that others follow the last.  '*out' as above.  What has
+        been read before 'first' costs nothing.  */
+    sh_err_t (*read_range) (hub_store_t *self, uint64_t subnet,
+                            const hub_range_t *range, hub_rows_t **out,
+                            bool *more) SH_MUST_CHECK;
 
     /*  Write all of it.  Every UPDATE guards itself against other writers
         that do not take our lock: see store_mariadb.c.  */

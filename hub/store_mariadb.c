@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*  phpIPAM's tables in MariaDB or MySQL: connection, columns and reads.  The
-    writes are in store_apply.c.  */
+    rows of addresses are in store_rows.c, the writes in store_apply.c.  */
 
 #include <assert.h>
 #include <stdio.h>
@@ -11,9 +11,7 @@
 #include "hub/store.h"
 #include "hub/store_apply.h"
 #include "hub/store_columns.h"
-
-/*  MariaDB turns IN lists of 1,000 and more into temporary tables.  */
-#define IN_MOST 500
+#include "hub/store_rows.h"
 
 /*  phpIPAM may be upgraded under a running hub, and a column that is new has
     to be granted first: so the columns are looked at again now and then.  */
@@ -41,14 +39,6 @@ s_maintenance_column (const store_t *self)
                : "0";
 }
 
-/*  BOOL columns are '0' and '1'; before 1.5.0 some were BINARY(1), which can
-    hold the byte 1 as well.  */
-static bool
-s_is_true (const char *value)
-{
-    return value && (*value == '1' || *value == 1);
-}
-
 static bool
 s_in_maintenance (store_t *self)
 {
@@ -58,7 +48,7 @@ s_in_maintenance (store_t *self)
     if (hub_sql_query (&self->sql, &result) != SH_OK)
         return false;
     MYSQL_ROW row = mysql_fetch_row (result);
-    bool on = row && s_is_true (row[0]);
+    bool on = row && hub_store_is_true (row[0]);
     mysql_free_result (result);
     return on;
 }
@@ -160,12 +150,6 @@ s_copy_time (char out[static 20], const char *value)
     snprintf (out, 20, "%.19s", value ? value : "");
 }
 
-static uint64_t
-s_number (const char *value)
-{
-    return value ? strtoull (value, NULL, 10) : 0;
-}
-
 static bool
 s_type_eligible (const char *type)
 {
@@ -202,7 +186,7 @@ s_read_tags (hub_agent_t *out, const char *list)
 static sh_err_t
 s_take_agent (hub_agent_t *out, MYSQL_ROW row)
 {
-    out->id = s_number (row[0]);
+    out->id = hub_store_number (row[0]);
     out->name = strdup (row[1] ? row[1] : "");
     out->code = strdup (row[2] ? row[2] : "");
     if (!out->name || !out->code) {
@@ -211,10 +195,10 @@ s_take_agent (hub_agent_t *out, MYSQL_ROW row)
     }
     out->eligible = s_type_eligible (row[3]);
     s_copy_time (out->last_access, row[4]);
-    out->update_tags = s_is_true (row[5]);
+    out->update_tags = hub_store_is_true (row[5]);
     s_read_tags (out, row[6]);
     out->db_offset = row[7] ? (int) strtol (row[7], NULL, 10) : 0;
-    out->maintenance = s_is_true (row[9]);
+    out->maintenance = hub_store_is_true (row[9]);
     return SH_OK;
 }
 
@@ -265,7 +249,7 @@ s_read_agent (hub_store_t *base, const char *code, hub_agent_t *out)
     MYSQL_ROW row;
     while (rc == SH_E_AGENT_UNKNOWN && (row = mysql_fetch_row (result))) {
         read_only = s_is_read_only (row[8]);
-        maintenance = s_is_true (row[9]);
+        maintenance = hub_store_is_true (row[9]);
         if (row[2] && strcmp (row[2], code) == 0)
             rc = s_take_agent (out, row);
     }
@@ -282,23 +266,23 @@ static void
 s_take_subnet (hub_subnet_t *out, MYSQL_ROW row)
 {
     memset (out, 0, sizeof *out);
-    out->id = s_number (row[0]);
+    out->id = hub_store_number (row[0]);
     out->has_prefix
         = sh_prefix_from_decimal (&out->prefix, row[1], row[2]) == SH_OK;
-    out->agent = s_number (row[3]);
-    out->folder = s_is_true (row[4]);
-    out->check = s_is_true (row[5]);
-    out->discover = s_is_true (row[6]);
-    out->pool = s_is_true (row[7]);
+    out->agent = hub_store_number (row[3]);
+    out->folder = hub_store_is_true (row[4]);
+    out->check = hub_store_is_true (row[5]);
+    out->discover = hub_store_is_true (row[6]);
+    out->pool = hub_store_is_true (row[7]);
     s_copy_time (out->last_scan, row[8]);
     s_copy_time (out->last_discovery, row[9]);
-    out->parent = s_is_true (row[10]);
+    out->parent = hub_store_is_true (row[10]);
 }
 
 static sh_err_t
-s_lock_subnet (hub_store_t *base, uint64_t id, hub_subnet_t *out)
+s_take_subnet_row (store_t *self, uint64_t id, const char *lock,
+                   hub_subnet_t *out)
 {
-    store_t *self = (store_t *) base;
     hub_sql_start (&self->sql,
                    "SELECT s.id, s.subnet, s.mask, s.scanAgent, s.isFolder, "
                    "s.pingSubnet, s.discoverSubnet, ");
@@ -308,7 +292,7 @@ s_lock_subnet (hub_store_t *base, uint64_t id, hub_subnet_t *out)
                  "FROM subnets c WHERE c.masterSubnetId = s.id) "
                  "FROM subnets s WHERE s.id = ");
     hub_sql_number (&self->sql, id);
-    hub_sql_add (&self->sql, " FOR UPDATE");
+    hub_sql_add (&self->sql, lock);
     MYSQL_RES *result;
     sh_err_t rc = hub_sql_query (&self->sql, &result);
     if (rc != SH_OK)
@@ -320,6 +304,18 @@ s_lock_subnet (hub_store_t *base, uint64_t id, hub_subnet_t *out)
         rc = SH_E_SUBNET_UNKNOWN;
     mysql_free_result (result);
     return rc;
+}
+
+static sh_err_t
+s_lock_subnet (hub_store_t *base, uint64_t id, hub_subnet_t *out)
+{
+    return s_take_subnet_row ((store_t *) base, id, " FOR UPDATE", out);
+}
+
+static sh_err_t
+s_read_subnet (hub_store_t *base, uint64_t id, hub_subnet_t *out)
+{
+    return s_take_subnet_row ((store_t *) base, id, "", out);
 }
 
 static sh_err_t
@@ -345,7 +341,7 @@ s_find_subnet (hub_store_t *base, uint64_t agent, const sh_prefix_t *prefix,
     rc = SH_E_SUBNET_UNKNOWN;
     MYSQL_ROW row;
     while (rc != SH_OK && (row = mysql_fetch_row (result))) {
-        uint64_t found = s_number (row[0]);
+        uint64_t found = hub_store_number (row[0]);
         rc = only || found == hint ? SH_OK : SH_E_SUBNET_AMBIGUOUS;
         if (rc == SH_OK)
             *id = found;
@@ -354,138 +350,20 @@ s_find_subnet (hub_store_t *base, uint64_t agent, const sh_prefix_t *prefix,
     return rc;
 }
 
-/*  Results of a read in chunks, kept until all rows are copied at once.  */
-typedef struct
-{
-    MYSQL_RES **results;
-    size_t count;
-    size_t rows, bytes;
-} chunks_t;
-
-static void
-s_chunks_clear (chunks_t *self)
-{
-    for (size_t i = 0; i < self->count; i++)
-        mysql_free_result (self->results[i]);
-    free (self->results);
-}
-
-enum { COL_ID, COL_IP, COL_EXCLUDE, COL_DESCRIPTION, COL_STATE, COL_SEEN,
-       COL_HOSTNAME, COL_MAC };
-
-static sh_err_t
-s_read_chunk (store_t *self, uint64_t subnet, const sh_addr_t *addrs,
-              size_t count, chunks_t *chunks)
-{
-    hub_sql_start (&self->sql,
-                   "SELECT id, ip_addr, excludePing, description, state, "
-                   "lastSeen, hostname, mac FROM ipaddresses "
-                   "WHERE subnetId = ");
-    hub_sql_number (&self->sql, subnet);
-    for (size_t i = 0; i < count; i++) {
-        char decimal[SH_ADDR_DECIMAL];
-        sh_addr_decimal (&addrs[i], decimal);
-        /*  As text: a numeric literal misses the index and, being compared
-            as a double, matches neighbouring IPv6 addresses.  */
-        hub_sql_add (&self->sql, i ? "," : " AND ip_addr IN (");
-        hub_sql_text (&self->sql, decimal);
-    }
-    if (count)
-        hub_sql_add (&self->sql, ")");
-    MYSQL_RES *result;
-    sh_err_t rc = hub_sql_query (&self->sql, &result);
-    if (rc != SH_OK)
-        return rc;
-    chunks->results[chunks->count++] = result;
-    chunks->rows += mysql_num_rows (result);
-    MYSQL_ROW row;
-    while ((row = mysql_fetch_row (result)))
-        for (int i = COL_SEEN; i <= COL_MAC; i++)
-            chunks->bytes += (row[i] ? strlen (row[i]) : 0) + 1;
-    return SH_OK;
-}
-
-static const char *
-s_keep (char **text, const char *value)
-{
-    size_t size = value ? strlen (value) : 0;
-    char *kept = *text;
-    if (size)
-        memcpy (kept, value, size);
-    kept[size] = 0;
-    *text += size + 1;
-    return kept;
-}
-
-static void
-s_take_row (hub_rows_t *rows, MYSQL_ROW row, char **text)
-{
-    hub_row_t *one = &rows->items[rows->count];
-    if (!row[COL_IP] || sh_addr_from_decimal (&one->ip, row[COL_IP]) != SH_OK)
-        return;
-    one->id = s_number (row[COL_ID]);
-    one->excluded = s_is_true (row[COL_EXCLUDE]);
-    one->autodiscovered = row[COL_DESCRIPTION]
-                          && strcmp (row[COL_DESCRIPTION], HUB_DESCRIPTION) == 0;
-    one->has_state = row[COL_STATE] != NULL;
-    one->state = one->has_state ? (int) strtol (row[COL_STATE], NULL, 10) : 0;
-    one->last_seen = s_keep (text, row[COL_SEEN]);
-    one->hostname = s_keep (text, row[COL_HOSTNAME]);
-    one->mac = s_keep (text, row[COL_MAC]);
-    rows->count++;
-}
-
-static int
-s_compare_rows (const void *a, const void *b)
-{
-    const hub_row_t *x = a, *y = b;
-    return sh_addr_cmp (&x->ip, &y->ip);
-}
-
-static sh_err_t
-s_take_rows (hub_rows_t **out, const chunks_t *chunks)
-{
-    hub_rows_t *rows = calloc (1, sizeof *rows);
-    if (rows) {
-        rows->items = calloc (chunks->rows + 1, sizeof *rows->items);
-        rows->memory = malloc (chunks->bytes + 1);
-    }
-    if (!rows || !rows->items || !rows->memory) {
-        hub_rows_destroy (&rows);
-        return SH_E_MEMORY;
-    }
-    char *text = rows->memory;
-    for (size_t i = 0; i < chunks->count; i++) {
-        mysql_data_seek (chunks->results[i], 0);
-        MYSQL_ROW row;
-        while ((row = mysql_fetch_row (chunks->results[i])))
-            s_take_row (rows, row, &text);
-    }
-    qsort (rows->items, rows->count, sizeof *rows->items, s_compare_rows);
-    *out = rows;
-    return SH_OK;
-}
-
 static sh_err_t
 s_read_rows (hub_store_t *base, uint64_t subnet, const sh_addr_t *addrs,
              size_t count, hub_rows_t **out)
 {
-    store_t *self = (store_t *) base;
-    chunks_t chunks = { 0 };
-    chunks.results = calloc (count / IN_MOST + 1, sizeof *chunks.results);
-    sh_err_t rc = chunks.results ? SH_OK : SH_E_MEMORY;
-    size_t done = 0;
-    do {
-        size_t some = count - done > IN_MOST ? IN_MOST : count - done;
-        if (rc == SH_OK)
-            rc = s_read_chunk (self, subnet, addrs ? addrs + done : NULL, some,
-                               &chunks);
-        done += some;
-    } while (rc == SH_OK && done < count);
-    if (rc == SH_OK)
-        rc = s_take_rows (out, &chunks);
-    s_chunks_clear (&chunks);
-    return rc;
+    return hub_store_rows_of (&((store_t *) base)->sql, subnet, addrs, count,
+                              out);
+}
+
+static sh_err_t
+s_read_range (hub_store_t *base, uint64_t subnet, const hub_range_t *range,
+              hub_rows_t **out, bool *more)
+{
+    return hub_store_rows_in (&((store_t *) base)->sql, subnet, range, out,
+                              more);
 }
 
 static sh_err_t
@@ -528,7 +406,7 @@ s_plan_agents (store_t *self, hub_plan_t *plan)
     MYSQL_ROW row;
     while (plan->agents && (row = mysql_fetch_row (result))) {
         hub_known_agent_t *one = &plan->agents[plan->agent_count++];
-        one->id = s_number (row[0]);
+        one->id = hub_store_number (row[0]);
         one->name = strdup (row[1] ? row[1] : "");
         one->code = strdup (row[2] ? row[2] : "");
         one->eligible = s_type_eligible (row[3]);
@@ -548,12 +426,12 @@ s_plan_subnet (hub_plan_t *plan, MYSQL_ROW row)
     if (sh_prefix_from_decimal (&one->prefix, row[1], row[2]) != SH_OK
         || one->prefix.length == 0)
         return;
-    one->id = s_number (row[0]);
-    one->check = s_is_true (row[3]);
-    one->discover = s_is_true (row[4]);
-    one->resolve = s_is_true (row[5]);
-    one->pool = s_is_true (row[6]);
-    one->agent = s_number (row[7]);
+    one->id = hub_store_number (row[0]);
+    one->check = hub_store_is_true (row[3]);
+    one->discover = hub_store_is_true (row[4]);
+    one->resolve = hub_store_is_true (row[5]);
+    one->pool = hub_store_is_true (row[6]);
+    one->agent = hub_store_number (row[7]);
     one->nameservers = row[8] ? strdup (row[8]) : NULL;
     plan->subnet_count++;
 }
@@ -605,7 +483,7 @@ s_plan_times (store_t *self, hub_plan_t *plan)
     if (row) {
         plan->db_offset = row[0] ? (int) strtol (row[0], NULL, 10) : 0;
         s_copy_time (plan->sample_seen, row[1]);
-        plan->maintenance = s_is_true (row[3]);
+        plan->maintenance = hub_store_is_true (row[3]);
     }
     bool read_only = row && s_is_read_only (row[2]);
     mysql_free_result (result);
@@ -680,8 +558,10 @@ hub_store_mariadb_new (hub_store_t **out, const hub_database_config_t *config,
         .rollback = s_rollback,
         .read_agent = s_read_agent,
         .lock_subnet = s_lock_subnet,
+        .read_subnet = s_read_subnet,
         .find_subnet = s_find_subnet,
         .read_rows = s_read_rows,
+        .read_range = s_read_range,
         .apply = s_apply,
         .touch_agent = s_touch_agent,
         .read_plan = s_read_plan,

@@ -27,8 +27,9 @@ typedef enum
                       'most', the number of words */
     FIELD_MAPS,    /* array of structs as 'shape' says, up to 'most' */
     FIELD_TEXTS,   /* array of const char *, up to 'most' of them */
-    FIELD_SPAN     /* sh_bytes_t, a text up to 'most' bytes within the frame;
-                      passed over if it is none.  For peeking only */
+    /*  For peeking only; passed over if the value is none.  */
+    FIELD_SPAN,    /* sh_bytes_t, a text up to 'most' bytes within the frame */
+    FIELD_FLAG     /* bool */
 } s_kind_t;
 
 typedef struct s_shape s_shape_t;
@@ -73,6 +74,7 @@ struct s_shape
 #define TEXTS(key, need, at, count_at, most)                                   \
     { key, FIELD_TEXTS, need, at, 0, most, count_at, 0, 0 }
 #define SPAN(key, at, most) { key, FIELD_SPAN, OPTIONAL, at, 0, most, 0, 0, 0 }
+#define FLAG(key, at) { key, FIELD_FLAG, OPTIONAL, at, 0, 0, 0, 0, 0 }
 #define SHAPE(name, type)                                                      \
     static const s_shape_t name                                                \
         = { name##_fields, sizeof name##_fields / sizeof name##_fields[0],     \
@@ -264,6 +266,7 @@ static const s_field_t s_peek_report_fields[] = {
     UINT ("subnet", OPTIONAL, AT (peek, subnet), ANY),
     SPAN ("for", AT (peek, code), SP_CODE_MOST),
     SPAN ("cidr", AT (peek, cidr), SP_CIDR_MOST),
+    FLAG ("last", AT (peek, last)),
 };
 SHAPE (s_peek_report, sp_peek_t);
 
@@ -480,6 +483,15 @@ s_read_span (s_reader_t *self, sh_bytes_t *out, const sp_token_t *token,
 }
 
 static void
+s_read_flag (s_reader_t *self, bool *out, const sp_token_t *token,
+             const s_path_t *path)
+{
+    if (token->kind == SP_TOKEN_BOOL)
+        *out = token->number != 0;
+    s_skip_some (self, s_inside (token), path);
+}
+
+static void
 s_read_word (s_reader_t *self, int *out, const sp_token_t *token,
              const s_field_t *field, const s_path_t *path)
 {
@@ -603,6 +615,9 @@ s_read_field (s_reader_t *self, char *target, const s_field_t *field,
     case FIELD_SPAN:
         s_read_span (self, at, &token, field->most, path);
         break;
+    case FIELD_FLAG:
+        s_read_flag (self, at, &token, path);
+        break;
     }
     return true;
 }
@@ -637,7 +652,7 @@ s_read_pairs (s_reader_t *self, char *target, const s_shape_t *shape,
         }
         uint32_t bit = UINT32_C (1) << at;
         path->key = shape->fields[at].key;
-        if (known & bit && shape->fields[at].kind != FIELD_SPAN)
+        if (known & bit && shape->fields[at].kind < FIELD_SPAN)
             s_bad (self, path, "given twice");
         else if (s_read_field (self, target, &shape->fields[at], path))
             present |= bit;
@@ -925,6 +940,7 @@ s_present (const char *source, const s_field_t *field)
     case FIELD_INT:
         return *(const int64_t *) at != 0;
     case FIELD_BOOL:
+    case FIELD_FLAG:
         return *(const bool *) at;
     case FIELD_TEXT:
         return *(const char *const *) at != NULL;
@@ -1006,6 +1022,7 @@ s_write_value (s_writer_t *self, const char *source, const s_field_t *field)
         s_write_array (self, source, field);
         break;
     case FIELD_SPAN:
+    case FIELD_FLAG:
         s_refuse_unless (self, false);
         break;
     }

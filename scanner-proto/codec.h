@@ -32,6 +32,7 @@ typedef struct
     /*  Of a report, borrowed likewise: 'for' and 'cidr'; size 0 if absent or no
         text of that kind.  */
     sh_bytes_t code, cidr;
+    bool last; /* of a report: a closing part, if the field is right */
 } sp_peek_t;
 
 sh_err_t sp_peek (sp_peek_t *out, sh_bytes_t frame, sh_why_t *why)

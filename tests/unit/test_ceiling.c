@@ -203,13 +203,17 @@ test_holders (void **state)
     hub_sessions_t *sessions = NULL;
     link_t link;
     s_listen (&link);
+    hub_greetings_t *greetings = NULL;
+    assert_int_equal (hub_greetings_new (&greetings), SH_OK);
     assert_int_equal (hub_sessions_new (&sessions), SH_OK);
     assert_int_equal (hub_descriptors_received (link.here), 0);
     assert_int_equal (hub_descriptors_received (0), 0);
     s_pour (&link, HUB_HOLDER_LEAST - MIB);
-    assert_int_equal (hub_holders_find (out, &link.endpoints, sessions), 0);
+    assert_int_equal (hub_holders_find (out, &link.endpoints, sessions,
+                                       greetings), 0);
     s_pour (&link, 2 * MIB);
-    assert_int_equal (hub_holders_find (out, &link.endpoints, sessions), 1);
+    assert_int_equal (hub_holders_find (out, &link.endpoints, sessions,
+                                       greetings), 1);
     assert_string_equal (out[0].address, "127.0.0.1");
     assert_string_equal (out[0].key, "");
     assert_int_equal (out[0].held, HUB_HOLDER_LEAST + MIB);
@@ -220,11 +224,13 @@ test_holders (void **state)
     session->taken = MIB / 2;
     hub_peer_text (session->peer, link.here);
     assert_non_null (strstr (session->peer, "127.0.0.1 "));
-    assert_int_equal (hub_holders_find (out, &link.endpoints, sessions), 1);
+    assert_int_equal (hub_holders_find (out, &link.endpoints, sessions,
+                                       greetings), 1);
     assert_string_equal (out[0].key, "some key");
     assert_int_equal (out[0].held, HUB_HOLDER_LEAST + MIB / 2);
     session->taken = 2 * MIB;
-    assert_int_equal (hub_holders_find (out, &link.endpoints, sessions), 0);
+    assert_int_equal (hub_holders_find (out, &link.endpoints, sessions,
+                                       greetings), 0);
 
     /*  However much came in by and by, and was no message: nothing is held
         that came before the last one.  */
@@ -234,23 +240,41 @@ test_holders (void **state)
         assert_int_equal (session->taken,
                           hub_descriptors_received (link.here));
     }
-    assert_int_equal (hub_holders_find (out, &link.endpoints, sessions), 0);
+    assert_int_equal (hub_holders_find (out, &link.endpoints, sessions,
+                                       greetings), 0);
     s_pour (&link, HUB_HOLDER_LEAST);
-    assert_int_equal (hub_holders_find (out, &link.endpoints, sessions), 1);
+    assert_int_equal (hub_holders_find (out, &link.endpoints, sessions,
+                                       greetings), 1);
     assert_string_equal (out[0].key, "some key");
     assert_int_equal (out[0].held, HUB_HOLDER_LEAST);
 
     /*  A session whose connection is gone, and the number another's.  */
     snprintf (session->peer, sizeof session->peer, "127.0.0.1 1");
-    assert_int_equal (hub_holders_find (out, &link.endpoints, sessions), 1);
+    assert_int_equal (hub_holders_find (out, &link.endpoints, sessions,
+                                       greetings), 1);
     assert_string_equal (out[0].key, "");
+
+    /*  It said hello once, and another connection has the session now.  */
+    hub_session_t lost = { .taken = MIB };
+    snprintf (lost.key, sizeof lost.key, "another key");
+    hub_peer_text (lost.peer, link.here);
+    hub_greetings_note (greetings, &lost);
+    hub_greetings_leave (greetings, &lost);
+    assert_int_equal (hub_holders_find (out, &link.endpoints, sessions,
+                                       greetings), 1);
+    assert_string_equal (out[0].key, "another key");
+    assert_int_equal (out[0].connections, 1);
+    assert_int_equal (out[0].held,
+                      hub_descriptors_received (link.here) - MIB);
 
     /*  Another port than the hub's.  */
     snprintf (link.endpoint, sizeof link.endpoint, "tcp://127.0.0.1:1");
-    assert_int_equal (hub_holders_find (out, &link.endpoints, sessions), 0);
+    assert_int_equal (hub_holders_find (out, &link.endpoints, sessions,
+                                       greetings), 0);
     hub_sessions_destroy (&sessions);
     close (link.here);
     close (link.there);
+    hub_greetings_destroy (&greetings);
     close (link.listener);
 }
 

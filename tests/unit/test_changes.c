@@ -673,6 +673,67 @@ test_covered (void **state)
 #undef TRY
 }
 
+/*  What is read for a closing part: from the first covered address of the
+    subnet's to the last.  */
+static void
+s_try_reach (scene_t *scene, const char *first, const char *last)
+{
+    hub_range_t range = { .most = 77 };
+    bool any = hub_changes_range (&range, &scene->facts);
+    assert_int_equal (any, first != NULL);
+    if (any) {
+        sh_addr_t ends[2] = { s_addr (first), s_addr (last) };
+        assert_int_equal (sh_addr_cmp (&range.first, &ends[0]), 0);
+        assert_int_equal (sh_addr_cmp (&range.last, &ends[1]), 0);
+        assert_int_equal (range.most, 77);
+    }
+    s_end (scene);
+}
+
+static void
+test_range (void **state)
+{
+    (void) state;
+    static const struct
+    {
+        const char *covered[2][2], *first, *last;
+    } cases[] = {
+        { { { "10.0.0.3", "10.0.0.5" } }, "10.0.0.3", "10.0.0.5" },
+        { { { "10.0.0.8", "10.0.0.9" }, { "10.0.0.1", "10.0.0.2" } },
+          "10.0.0.1", "10.0.0.9" },
+        { { { "0.0.0.0", "255.255.255.255" } }, "10.0.0.0", "10.0.0.255" },
+        { { { "10.0.1.0", "10.0.1.9" }, { "::", "ffff::" } }, NULL, NULL },
+        { { { NULL } }, NULL, NULL },
+    };
+    scene_t scene;
+    for (size_t i = 0; i < COUNT (cases); i++) {
+        s_begin (&scene, NOON);
+        s_close (&scene);
+        for (size_t j = 0; j < 2 && cases[i].covered[j][0]; j++)
+            s_cover (&scene, cases[i].covered[j][0], cases[i].covered[j][1]);
+        s_try_reach (&scene, cases[i].first, cases[i].last);
+    }
+    /*  Each of these alone makes it say nothing about anybody.  */
+    for (int i = 0; i < 6; i++) {
+        s_begin (&scene, NOON);
+        s_close (&scene);
+        s_cover (&scene, "10.0.0.3", "10.0.0.5");
+        if (i == 0)
+            scene.report.complete = false;
+        else if (i == 1)
+            scene.report.up = 0;
+        else if (i == 2)
+            scene.subnet.check = false;
+        else if (i == 3)
+            scene.agent.update_tags = false;
+        else if (i == 4)
+            scene.facts.policy.tags = HUB_TAGS_NEVER;
+        else
+            snprintf (scene.subnet.last_scan, 20, DAY "11:59:30");
+        s_try_reach (&scene, NULL, NULL);
+    }
+}
+
 /*  The codec refuses these, but the plan does not rely on it.  */
 static void
 test_covered_broken (void **state)
@@ -1671,6 +1732,7 @@ main (void)
         cmocka_unit_test_setup (test_silent_since_start, s_reset),
         cmocka_unit_test_setup (test_offline_needs, s_reset),
         cmocka_unit_test_setup (test_covered, s_reset),
+        cmocka_unit_test_setup (test_range, s_reset),
         cmocka_unit_test_setup (test_covered_broken, s_reset),
         cmocka_unit_test_setup (test_covered_ipv6, s_reset),
         cmocka_unit_test_setup (test_silent_autumn, s_reset),

@@ -772,6 +772,7 @@ test_peek (void **state)
     assert_int_equal (peek.type, SP_REPORT);
     assert_int_equal (peek.subnet, 7);
     assert_int_equal (peek.part, 2);
+    assert_true (peek.last);
     assert_int_equal (peek.id.size, SP_REPORT_ID);
     assert_memory_equal (peek.id.data,
                          sample_get ("report-closing")->u.report.id.data, 16);
@@ -793,6 +794,11 @@ test_peek (void **state)
                     "code-of-site-a", "");
     s_peek_network (s_plus ("report-hosts-shim", "\xa4" "cidr\xa1x", 7),
                     "code-of-site-a", "10.0.0.0/24");
+    frame = s_with ("report-closing", "last", 0, "\x91\xc3", 2);
+    bytes = (sh_bytes_t){ frame.data, frame.size };
+    assert_int_equal (sp_peek (&peek, bytes, NULL), SH_OK);
+    assert_false (peek.last);
+    free (frame.data);
 
     for (size_t i = 0; i < sample_count; i++) {
         frame = s_encode (&samples[i].message);

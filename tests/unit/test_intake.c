@@ -70,7 +70,7 @@ typedef struct
 } tables_t;
 
 /*  What was called, in order: B begin, A read_agent, F find_subnet, L lock,
-    R read_rows, W apply, K the key is asked for, C commit, r rollback,
+    S read_subnet, R read_rows or read_range, W apply, K the key is asked for, C commit, r rollback,
     T touch.  */
 typedef struct
 {
@@ -98,6 +98,7 @@ typedef struct
     int64_t fail_takes; /* ms of the clock */
     int64_t mono;
     bool maintenance;
+    size_t slice; /* rows that read_range gives, if it is to be less */
     sh_err_t no_inserts; /* the table cannot take new rows */
     size_t commits, rollbacks;
     call_t trace[TRACE_MOST];
@@ -211,6 +212,17 @@ s_read_agent (hub_store_t *base, const char *code, hub_agent_t *out)
 }
 
 static sh_err_t
+s_find_id (const fake_t *self, uint64_t id, hub_subnet_t *out)
+{
+    for (size_t i = 0; i < SUBNETS; i++)
+        if (self->now.subnets[i].id == id && id) {
+            *out = self->now.subnets[i];
+            return SH_OK;
+        }
+    return SH_E_SUBNET_UNKNOWN;
+}
+
+static sh_err_t
 s_lock_subnet (hub_store_t *base, uint64_t id, hub_subnet_t *out)
 {
     fake_t *self = s_fake (base);
@@ -220,12 +232,14 @@ s_lock_subnet (hub_store_t *base, uint64_t id, hub_subnet_t *out)
     if (id < self->locked)
         s_fault (self, "locks not in ascending order");
     self->locked = id;
-    for (size_t i = 0; i < SUBNETS; i++)
-        if (self->now.subnets[i].id == id && id) {
-            *out = self->now.subnets[i];
-            return SH_OK;
-        }
-    return SH_E_SUBNET_UNKNOWN;
+    return s_find_id (self, id, out);
+}
+
+static sh_err_t
+s_read_subnet (hub_store_t *base, uint64_t id, hub_subnet_t *out)
+{
+    sh_err_t rc = s_enter (s_fake (base), 'S', id, true);
+    return rc == SH_OK ? s_find_id (s_fake (base), id, out) : rc;
 }
 
 static sh_err_t
@@ -256,24 +270,12 @@ s_by_address (const void *a, const void *b)
     return sh_addr_cmp (&x->ip, &y->ip);
 }
 
-static bool
-s_wanted (const record_t *one, uint64_t subnet, const sh_addr_t *addrs,
-          size_t count)
+/*  The rows that 'wanted' says, in the order of their addresses.  */
+static hub_rows_t *
+s_copy_rows (fake_t *self, uint64_t subnet,
+             bool (*wanted) (const record_t *, const void *),
+             const void *context)
 {
-    bool wanted = count == 0;
-    for (size_t i = 0; i < count; i++)
-        wanted |= sh_addr_cmp (&addrs[i], &one->ip) == 0;
-    return wanted && one->subnet == subnet;
-}
-
-static sh_err_t
-s_read_rows (hub_store_t *base, uint64_t subnet, const sh_addr_t *addrs,
-             size_t count, hub_rows_t **out)
-{
-    fake_t *self = s_fake (base);
-    sh_err_t rc = s_enter (self, 'R', subnet, true);
-    if (rc != SH_OK)
-        return rc;
     hub_rows_t *rows = calloc (1, sizeof *rows);
     assert_non_null (rows);
     rows->items = calloc (RECORDS_MOST, sizeof *rows->items);
@@ -283,7 +285,7 @@ s_read_rows (hub_store_t *base, uint64_t subnet, const sh_addr_t *addrs,
     memcpy (copy, self->now.rows, sizeof self->now.rows);
     rows->memory = copy;
     for (size_t i = 0; i < self->now.row_count; i++) {
-        if (!s_wanted (&copy[i], subnet, addrs, count))
+        if (copy[i].subnet != subnet || !wanted (&copy[i], context))
             continue;
         rows->items[rows->count++] = (hub_row_t){
             .id = copy[i].id, .ip = copy[i].ip, .excluded = copy[i].excluded,
@@ -293,7 +295,60 @@ s_read_rows (hub_store_t *base, uint64_t subnet, const sh_addr_t *addrs,
         };
     }
     qsort (rows->items, rows->count, sizeof *rows->items, s_by_address);
-    *out = rows;
+    return rows;
+}
+
+typedef struct
+{
+    const sh_addr_t *addrs;
+    size_t count;
+} list_t;
+
+static bool
+s_listed (const record_t *one, const void *context)
+{
+    const list_t *list = context;
+    bool wanted = false;
+    for (size_t i = 0; i < list->count; i++)
+        wanted |= sh_addr_cmp (&list->addrs[i], &one->ip) == 0;
+    return wanted;
+}
+
+static sh_err_t
+s_read_rows (hub_store_t *base, uint64_t subnet, const sh_addr_t *addrs,
+             size_t count, hub_rows_t **out)
+{
+    fake_t *self = s_fake (base);
+    sh_err_t rc = s_enter (self, 'R', subnet, true);
+    assert_true (count > 0);
+    list_t list = { addrs, count };
+    if (rc == SH_OK)
+        *out = s_copy_rows (self, subnet, s_listed, &list);
+    return rc;
+}
+
+static bool
+s_within (const record_t *one, const void *context)
+{
+    const hub_range_t *range = context;
+    return sh_addr_cmp (&one->ip, &range->first) >= 0
+           && sh_addr_cmp (&one->ip, &range->last) <= 0;
+}
+
+static sh_err_t
+s_read_range (hub_store_t *base, uint64_t subnet, const hub_range_t *range,
+              hub_rows_t **out, bool *more)
+{
+    fake_t *self = s_fake (base);
+    sh_err_t rc = s_enter (self, 'R', subnet, true);
+    if (rc != SH_OK)
+        return rc;
+    assert_true (range->most > 0);
+    size_t most = self->slice ? self->slice : range->most;
+    *out = s_copy_rows (self, subnet, s_within, range);
+    *more = (*out)->count > most;
+    if (*more)
+        (*out)->count = most;
     return SH_OK;
 }
 
@@ -495,6 +550,7 @@ s_fill_store (world_t *self)
     fake->base = (hub_store_t){
         .begin = s_begin, .commit = s_commit, .rollback = s_rollback,
         .read_agent = s_read_agent, .lock_subnet = s_lock_subnet,
+        .read_subnet = s_read_subnet, .read_range = s_read_range,
         .find_subnet = s_find_subnet, .read_rows = s_read_rows,
         .apply = s_apply, .touch_agent = s_touch_agent,
         .describe = s_describe,
@@ -801,6 +857,25 @@ test_closing_part (void **state)
     assert_string_equal (s_subnet (&world, 7)->last_discovery,
                          DAY "11:59:00");
     assert_string_equal (s_subnet (&world, 5)->last_scan, "");
+    s_shut (&world);
+}
+
+/*  Not all at once: what follows the first slice is read behind it, in the same
+    transaction.  */
+static void
+test_closing_in_slices (void **state)
+{
+    (void) state;
+    world_t world;
+    s_open (&world);
+    world.fake.slice = 1;
+    REPORT (&world, .tag = 1, .part = 1, .subnet = 7, .cidr = "10.0.7.0/24");
+    s_work (&world);
+    s_assert_trace (&world, "BALRWRWKCT");
+    assert_int_equal (s_verdict (&world, 0)->result, SP_APPLIED);
+    assert_int_equal (s_verdict (&world, 0)->tagged, 2);
+    assert_int_equal (s_row_of (&world, "10.0.7.1")->state, HUB_TAG_OFFLINE);
+    assert_int_equal (s_row_of (&world, "10.0.7.9")->state, HUB_TAG_OFFLINE);
     s_shut (&world);
 }
 
@@ -1931,15 +2006,20 @@ test_targets (void **state)
     {
         const char *after;
         size_t rows;
-    } cases[] = { { NULL, 2 },       { "10.0.7.0", 2 }, { "10.0.7.1", 1 },
-                  { "10.0.7.5", 1 }, { "10.0.7.9", 0 }, { "10.0.9.0", 0 } };
+        bool outside;
+    } cases[] = { { NULL, 2, false },          { "10.0.7.0", 2, false },
+                  { "10.0.7.1", 1, false },    { "10.0.7.5", 1, false },
+                  { "10.0.7.9", 0, false },    { "10.0.7.255", 0, true },
+                  { "10.0.9.0", 0, true },     { "2001:db8::1", 0, true },
+                  { "10.0.6.255", 2, false } };
     for (size_t i = 0; i < COUNT (cases); i++) {
         world_t world;
         s_open (&world);
         s_row_of (&world, "10.0.7.9")->excluded = true;
         s_ask_targets (&world, 7, cases[i].after);
         s_work (&world);
-        s_assert_trace (&world, "BALRKr");
+        /*  Nothing is read where nothing can be.  */
+        s_assert_trace (&world, cases[i].outside ? "BASKr" : "BASRKr");
         assert_int_equal (world.answers[0]->type, SP_TARGETS_PAGE);
         const sp_targets_page_t *page = &world.answers[0]->u.targets_page;
         assert_int_equal (page->subnet, 7);
@@ -1963,23 +2043,26 @@ test_targets (void **state)
 static size_t s_big;
 
 static sh_err_t
-s_read_big (hub_store_t *base, uint64_t subnet, const sh_addr_t *addrs,
-            size_t count, hub_rows_t **out)
+s_read_big (hub_store_t *base, uint64_t subnet, const hub_range_t *range,
+            hub_rows_t **out, bool *more)
 {
-    (void) addrs;
-    assert_int_equal (count, 0);
     sh_err_t rc = s_enter (s_fake (base), 'R', subnet, true);
     assert_int_equal (rc, SH_OK);
+    assert_int_equal (range->most, SP_PAGE_TARGETS_MOST);
     hub_rows_t *rows = calloc (1, sizeof *rows);
     assert_non_null (rows);
-    rows->items = calloc (s_big + 1, sizeof *rows->items);
+    rows->items = calloc (range->most + 1, sizeof *rows->items);
     assert_non_null (rows->items);
     sh_addr_t addr;
-    assert_int_equal (sh_addr_parse (&addr, "2001:db8::ffff:1"), SH_OK);
-    for (; rows->count < s_big; rows->count++) {
-        rows->items[rows->count] = (hub_row_t){ .ip = addr };
+    assert_int_equal (sh_addr_parse (&addr, "10.0.7.1"), SH_OK);
+    for (size_t i = 0; i < s_big; i++) {
+        if (sh_addr_cmp (&addr, &range->first) >= 0
+            && rows->count <= range->most)
+            rows->items[rows->count++] = (hub_row_t){ .ip = addr };
         assert_true (sh_addr_next (&addr));
     }
+    *more = rows->count > range->most;
+    rows->count -= *more;
     *out = rows;
     return SH_OK;
 }
@@ -1997,7 +2080,9 @@ test_targets_paging (void **state)
     for (size_t i = 0; i < COUNT (cases); i++) {
         world_t world;
         s_open (&world);
-        world.fake.base.read_rows = s_read_big;
+        world.fake.base.read_range = s_read_big;
+        assert_int_equal (sh_prefix_parse (&s_subnet (&world, 7)->prefix,
+                                           "10.0.0.0/16"), SH_OK);
         s_big = cases[i].rows;
         size_t met = 0, pages = 0;
         char after[SH_ADDR_TEXT] = "";
@@ -2122,6 +2207,7 @@ main (void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_one_part),
         cmocka_unit_test (test_closing_part),
+        cmocka_unit_test (test_closing_in_slices),
         cmocka_unit_test (test_no_good_host),
         cmocka_unit_test (test_many_refused),
         cmocka_unit_test (test_tagged_and_skipped),

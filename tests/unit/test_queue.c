@@ -415,11 +415,40 @@ test_shard (void **state)
         assert_in_range (workers[i], 32, 96);
 }
 
+/*  After a heavy job its principal has no other in the batch.  */
+static void
+test_heavy (void **state)
+{
+    (void) state;
+    hub_queue_t *queue = s_queue (8, 1000);
+    static const char *const names[] = { "a", "a", "a", "b", "a", "b" };
+    static const bool heavy[] = { false, true, true, true, false, false };
+    static const uint64_t expected[][3]
+        = { { 0, 1, 3 }, { 2, 5 }, { 4 } };
+    static const size_t counts[] = { 3, 2, 1 };
+    for (uint64_t i = 0; i < 6; i++) {
+        hub_job_t *job = s_job_of (names[i], i);
+        job->heavy = heavy[i];
+        assert_true (hub_queue_put (queue, job));
+    }
+    hub_job_t *jobs[8];
+    for (size_t batch = 0; batch < 3; batch++) {
+        size_t count = hub_queue_take (queue, jobs, 8, 4, 0);
+        assert_int_equal (count, counts[batch]);
+        for (size_t i = 0; i < count; i++) {
+            assert_int_equal (jobs[i]->shard, expected[batch][i]);
+            hub_job_destroy (&jobs[i]);
+        }
+    }
+    hub_queue_destroy (&queue);
+}
+
 int
 main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_fair_share),
+        cmocka_unit_test (test_heavy),
         cmocka_unit_test (test_bound_by_count),
         cmocka_unit_test (test_bound_by_bytes),
         cmocka_unit_test (test_large_frame),

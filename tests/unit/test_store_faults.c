@@ -149,7 +149,9 @@ s_read_agent (hub_store_t *base, const char *code, hub_agent_t *out)
     sh_err_t rc = s_enter (CALL_AGENT);
     if (rc != SH_OK)
         return rc;
-    *out = (hub_agent_t){ .id = 3, .eligible = true, .name = strdup ("a"),
+    *out = (hub_agent_t){ .id = 3, .eligible = true, .update_tags = true,
+                          .tags = { HUB_TAG_USED }, .tag_count = 1,
+                          .name = strdup ("a"),
                           .code = strdup (code) };
     if (out->name && out->code)
         return SH_OK;
@@ -212,6 +214,14 @@ s_read_rows (hub_store_t *base, uint64_t subnet, const sh_addr_t *addrs,
     snprintf (text, sizeof text, "10.0.%d.1", (int) subnet);
     *out = rows;
     return sh_addr_parse (&rows->items[0].ip, text);
+}
+
+static sh_err_t
+s_read_range (hub_store_t *base, uint64_t subnet, const hub_range_t *range,
+              hub_rows_t **out, bool *more)
+{
+    *more = false;
+    return s_read_rows (base, subnet, &range->first, 1, out);
 }
 
 /*  Half of it is written when it fails.  */
@@ -310,9 +320,13 @@ s_message (char letter, size_t at)
         .code = letter == 'f' ? "code" : NULL, .kind = SP_KIND_BOTH,
         .started = NOON * 1000, .finished = NOON * 1000,
     };
+    static const uint8_t ends[2][4] = { { 10, 0, 0, 0 }, { 10, 0, 255, 255 } };
+    static sp_range_t covered = { { ends[0], 4 }, { ends[1], 4 } };
     if (letter == 'c') {
         report.last = report.complete = true;
         report.parts = report.up = 1;
+        report.covered = &covered;
+        report.covered_count = 1;
     } else {
         report.hosts = hosts;
         report.host_count = COUNT (hosts);
@@ -348,6 +362,7 @@ s_open (world_t *self, const char *letters)
     s.base = (hub_store_t){
         .begin = s_begin, .commit = s_commit, .rollback = s_rollback,
         .read_agent = s_read_agent, .lock_subnet = s_lock_subnet,
+        .read_subnet = s_lock_subnet, .read_range = s_read_range,
         .find_subnet = s_find_subnet, .read_rows = s_read_rows,
         .apply = s_apply, .touch_agent = s_touch_agent,
         .describe = s_describe,
