@@ -29,8 +29,8 @@ s_is_before (const planner_t *self, const char *time, const char *stored)
 }
 
 /*  Has a scan been written already that began after the one that made this
-    sighting?  Of an earlier scan's hosts also when it was that scan itself: it
-    was written with all of them, and who is missing since was deleted.  */
+    sighting?  Equal is not after: two scans may begin in one second, and a host
+    that is lost is worse than one that somebody has to delete twice.  */
 static bool
 s_is_overtaken (const planner_t *self, const hub_sighting_t *one, bool late,
                 const char *stored)
@@ -39,8 +39,7 @@ s_is_overtaken (const planner_t *self, const hub_sighting_t *one, bool late,
         return late;
     sh_wall_t began;
     sh_wall_at (&began, self->facts->zone, one->old);
-    return s_is_before (self, began.text, stored)
-           || strcmp (began.text, stored) == 0;
+    return s_is_before (self, began.text, stored);
 }
 
 static bool

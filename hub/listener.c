@@ -20,9 +20,6 @@
 #define AGAIN_MS 250      /* between two tries to open */
 #define GIVEN_BACK_MS 3000 /* in which closing gives its memory back */
 #define MANY_CONNECTIONS 16 /* of one key since the socket was opened */
-/*  What CURVE makes of a message is longer: by its name (8), the nonce (8), the
-    MAC (16) and the flags (1).  */
-#define CURVE_AROUND 33
 
 _Static_assert (HUB_HOLDERS_MOST + HUB_ADMITTED_MOST <= HUB_PUTOFF_MOST,
                 "whom one closing puts off has room");
@@ -55,7 +52,7 @@ s_set_int (void *handle, int option, int value)
 static bool
 s_set_options (void *handle)
 {
-    int64_t most = SP_PART_BYTES_MOST + CURVE_AROUND;
+    int64_t most = SP_PART_BYTES_MOST + SP_CURVE_AROUND;
     return zmq_setsockopt (handle, ZMQ_MAXMSGSIZE, &most, sizeof most) == 0
            && s_set_int (handle, ZMQ_HANDSHAKE_IVL, 5000)
            && s_set_int (handle, ZMQ_TCP_KEEPALIVE, 1)

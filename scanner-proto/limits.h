@@ -18,6 +18,10 @@
 #define SP_REFUSED_MOST 64             /* refused hosts named in a verdict */
 #define SP_NAMESERVERS_MOST 8          /* of one subnet */
 
+/*  What CURVE makes of a frame is longer: by its name (8), the nonce (8), the MAC
+    (16) and the flags (1).  libzmq's MAXMSGSIZE looks at that.  */
+#define SP_CURVE_AROUND 33
+
 #define SP_DEPTH_MOST 8         /* nesting of a frame */
 #define SP_MAP_KEYS_MOST 64     /* keys of one map */
 #define SP_KEY_MOST 32          /* bytes of a map key */

@@ -44,7 +44,7 @@ static const s_option_t s_options[] = {
 static sh_err_t
 s_set_options (void *socket, sh_why_t *why)
 {
-    int64_t most = SP_FRAME_MOST;
+    int64_t most = SP_FRAME_MOST + SP_CURVE_AROUND;
     int rc = zmq_setsockopt (socket, ZMQ_MAXMSGSIZE, &most, sizeof most);
     for (size_t i = 0; rc == 0 && i < sizeof s_options / sizeof *s_options; i++)
         rc = zmq_setsockopt (socket, s_options[i].name, &s_options[i].value,

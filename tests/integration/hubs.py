@@ -26,6 +26,8 @@ SCANNER = harness.BUILD / 'scanner' / 'scanhub-scanner'
 WHOLE = [('10.0.0.1', '10.0.0.254')]
 
 
+SANITIZED = b'__asan_init' in harness.SCANHUBD.read_bytes()
+
 class Scanner:
     """A scanhub-scanner that runs until it is closed."""
 
@@ -232,7 +234,9 @@ def in_force(hub, keys):
     while time.monotonic() - begun < harness.PATIENCE:
         try:
             peer = Peer(hub.endpoint, hub.public, *keys, patience=0.3)
-            return time.monotonic() - begun, peer
+            took = time.monotonic() - begun
+            peer.patience = harness.PATIENCE  # of the session from now on
+            return took, peer
         except (TimeoutError, HubError, zmq.Again):
             pass
     raise AssertionError('the key is not in force')
@@ -282,7 +286,8 @@ def replicate(s, copy):
     times.append(thrown_out(peers[1]))
     comment('in force after {:.2f} and {:.2f} s, out after {:.2f} and {:.2f} s'
             .format(*times))
-    assert max(times) < 1, 'it took longer than a second'
+    # a sanitized hub on a busy machine is no measure
+    assert max(times) < (5 if SANITIZED else 1), 'longer than a second'
     before = s.count()
     peers[0].send(s.report().part([host('10.0.0.7')]))
     equal(peers[0].wait('error')['cause'], 'revoked')

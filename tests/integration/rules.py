@@ -1023,11 +1023,11 @@ def _(s):
           [(wall(first), '1'), (wall(first), '1'), (wall(newest), '2')])
 
 
-@case('an old host that was deleted since does not come back')
+@case('an old host of a scan before the last one does not come back')
 def _(s):
     began = ago(300)
     s.closing(started=began)
-    verdict = s.applied(host('10.0.0.4', ago(290), old=began),
+    verdict = s.applied(host('10.0.0.4', ago(290), old=began - 1000),
                         host('10.0.0.5', ago(600), old=ago(610)),
                         host('10.0.0.6', ago(200), old=ago(210)),
                         started=ago(60))

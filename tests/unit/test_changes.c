@@ -1383,7 +1383,8 @@ test_old_hosts (void **state)
     } cases[] = {
         { "", false },
         { DAY "11:48:59", false },
-        { DAY "11:49:00", true }, /* that scan has been written already */
+        { DAY "11:49:00", false }, /* another one of that second, perhaps */
+        { DAY "11:49:01", true },
         { DAY "11:50:01", true }, /* another one has been since */
         { DAY "11:59:00", true },
         { DAY "12:01:01", false },
