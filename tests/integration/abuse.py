@@ -299,4 +299,4 @@ def _(s):
 
 
 if __name__ == '__main__':
-    sys.exit(harness.main(Abuse))
+    sys.exit(harness.main(Abuse, long=True))

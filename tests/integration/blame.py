@@ -115,4 +115,4 @@ def _(s):
 
 
 if __name__ == '__main__':
-    sys.exit(main(Blame))
+    sys.exit(main(Blame, long=True))

@@ -231,4 +231,4 @@ def _(s):
 
 
 if __name__ == '__main__':
-    sys.exit(main(Large))
+    sys.exit(main(Large, long=True))

@@ -34,7 +34,8 @@ CEILING_MB = 200 # of the hub's memory, whatever they send
 SANITIZED = harness.BUILD.joinpath('config.status').exists() and bool(
     re.search('--enable-sanitizers',
               harness.BUILD.joinpath('config.status').read_text()))
-IN_HUB = WORKERS * (64 + 16) # parts: a queue and a batch for each worker
+# Parts: a queue and a batch for each worker, and verdicts on their way.
+IN_HUB = WORKERS * (64 + 16) + 32
 STOPPED_S = 12   # longer than any time-out of the hub's
 
 
