@@ -323,34 +323,59 @@ class Knock(Attack):
         self.done += 1
 
 
-class Endless(Attack):
-    """One message of frames without an end, again after each close."""
+class Member(Attack):
+    """Says something again and again with a key that the hub admits; a
+    connection that the hub closes is made again."""
 
-    def begin(self):
-        self.peer = None
+    version, peer = 1, None
+
+    def join(self):
+        self.peer = RawPeer(self.args.port, self.version)
+        self.peer.handshake(self.args.hub_key, self.args.public,
+                            self.args.secret)
+        self.greet()
 
     def step(self):
         try:
             if self.peer is None:
-                self.peer = RawPeer(self.args.port, 2)
-                self.peer.handshake(self.args.hub_key, self.args.public,
-                                    self.args.secret)
-                if self.args.hello:
-                    self.peer.send(bytes.fromhex(self.args.hello))
-            self.peer.send(bytes(200000), MORE)
+                self.join()
+            self.say()
             self.done += 1
         except (Refused, OSError):
+            # A time-out may have cut a frame in two: begin anew.
             if self.peer:
                 self.peer.close()
             self.peer = None
             time.sleep(0.1)
 
+    def greet(self):
+        raise NotImplementedError
 
-class Flood(Attack):
+    def say(self):
+        raise NotImplementedError
+
+
+class Endless(Member):
+    """One message of frames without an end, again after each close."""
+
+    version = 2
+
+    def greet(self):
+        if self.args.hello:
+            self.peer.send(bytes.fromhex(self.args.hello))
+
+    def say(self):
+        self.peer.send(bytes(200000), MORE)
+
+
+class Flood(Member):
     """Reports for every subnet id, as fast as they go; no verdict is read."""
 
-    def begin(self):
-        self.peer, self.subnet = None, 0
+    subnet = 0
+
+    def greet(self):
+        self.peer.send(msgpack.packb({'v': 1, 't': 'hello', 'now': 1,
+                                      'version': 'evil'}))
 
     def message(self):
         self.subnet += 1
@@ -361,25 +386,8 @@ class Flood(Attack):
                 'hosts': [{'ip': bytes([10, 0, 0, at]), 'seen': now}
                           for at in range(1, 255)]}
 
-    def join(self):
-        self.peer = RawPeer(self.args.port, 1)
-        self.peer.handshake(self.args.hub_key, self.args.public,
-                            self.args.secret)
-        self.peer.send(msgpack.packb({'v': 1, 't': 'hello', 'now': 1,
-                                      'version': 'evil'}))
-
-    def step(self):
-        try:
-            if self.peer is None:
-                self.join()
-            self.peer.send(msgpack.packb(self.message()))
-            self.done += 1
-        except (Refused, OSError):
-            # A time-out may have cut a frame in two: begin anew.
-            if self.peer:
-                self.peer.close()
-            self.peer = None
-            time.sleep(0.1)
+    def say(self):
+        self.peer.send(msgpack.packb(self.message()))
 
 
 class Greedy(Flood):

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "tests/unit/nomem.h"
 
+#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -243,6 +245,30 @@ __wrap_sh_log_fields (sh_level_t level, const char *text,
     (void) level;
     (void) text;
     (void) fields;
+}
+
+char nomem_dir[64];
+
+int
+nomem_setup (void **state)
+{
+    (void) state;
+    snprintf (nomem_dir, sizeof nomem_dir, "/tmp/scanhub-nomem-XXXXXX");
+    return mkdtemp (nomem_dir) ? 0 : -1;
+}
+
+int
+nomem_teardown (void **state)
+{
+    (void) state;
+    DIR *dir = opendir (nomem_dir);
+    if (!dir)
+        return -1;
+    for (struct dirent *one = readdir (dir); one; one = readdir (dir))
+        if (strcmp (one->d_name, ".") != 0 && strcmp (one->d_name, "..") != 0)
+            (void) unlinkat (dirfd (dir), one->d_name, 0);
+    closedir (dir);
+    return rmdir (nomem_dir);
 }
 
 sp_report_t

@@ -34,6 +34,15 @@ void nomem_lift (void);
 void nomem_count_from_here (void);
 size_t nomem_live (void);
 
+/*  What an output that has to stay as it was is set to.  */
+#define NOMEM_UNTOUCHED ((void *) nomem_dir)
+
+/*  A directory for the files of the program, made by the setup of its group
+    of tests and removed with them by the teardown.  */
+extern char nomem_dir[64];
+int nomem_setup (void **state);
+int nomem_teardown (void **state);
+
 /*  A report of many hosts, so that buffers have to grow; static.  The names
     and times are good ones at noon.  */
 enum { NOMEM_HOSTS = 300 };

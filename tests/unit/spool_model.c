@@ -480,6 +480,21 @@ model_step (model_t *self)
 }
 
 void
+model_go_on (model_t *self, int steps)
+{
+    bool good = *self->fault == '\0';
+    if (good && !self->spool)
+        good = model_open (self) && model_check (self, true);
+    for (int i = 0; good && i < steps; i++)
+        good = model_step (self);
+    model_close (self);
+    good = good && model_open (self) && model_check (self, true)
+           && model_drain (self);
+    if (!good && !*self->fault)
+        snprintf (self->fault, sizeof self->fault, "it does not go on");
+}
+
+void
 model_init (model_t *self, uint32_t seed, size_t big)
 {
     *self = (model_t){ .random = seed, .big = big };

@@ -57,6 +57,10 @@ void model_close (model_t *self);
 bool model_step (model_t *self); /* put, remove, look, or close and open */
 bool model_drain (model_t *self); /* remove all */
 
+/*  It goes on as if nothing had been: so many steps, then all is there after it
+    was opened again, and can be removed.  Else a fault.  */
+void model_go_on (model_t *self, int steps);
+
 /*  Compare.  'reopened': from now on it is clear what became of reports that
     were unclear.  */
 bool model_check (model_t *self, bool reopened);

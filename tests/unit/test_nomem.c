@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -23,12 +22,10 @@
 #include "tests/unit/samples.h"
 
 #define COUNT(array) (sizeof (array) / sizeof *(array))
-#define NOON NOMEM_NOON
-#define UNTOUCHED ((void *) s_dir)
 
-static char s_dir[64], s_path[96];
+static char s_path[96];
 
-static int64_t s_now = NOON * 1000;
+static int64_t s_now = NOMEM_NOON * 1000;
 
 static int64_t
 s_clock_ms (void *context)
@@ -45,13 +42,13 @@ static const sp_message_t *s_message;
 static sh_err_t
 s_encode (void)
 {
-    uint8_t *data = UNTOUCHED;
+    uint8_t *data = NOMEM_UNTOUCHED;
     size_t size = 12345;
     sh_err_t rc = sp_encode (&data, &size, s_message);
     if (rc == SH_OK)
         free (data);
     else
-        assert_true (data == UNTOUCHED && size == 12345);
+        assert_true (data == NOMEM_UNTOUCHED && size == 12345);
     return rc;
 }
 
@@ -61,14 +58,14 @@ static size_t s_frame_size;
 static sh_err_t
 s_decode (void)
 {
-    sp_message_t *message = UNTOUCHED;
+    sp_message_t *message = NOMEM_UNTOUCHED;
     sh_why_t why = { "" };
     sh_err_t rc
         = sp_decode (&message, (sh_bytes_t){ s_frame, s_frame_size }, &why);
     if (rc == SH_OK)
         sp_message_destroy (&message);
     else
-        assert_true (message == UNTOUCHED);
+        assert_true (message == NOMEM_UNTOUCHED);
     return rc;
 }
 
@@ -139,10 +136,10 @@ s_deliver (void)
     report.hosts = hosts;
     report.host_count = COUNT (hosts);
     memset (s_sent, 0, sizeof s_sent);
-    sp_delivery_t *delivery = UNTOUCHED;
+    sp_delivery_t *delivery = NOMEM_UNTOUCHED;
     sh_err_t rc = sp_delivery_new (&delivery, &report, &s_clock);
     if (rc != SH_OK) {
-        assert_true (delivery == UNTOUCHED);
+        assert_true (delivery == NOMEM_UNTOUCHED);
         return rc;
     }
     sp_outlet_t outlet = { s_outlet_send, NULL, true, 0 };
@@ -179,14 +176,14 @@ static sp_spool_t *s_spool;
 static sh_err_t
 s_open_spool (void)
 {
-    sp_spool_t *spool = UNTOUCHED;
+    sp_spool_t *spool = NOMEM_UNTOUCHED;
     sh_why_t why = { "" };
     sh_err_t rc = sp_spool_open (&spool, s_path, SP_SPOOL_DEFAULT_MOST,
                                  &s_clock, &why);
     if (rc == SH_OK)
         sp_spool_close (&spool);
     else
-        assert_true (spool == UNTOUCHED && strlen (why.text) > 10);
+        assert_true (spool == NOMEM_UNTOUCHED && strlen (why.text) > 10);
     return rc;
 }
 
@@ -207,10 +204,10 @@ s_put (void)
 static sh_err_t
 s_take (void)
 {
-    sp_spooled_t *spooled = UNTOUCHED;
+    sp_spooled_t *spooled = NOMEM_UNTOUCHED;
     sh_err_t rc = sp_spool_next (s_spool, 0, &spooled);
     if (rc != SH_OK) {
-        assert_true (spooled == UNTOUCHED);
+        assert_true (spooled == NOMEM_UNTOUCHED);
         return rc;
     }
     assert_int_equal (spooled->report.host_count, NOMEM_HOSTS);
@@ -233,7 +230,7 @@ static void
 test_spool (void **state)
 {
     (void) state;
-    snprintf (s_path, sizeof s_path, "%s/spool", s_dir);
+    snprintf (s_path, sizeof s_path, "%s/spool", nomem_dir);
     nomem_try ("spool open", s_open_spool);
     assert_int_equal (sp_spool_open (&s_spool, s_path, SP_SPOOL_DEFAULT_MOST,
                                      &s_clock, NULL), SH_OK);
@@ -328,13 +325,13 @@ s_push_out (sp_outbox_t *outbox)
 static sh_err_t
 s_send_out (void)
 {
-    sp_spool_t *spool = UNTOUCHED;
-    sp_outbox_t *outbox = UNTOUCHED;
+    sp_spool_t *spool = NOMEM_UNTOUCHED;
+    sp_outbox_t *outbox = NOMEM_UNTOUCHED;
     sh_why_t why = { "" };
     sh_err_t rc = sp_spool_open (&spool, NULL, SP_SPOOL_DEFAULT_MOST,
                                  &s_clock, &why);
     if (rc != SH_OK) {
-        assert_true (spool == UNTOUCHED && *why.text);
+        assert_true (spool == NOMEM_UNTOUCHED && *why.text);
         return rc;
     }
     sp_outbox_options_t options = { .spool = spool, .clock = &s_clock,
@@ -351,7 +348,7 @@ s_send_out (void)
         assert_int_equal (s_ended_count, 2);
         sp_outbox_destroy (&outbox);
     } else
-        assert_true (outbox == UNTOUCHED);
+        assert_true (outbox == NOMEM_UNTOUCHED);
     sp_spool_close (&spool);
     return rc;
 }
@@ -370,16 +367,16 @@ static const char *s_body;
 static sh_err_t
 s_parse_body (void)
 {
-    sm_legacy_t *legacy = UNTOUCHED;
+    sm_legacy_t *legacy = NOMEM_UNTOUCHED;
     sh_why_t why = { "" };
     sh_err_t rc = sm_legacy_parse (&legacy, s_body, strlen (s_body),
-                                   NOON * 1000, &why);
+                                   NOMEM_NOON * 1000, &why);
     if (rc == SH_OK) {
         assert_int_equal (legacy->report.host_count, 2);
         assert_int_equal (legacy->refused_count, 1);
         sm_legacy_destroy (&legacy);
     } else
-        assert_true (legacy == UNTOUCHED && *why.text);
+        assert_true (legacy == NOMEM_UNTOUCHED && *why.text);
     return rc;
 }
 
@@ -405,13 +402,13 @@ s_parse_yaml (void)
     static const char text[] = "database:\n  host: db\n  port: 3306\n"
                                "list: [a, b, 'c', d, e, f, g, h, i, j]\n"
                                "empty:\nmore: {x: 1, y: {z: ~}}\n";
-    sh_yaml_t *yaml = UNTOUCHED;
+    sh_yaml_t *yaml = NOMEM_UNTOUCHED;
     sh_why_t why = { "" };
     sh_err_t rc = sh_yaml_parse (&yaml, text, strlen (text), "x", &why);
     if (rc == SH_OK)
         sh_yaml_destroy (&yaml);
     else
-        assert_true (yaml == UNTOUCHED && *why.text);
+        assert_true (yaml == NOMEM_UNTOUCHED && *why.text);
     return rc;
 }
 
@@ -422,14 +419,14 @@ s_read_key (void)
                                "    code = \"c\"\n    code = \"d\"\ncurve\n"
                                "    public-key = "
                                "\"rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7\"\n";
-    sh_keyfile_t *key = UNTOUCHED;
+    sh_keyfile_t *key = NOMEM_UNTOUCHED;
     sh_why_t why = { "" };
     sh_err_t rc = sh_keyfile_parse (&key, text, strlen (text), "x", false,
                                     &why);
     if (rc == SH_OK)
         sh_keyfile_destroy (&key);
     else
-        assert_true (key == UNTOUCHED && *why.text);
+        assert_true (key == NOMEM_UNTOUCHED && *why.text);
     return rc;
 }
 
@@ -437,10 +434,10 @@ static sh_err_t
 s_add_token (void)
 {
     static const char *const codes[] = { "one", "two" };
-    sm_tokens_t *tokens = UNTOUCHED;
+    sm_tokens_t *tokens = NOMEM_UNTOUCHED;
     sh_err_t rc = sm_tokens_new (&tokens);
     if (rc != SH_OK) {
-        assert_true (tokens == UNTOUCHED);
+        assert_true (tokens == NOMEM_UNTOUCHED);
         return rc;
     }
     rc = sm_tokens_add (tokens, "label", "secret", codes, 2);
@@ -458,22 +455,6 @@ test_files (void **state)
     assert_true (nomem_try ("token", s_add_token) > 3);
 }
 
-static int
-s_setup (void **state)
-{
-    (void) state;
-    snprintf (s_dir, sizeof s_dir, "/tmp/scanhub-nomem-XXXXXX");
-    return mkdtemp (s_dir) ? 0 : -1;
-}
-
-static int
-s_teardown (void **state)
-{
-    (void) state;
-    unlink (s_path);
-    return rmdir (s_dir);
-}
-
 int
 main (void)
 {
@@ -485,6 +466,6 @@ main (void)
         cmocka_unit_test (test_legacy),
         cmocka_unit_test (test_files),
     };
-    return cmocka_run_group_tests_name ("no memory", tests, s_setup,
-                                        s_teardown);
+    return cmocka_run_group_tests_name ("no memory", tests, nomem_setup,
+                                        nomem_teardown);
 }

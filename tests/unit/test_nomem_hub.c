@@ -23,10 +23,6 @@
 #include "tests/unit/nomem.h"
 
 #define COUNT(array) (sizeof (array) / sizeof *(array))
-#define NOON NOMEM_NOON
-#define UNTOUCHED ((void *) s_dir)
-
-static char s_dir[64];
 
 /*  What the hub makes of a report.  */
 
@@ -44,13 +40,13 @@ s_check_sightings (void)
 {
     sp_report_t report = nomem_report ();
     hub_subnet_t subnet = s_subnet ();
-    hub_sightings_t *sightings = UNTOUCHED;
+    hub_sightings_t *sightings = NOMEM_UNTOUCHED;
     sh_err_t rc
-        = hub_sightings_check (&sightings, &report, &subnet, NOON * 1000);
+        = hub_sightings_check (&sightings, &report, &subnet, NOMEM_NOON * 1000);
     if (rc == SH_OK)
         hub_sightings_destroy (&sightings);
     else
-        assert_true (sightings == UNTOUCHED);
+        assert_true (sightings == NOMEM_UNTOUCHED);
     return rc;
 }
 
@@ -63,12 +59,12 @@ s_plan_changes (void)
     static hub_row_t rows[NOMEM_HOSTS];
     sp_report_t report = nomem_report ();
     hub_subnet_t subnet = s_subnet ();
-    hub_agent_t agent = { .id = 3, .name = s_dir, .update_tags = true,
+    hub_agent_t agent = { .id = 3, .name = nomem_dir, .update_tags = true,
                           .tags = { 1, 2, 3, 4 }, .tag_count = 4 };
     hub_sightings_t *sightings = NULL;
-    hub_changes_t *changes = UNTOUCHED;
+    hub_changes_t *changes = NOMEM_UNTOUCHED;
     sh_err_t rc
-        = hub_sightings_check (&sightings, &report, &subnet, NOON * 1000);
+        = hub_sightings_check (&sightings, &report, &subnet, NOMEM_NOON * 1000);
     if (rc != SH_OK)
         return rc;
     hub_rows_t all = { .items = rows };
@@ -86,13 +82,13 @@ s_plan_changes (void)
         .sightings = s_closing ? NULL : sightings, .rows = &all,
         .zone = SH_ZONE_UTC,
         .policy = { HUB_FIELD_FOLLOW, HUB_FIELD_FOLLOW, HUB_TAGS_PHPIPAM },
-        .received = NOON * 1000, .now = NOON,
+        .received = NOMEM_NOON * 1000, .now = NOMEM_NOON,
     };
     rc = hub_changes_plan (&changes, &facts);
     if (rc == SH_OK)
         hub_changes_destroy (&changes);
     else
-        assert_true (changes == UNTOUCHED);
+        assert_true (changes == NOMEM_UNTOUCHED);
     hub_sightings_destroy (&sightings);
     return rc;
 }
@@ -115,13 +111,13 @@ s_make_job (void)
 {
     static hub_code_t codes[] = { { "one" }, { "two" } };
     hub_principal_t who = { .codes = codes, .code_count = 2 };
-    hub_job_t *job = UNTOUCHED;
+    hub_job_t *job = NOMEM_UNTOUCHED;
     sh_err_t rc = hub_job_new (&job, HUB_JOB_REPORT, &who,
                                (sh_bytes_t){ (const uint8_t *) "frame", 5 });
     if (rc == SH_OK)
         hub_job_destroy (&job);
     else
-        assert_true (job == UNTOUCHED);
+        assert_true (job == NOMEM_UNTOUCHED);
     return rc;
 }
 
@@ -130,10 +126,10 @@ static sh_err_t
 s_make_queue (void)
 {
     static const hub_principal_t nobody;
-    hub_queue_t *queue = UNTOUCHED;
+    hub_queue_t *queue = NOMEM_UNTOUCHED;
     sh_err_t rc = hub_queue_new (&queue, 4, 1000);
     if (rc != SH_OK) {
-        assert_true (queue == UNTOUCHED);
+        assert_true (queue == NOMEM_UNTOUCHED);
         return rc;
     }
     hub_job_t *job, *taken;
@@ -153,12 +149,12 @@ s_make_queue (void)
 static sh_err_t
 s_make_live (void)
 {
-    hub_live_t *live = UNTOUCHED;
+    hub_live_t *live = NOMEM_UNTOUCHED;
     sh_err_t rc = hub_live_new (&live, HUB_ZONE_UTC);
     if (rc == SH_OK)
         hub_live_destroy (&live);
     else
-        assert_true (live == UNTOUCHED);
+        assert_true (live == NOMEM_UNTOUCHED);
     return rc;
 }
 
@@ -166,10 +162,10 @@ s_make_live (void)
 static sh_err_t
 s_open_session (void)
 {
-    hub_sessions_t *sessions = UNTOUCHED;
+    hub_sessions_t *sessions = NOMEM_UNTOUCHED;
     sh_err_t rc = hub_sessions_new (&sessions);
     if (rc != SH_OK) {
-        assert_true (sessions == UNTOUCHED);
+        assert_true (sessions == NOMEM_UNTOUCHED);
         return rc;
     }
     bool opened = hub_sessions_open (sessions, "key") != NULL;
@@ -195,13 +191,13 @@ static char s_config[96];
 static sh_err_t
 s_load_config (void)
 {
-    hub_config_t *config = UNTOUCHED;
+    hub_config_t *config = NOMEM_UNTOUCHED;
     sh_why_t why = { "" };
     sh_err_t rc = hub_config_load (&config, s_config, &why);
     if (rc == SH_OK)
         hub_config_destroy (&config);
     else
-        assert_true (config == UNTOUCHED && *why.text);
+        assert_true (config == NOMEM_UNTOUCHED && *why.text);
     return rc;
 }
 
@@ -209,7 +205,7 @@ static void
 test_config (void **state)
 {
     (void) state;
-    snprintf (s_config, sizeof s_config, "%s/scanhub.yaml", s_dir);
+    snprintf (s_config, sizeof s_config, "%s/scanhub.yaml", nomem_dir);
     FILE *file = fopen (s_config, "w");
     assert_non_null (file);
     fputs ("hub:\n  listen: [tcp://10.0.0.1:5766, 'tcp://[::1]:*']\n"
@@ -232,7 +228,7 @@ static void
 s_write_entry (size_t number)
 {
     char path[128];
-    snprintf (path, sizeof path, "%s/site-%zu.cert", s_dir, number);
+    snprintf (path, sizeof path, "%s/site-%zu.cert", nomem_dir, number);
     FILE *file = fopen (path, "w");
     assert_non_null (file);
     fprintf (file, "metadata\n    code = \"code-%zu\"\n", number);
@@ -243,16 +239,16 @@ s_write_entry (size_t number)
 static sh_err_t
 s_read_registry (void)
 {
-    hub_registry_t *registry = UNTOUCHED;
+    hub_registry_t *registry = NOMEM_UNTOUCHED;
     sh_why_t why = { "" };
-    sh_err_t rc = hub_registry_new (&registry, s_dir, &why);
+    sh_err_t rc = hub_registry_new (&registry, nomem_dir, &why);
     if (rc == SH_OK) {
         /* a file for which there was no memory lets nobody in */
         size_t size = hub_registry_size (registry);
         assert_true (size == COUNT (s_keys) || nomem_is_hit ());
         hub_registry_destroy (&registry);
     } else
-        assert_true (registry == UNTOUCHED && *why.text);
+        assert_true (registry == NOMEM_UNTOUCHED && *why.text);
     return rc;
 }
 
@@ -298,7 +294,7 @@ test_registry (void **state)
         s_write_entry (i);
     assert_true (nomem_try_lenient ("registry", s_read_registry) > 10);
     sh_why_t why = { "" };
-    assert_int_equal (hub_registry_new (&s_registry, s_dir, &why), SH_OK);
+    assert_int_equal (hub_registry_new (&s_registry, nomem_dir, &why), SH_OK);
     assert_true (nomem_try_lenient ("reload", s_reload_registry) > 10);
     assert_true (nomem_try ("find a key", s_find_key) > 0);
     hub_registry_destroy (&s_registry);
@@ -331,25 +327,25 @@ static unsigned s_assign_at;
 static sh_err_t
 s_assign (void)
 {
-    hub_assignments_t *made = UNTOUCHED;
+    hub_assignments_t *made = NOMEM_UNTOUCHED;
     hub_plan_t *plan = s_new_plan ();
     nomem_fail_at (s_assign_at, true);
     sh_err_t rc = hub_assignments_new (&made, &plan);
     if (rc != SH_OK) {
         nomem_lift ();
-        assert_true (made == UNTOUCHED && plan);
+        assert_true (made == NOMEM_UNTOUCHED && plan);
         hub_plan_destroy (&plan);
         return rc;
     }
     assert_null (plan);
-    uint8_t *frame = UNTOUCHED;
+    uint8_t *frame = NOMEM_UNTOUCHED;
     size_t size;
     rc = hub_assignments_page (made, 3, 0, &frame, &size);
     nomem_lift ();
     if (rc == SH_OK)
         free (frame);
     else
-        assert_true (frame == UNTOUCHED);
+        assert_true (frame == NOMEM_UNTOUCHED);
     hub_assignments_release (&made);
     return rc;
 }
@@ -371,26 +367,6 @@ test_assignments (void **state)
     assert_true (failures > 2);
 }
 
-static int
-s_setup (void **state)
-{
-    (void) state;
-    snprintf (s_dir, sizeof s_dir, "/tmp/scanhub-nomem-XXXXXX");
-    return mkdtemp (s_dir) ? 0 : -1;
-}
-
-static int
-s_teardown (void **state)
-{
-    (void) state;
-    char path[128];
-    for (size_t i = 0; i < COUNT (s_keys); i++) {
-        snprintf (path, sizeof path, "%s/site-%zu.cert", s_dir, i);
-        unlink (path);
-    }
-    return rmdir (s_dir);
-}
-
 int
 main (void)
 {
@@ -401,6 +377,6 @@ main (void)
         cmocka_unit_test (test_registry),
         cmocka_unit_test (test_assignments),
     };
-    return cmocka_run_group_tests_name ("no memory, hub", tests, s_setup,
-                                        s_teardown);
+    return cmocka_run_group_tests_name ("no memory, hub", tests, nomem_setup,
+                                        nomem_teardown);
 }

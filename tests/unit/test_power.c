@@ -72,22 +72,6 @@ s_recover (model_t *self, unsigned call, uint32_t tear)
         snprintf (self->fault, sizeof self->fault, "it does not open again");
 }
 
-/*  It goes on as if nothing had been.  */
-static void
-s_go_on (model_t *self)
-{
-    if (*self->fault)
-        return;
-    bool good = true;
-    for (int i = 0; good && i < 4; i++)
-        good = model_step (self);
-    model_close (self);
-    good = good && model_open (self) && model_check (self, true)
-           && model_drain (self);
-    if (!good && !*self->fault)
-        snprintf (self->fault, sizeof self->fault, "it does not go on");
-}
-
 /*  One run with a cut at a call; false: it was over before.  */
 static bool
 s_cut_at (const plan_t *plan, unsigned call, uint32_t tear)
@@ -101,7 +85,7 @@ s_cut_at (const plan_t *plan, unsigned call, uint32_t tear)
     bool cut = powerfs_is_off ();
     s_recover (&model, call, tear);
     if (call % 3 == 0)
-        s_go_on (&model);
+        model_go_on (&model, 4);
     model_end (&model);
     powerfs_reset ();
     s_expect_fine (&model, plan, call, tear);
