@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 import traceback
+import typing
 from pathlib import Path
 
 import zmq
@@ -566,9 +567,16 @@ class Skip(Exception):
     """A case cannot be played here; the text says why."""
 
 
-def case(name):
+class Case(typing.NamedTuple):
+    name: str
+    function: typing.Callable
+    patience: int  # seconds
+    long: bool     # played in ./check alone
+
+
+def case(name, patience=CASE_PATIENCE, long=False):
     def take(function):
-        CASES.append((name, function))
+        CASES.append(Case(name, function, patience, long))
         return function
     return take
 
@@ -586,20 +594,22 @@ def on_term(_number, _frame):
     sys.exit(143)
 
 
-def play(stage, function):
+def play(stage, one):
     """One case; what went wrong as text, or None, and why it was skipped."""
+    if one.long and too_long():
+        return None, TOO_LONG
     mark = stage.hub.log_mark()
-    signal.alarm(CASE_PATIENCE)
+    signal.alarm(one.patience)
     fault = skipped = None
     try:
         stage.revive()
         stage.reset()
         stage.hub.policy('')
-        function(stage)
+        one.function(stage)
     except Skip as reason:
         skipped = str(reason)
     except CaseTimeout:
-        fault = f'{traceback.format_exc()}\nover {CASE_PATIENCE} s'
+        fault = f'{traceback.format_exc()}\nover {one.patience} s'
     except Exception:
         fault = traceback.format_exc()
     finally:
@@ -642,23 +652,24 @@ def show(number, name, fault, skipped=None):
         comment(fault)
 
 
+TOO_LONG = 'takes long; ./check plays it, or SCANHUB_LONG=1'
+
+
 def too_long():
-    """Are long programs left out, as in a plain "make check"?  Says so."""
-    if os.environ.get('SCANHUB_LONG') == '1' or len(sys.argv) > 1:
-        return False
-    print('1..0 # SKIP takes long; ./check plays it, or SCANHUB_LONG=1')
-    return True
+    """Is what takes long left out, as in a plain "make check"?"""
+    return os.environ.get('SCANHUB_LONG') != '1' and len(sys.argv) < 2
 
 
 def main(kind=Stage, long=False):
     """Play all cases, or those whose names have a word of the command line
     in them; the exit status.  A long program is played in ./check alone."""
     if long and too_long():
+        print(f'1..0 # SKIP {TOO_LONG}')
         return 77
     signal.signal(signal.SIGALRM, on_alarm)
     signal.signal(signal.SIGTERM, on_term)
     cases = [one for one in CASES if len(sys.argv) < 2
-             or any(word in one[0] for word in sys.argv[1:])]
+             or any(word in one.name for word in sys.argv[1:])]
     stage = kind()
     closed = []
 
@@ -678,10 +689,10 @@ def main(kind=Stage, long=False):
         print('Bail out! no stage to play on')
         return 1
     failed = 0
-    for number, (name, function) in enumerate(cases, 1):
-        fault, skipped = play(stage, function)
+    for number, one in enumerate(cases, 1):
+        fault, skipped = play(stage, one)
         failed += bool(fault)
-        show(number, name, fault, skipped)
+        show(number, one.name, fault, skipped)
     log = stage.hub.log_from()
     leaks = secrets_in_logs(stage)
     status = close()

@@ -200,7 +200,7 @@ def _(s):
     assert 'spool set aside' in scanner.log()
 
 
-@case('a second scanner on one spool says so, and takes it when it is free')
+@case('a second scanner on one spool says so, and waits in memory')
 def _(s):
     first = s.scanner('first')
     first.start()
@@ -213,6 +213,19 @@ def _(s):
     second.after('subnet scanned')
     assert 'another process has this spool open' in second.log()
     assert 'report waits in memory' in second.log()
+
+
+@case('a spool that is free is taken within a minute', patience=180, long=True)
+def _(s):
+    first = s.scanner('first')
+    first.start()
+    first.after('report kept')
+    second = s.scanner('second', spool=first.spool)
+    second.start()
+    second.after('report waits in memory')
+    first.stop()
+    until(lambda: 'the spool is there now' in second.log(), 'a look', 90)
+    second.after('report kept')
 
 
 @case('a spool on a directory that cannot be written')

@@ -120,14 +120,26 @@ s_with_a_reserve (void)
     return 0;
 }
 
-/*  In a child with so low a limit.  */
+/*  With very many there are more than the hub will use, and a reserve that
+    does not grow with them; with few the limit is what there is.  */
+static int
+s_with_many (void)
+{
+    hub_descriptors_t gauge;
+    hub_descriptors_start ();
+    hub_descriptors_read (&gauge);
+    CHECK (gauge.limit == 16384 && gauge.reserve == 128);
+    return 0;
+}
+
+/*  In a child with a limit.  */
 static void
-s_play (int (*play) (void))
+s_play (int (*play) (void), rlim_t most)
 {
     pid_t child = fork ();
     assert_true (child >= 0);
     if (child == 0) {
-        const struct rlimit limit = { LIMIT, LIMIT };
+        const struct rlimit limit = { most, most };
         close (STDIN_FILENO);
         if (open ("/dev/null", O_RDONLY) != STDIN_FILENO
             || setrlimit (RLIMIT_NOFILE, &limit) != 0)
@@ -144,14 +156,25 @@ static void
 test_before_start (void **state)
 {
     (void) state;
-    s_play (s_before_start);
+    s_play (s_before_start, LIMIT);
 }
 
 static void
 test_with_a_reserve (void **state)
 {
     (void) state;
-    s_play (s_with_a_reserve);
+    s_play (s_with_a_reserve, LIMIT);
+}
+
+static void
+test_with_many (void **state)
+{
+    (void) state;
+    struct rlimit limit;
+    assert_int_equal (getrlimit (RLIMIT_NOFILE, &limit), 0);
+    if (limit.rlim_max < 65536)
+        skip ();
+    s_play (s_with_many, 65536);
 }
 
 int
@@ -160,6 +183,7 @@ main (void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_before_start),
         cmocka_unit_test (test_with_a_reserve),
+        cmocka_unit_test (test_with_many),
     };
     return cmocka_run_group_tests_name ("descriptors", tests, NULL, NULL);
 }

@@ -177,6 +177,9 @@ test_config_defaults (void **state)
     assert_int_equal (config->nmap.limits.retries, 1);
     assert_int_equal (config->nmap.limits.deadline, 300);
     assert_int_equal (config->interval, 300);
+    assert_int_equal (config->hub_return, 300);
+    assert_int_equal (config->spool_size, 256);
+    assert_non_null (strstr (config->spool, "/scanhub/scanner.spool"));
     assert_int_equal (config->log_level, SH_LOG_INFO);
     assert_int_equal (config->resolve, SC_RESOLVE_ASSIGNED);
     assert_null (config->code);
@@ -188,6 +191,22 @@ test_config_defaults (void **state)
     assert_ptr_equal (limits, &config->nmap.limits);
     sc_config_destroy (&config);
     assert_null (config);
+}
+
+/*  systemd gives a list of directories, of which the first is the program's.  */
+static void
+test_config_state_directory (void **state)
+{
+    (void) state;
+    sc_config_t *config = NULL;
+    sh_why_t why = { 0 };
+    setenv ("STATE_DIRECTORY", "/s/one:/s/two", 1);
+    sh_err_t rc = s_config (
+        &config, "hub: {endpoint: 'tcp://h:5766', key: " KEY "}\n", &why);
+    unsetenv ("STATE_DIRECTORY");
+    assert_int_equal (rc, SH_OK);
+    assert_string_equal (config->spool, "/s/one/scanner.spool");
+    sc_config_destroy (&config);
 }
 
 static void
@@ -202,7 +221,8 @@ test_config_all (void **state)
                   "  - {endpoint: 'tcp://a:1', key: " KEY "}\n"
                   "  - {endpoint: 'tcp://[::1]:2', key: " KEY "}\n"
                   "key: /k\ncode: site-a\nlog_level: debug\nengine: nmap\n"
-                  "resolve: never\ninterval: 60\n"
+                  "resolve: never\ninterval: 60\nhub_return: 9\n"
+                  "spool: /var/spool/site-a\nspool_size: 7\n"
                   "nmap: {program: /opt/nmap, rate: 50, retries: 0, "
                   "deadline: 9}\n",
                   &why),
@@ -214,10 +234,20 @@ test_config_all (void **state)
     assert_int_equal (config->log_level, SH_LOG_DEBUG);
     assert_int_equal (config->resolve, SC_RESOLVE_NEVER);
     assert_int_equal (config->interval, 60);
+    assert_int_equal (config->hub_return, 9);
+    assert_string_equal (config->spool, "/var/spool/site-a");
+    assert_int_equal (config->spool_size, 7);
     assert_string_equal (config->nmap.program, "/opt/nmap");
     assert_int_equal (config->nmap.limits.rate, 50);
     assert_int_equal (config->nmap.limits.retries, 0);
     assert_int_equal (config->nmap.limits.deadline, 9);
+    sc_config_destroy (&config);
+    assert_int_equal (s_config (&config,
+                                "hub: {endpoint: 'tcp://h:5766', key: " KEY
+                                "}\nspool: none\n",
+                                &why),
+                      SH_OK);
+    assert_null (config->spool);
     sc_config_destroy (&config);
 }
 
@@ -244,6 +274,10 @@ test_config_errors (void **state)
         { HUB "log_level: loud\n", "x.yaml:2:" },
         { HUB "code: abcdefghijabcdefghijabcdefghijabc\n", "1 to 32" },
         { HUB "interval: 0\n", "x.yaml:2:" },
+        { HUB "hub_return: 0\n", "x.yaml:2:" },
+        { HUB "hub_return: 86401\n", "x.yaml:2:" },
+        { HUB "spool: var/spool\n", "x.yaml:2: 'spool' must be an absolute" },
+        { HUB "spool_size: 0\n", "x.yaml:2:" },
         { HUB HUB, "x.yaml:2:" },
         { HUB "key: scanner.cert\n", "x.yaml:2: 'key' must be an absolute" },
         { "hub: {endpoint: 'tcp://h:1', key: "
@@ -1260,6 +1294,7 @@ main (void)
         cmocka_unit_test (test_edges_of_families),
         cmocka_unit_test (test_targets),
         cmocka_unit_test (test_config_defaults),
+        cmocka_unit_test (test_config_state_directory),
         cmocka_unit_test (test_config_all),
         cmocka_unit_test (test_config_errors),
         cmocka_unit_test (test_config_example),
