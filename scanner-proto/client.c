@@ -2,7 +2,6 @@
 #include "scanner-proto/client.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <sodium.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -133,12 +132,9 @@ sp_client_destroy (sp_client_t **self_p)
 static sp_rota_end_t
 s_kind_of_end (sh_err_t err)
 {
-    switch (err) {
-    case SH_E_STOPPING:
-    case SH_E_DB_DOWN:
-    case SH_E_DB_RIGHTS:
-    case SH_E_NOT_READY:
+    if (sp_rota_is_leaving (err))
         return SP_ROTA_LEAVING;
+    switch (err) {
     case SH_E_KEY_REFUSED:
     case SH_E_KEY_UNKNOWN:
     case SH_E_SUPERSEDED:

@@ -46,6 +46,13 @@ sp_rota_end (sp_rota_t *self, sp_rota_end_t why, bool steady, uint32_t random)
 }
 
 bool
+sp_rota_is_leaving (sh_err_t cause)
+{
+    return cause == SH_E_STOPPING || cause == SH_E_DB_DOWN
+           || cause == SH_E_DB_RIGHTS || cause == SH_E_NOT_READY;
+}
+
+bool
 sp_rota_verdict (sp_rota_t *self, sh_err_t cause, int64_t now)
 {
     assert (self);
@@ -60,8 +67,7 @@ sp_rota_verdict (sp_rota_t *self, sh_err_t cause, int64_t now)
     }
     if (cause == SH_E_STOPPING)
         return true;
-    if (cause != SH_E_DB_DOWN && cause != SH_E_DB_RIGHTS
-        && cause != SH_E_NOT_READY)
+    if (!sp_rota_is_leaving (cause))
         return false;
     if (self->unserved_since == 0)
         self->unserved_since = now ? now : 1;

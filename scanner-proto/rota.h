@@ -59,6 +59,9 @@ int sp_rota_end (sp_rota_t *self, sp_rota_end_t why, bool steady,
     in the database, which all hubs share.  Never true with one hub.  */
 bool sp_rota_verdict (sp_rota_t *self, sh_err_t cause, int64_t now);
 
+/*  May it be for this that a hub is left?  */
+bool sp_rota_is_leaving (sh_err_t cause);
+
 /*  The hub in use has taken us: from now on preferred ones are looked at.  */
 void sp_rota_up (sp_rota_t *self, int64_t now, uint32_t random);
 
