@@ -46,6 +46,7 @@ struct sp_delivery
     int64_t off;
     bool parked;    /* no session: only an event can help */
     int64_t paused; /* nothing is sent before */
+    int64_t later;  /* due of the last part that was told so */
     sp_delivery_state_t state;
     sp_delivery_sum_t sum;
 };
@@ -335,7 +336,8 @@ s_take_retry (sp_delivery_t *self, size_t index, const sp_verdict_t *verdict)
     /*  Never earlier than the hub asked, and not all scanners at once.  */
     delay += randombytes_uniform ((uint32_t) delay / 2 + 1);
     self->parts[index].state = PART_WAITING;
-    self->parts[index].due = sh_clock_mono (self->clock) + (int64_t) delay;
+    self->later = sh_clock_mono (self->clock) + (int64_t) delay;
+    self->parts[index].due = self->later;
 }
 
 static void
@@ -403,6 +405,18 @@ sp_delivery_timeout (const sp_delivery_t *self)
         next = self->paused;
     int64_t wait = next > now ? next - now : 0;
     return wait > INT_MAX ? INT_MAX : (int) wait;
+}
+
+bool
+sp_delivery_is_idle (const sp_delivery_t *self)
+{
+    return self->unanswered == 0;
+}
+
+int64_t
+sp_delivery_later (const sp_delivery_t *self)
+{
+    return self->later;
 }
 
 sp_delivery_state_t

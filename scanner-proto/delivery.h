@@ -65,6 +65,12 @@ bool sp_delivery_take (sp_delivery_t *self, const sp_event_t *event);
 /*  ms until a push has something to do; -1: only after an event.  */
 int sp_delivery_timeout (const sp_delivery_t *self);
 
+/*  No part is on its way: what is not done waits to be sent.  */
+bool sp_delivery_is_idle (const sp_delivery_t *self);
+/*  Until when the last part that was told 'later' has to wait, mono ms; 0: none
+    was.  */
+int64_t sp_delivery_later (const sp_delivery_t *self);
+
 sp_delivery_state_t sp_delivery_state (const sp_delivery_t *self);
 const sp_delivery_sum_t *sp_delivery_sum (const sp_delivery_t *self);
 

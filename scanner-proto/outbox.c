@@ -91,17 +91,20 @@ s_leave (sp_outbox_t *self, s_place_t *place)
     sp_spooled_destroy (&place->spooled);
 }
 
-/*  What waits in memory goes to disk.  False: not all of it could.  */
+/*  What waits in memory goes to disk.  One that does not fit does not keep the
+    others from it.  False: not all of it could.  */
 static bool
 s_save_memory (sp_outbox_t *self)
 {
     sp_spool_t *from = self->stores[STORE_MEMORY];
     sp_spool_t *to = self->stores[STORE_DISK];
     sp_spooled_t *one = NULL;
+    int64_t after = 0;
     sh_err_t rc = SH_OK;
     if (!from || sp_spool_depth (from) == 0)
         return true;
-    while (rc == SH_OK && to && sp_spool_next (from, 0, &one) == SH_OK) {
+    while (rc != SH_E_IO && to && sp_spool_next (from, after, &one) == SH_OK) {
+        after = one->row;
         rc = sp_spool_put (to, one->label, &one->report, one->epoch, NULL);
         if (rc == SH_OK)
             rc = sp_spool_remove (from, one->row);
@@ -158,6 +161,12 @@ sp_outbox_use (sp_outbox_t *self, sp_spool_t *spool)
     self->stores[STORE_DISK] = spool;
 }
 
+static uint64_t
+s_ticket (int64_t row, int store)
+{
+    return (uint64_t) row * STORE_COUNT + (unsigned) store;
+}
+
 sh_err_t
 sp_outbox_put (sp_outbox_t *self, const char *label, const sp_report_t *report,
                int64_t epoch, uint64_t *ticket, bool *durable)
@@ -184,7 +193,7 @@ sp_outbox_put (sp_outbox_t *self, const char *label, const sp_report_t *report,
     if (rc != SH_OK)
         return rc;
     if (ticket)
-        *ticket = (uint64_t) row * STORE_COUNT + (unsigned) store;
+        *ticket = s_ticket (row, store);
     if (durable)
         *durable = store == STORE_DISK;
     return SH_OK;
@@ -250,19 +259,25 @@ s_put_off (sp_outbox_t *self, const s_place_t *place, int64_t wait)
                        .until = s_now (self) + wait };
 }
 
-/*  The next report of a store that may go now; the caller's.  */
+/*  The next report of a store that may go now; the caller's.  What was told
+    'later' is not even read: that may be all that waits.  */
 static sh_err_t
 s_choose (sp_outbox_t *self, int store, sp_spooled_t **out)
 {
     for (;;) {
         sp_spooled_t *one = NULL;
+        int64_t row;
         sh_err_t rc
-            = sp_spool_next (self->stores[store], self->after[store], &one);
+            = sp_spool_peek (self->stores[store], self->after[store], &row);
         if (rc != SH_OK)
             return rc;
-        self->after[store] = one->row;
-        if (!s_is_later (self, store, one->row)
-            && !s_would_overtake (self, one, store)) {
+        if (!s_is_later (self, store, row))
+            rc = sp_spool_next (self->stores[store], row - 1, &one);
+        if (rc != SH_OK)
+            return rc;
+        self->after[store] = row;
+        /*  One that could not be read is gone, and then it is another.  */
+        if (one && one->row == row && !s_would_overtake (self, one, store)) {
             *out = one;
             return SH_OK;
         }
@@ -342,8 +357,7 @@ static void
 s_conclude (sp_outbox_t *self, s_place_t *place)
 {
     sp_outbox_end_t end = {
-        .ticket = (uint64_t) place->spooled->row * STORE_COUNT
-                  + (unsigned) place->store,
+        .ticket = s_ticket (place->spooled->row, place->store),
         .label = place->spooled->label,
         .report = &place->spooled->report,
         .sum = sp_delivery_sum (place->delivery),
@@ -378,7 +392,8 @@ s_push_place (sp_outbox_t *self, s_place_t *place)
     /*  It stays in the spool.  Where all of it has been told to come later, the
         place is for others meanwhile.  */
     int wait = sp_delivery_timeout (place->delivery);
-    bool put_off = place->later && wait >= WAIT_MS;
+    bool put_off = place->later && sp_delivery_is_idle (place->delivery)
+                   && wait >= WAIT_MS;
     bool give_up = rc != SH_OK || put_off || s_now (self) >= place->give_up;
     if (put_off)
         s_put_off (self, place, wait);
@@ -455,10 +470,14 @@ s_take_retry (sp_outbox_t *self, s_place_t *place, const sp_verdict_t *verdict)
                      verdict->text ? verdict->text : "");
     bool all = verdict->cause && s_is_for_all (verdict->cause);
     s_tell_put_off (self, all, verdict);
-    int wait = sp_delivery_timeout (place->delivery);
+    int64_t until = sp_delivery_later (place->delivery);
     place->later = !all;
-    if (all && wait > 0 && s_now (self) + wait > self->pause)
-        self->pause = s_now (self) + wait;
+    if (all && until > self->pause)
+        self->pause = until;
+    /*  The hub has written some of it, and knows where to go on only as long as
+        it is the same delivery.  */
+    if (verdict->cause && sh_err_from_word (verdict->cause) == SH_E_UNFINISHED)
+        place->give_up = s_now (self) + PATIENCE_MS;
 }
 
 static void
@@ -562,16 +581,6 @@ sp_outbox_depth (const sp_outbox_t *self)
     for (int i = 0; i < STORE_COUNT; i++)
         depth += self->stores[i] ? sp_spool_depth (self->stores[i]) : 0;
     return depth;
-}
-
-uint64_t
-sp_outbox_dropped (const sp_outbox_t *self)
-{
-    assert (self);
-    uint64_t dropped = 0;
-    for (int i = 0; i < STORE_COUNT; i++)
-        dropped += self->stores[i] ? sp_spool_dropped (self->stores[i]) : 0;
-    return dropped;
 }
 
 uint64_t

@@ -75,10 +75,9 @@ bool sp_outbox_take (sp_outbox_t *self, const sp_event_t *event);
 /*  ms until a push has something to do; -1: only after an event.  */
 int sp_outbox_timeout (const sp_outbox_t *self);
 
-/*  Reports that wait or are on their way; how many had to go; parts that got a
-    good verdict so far.  */
+/*  Reports that wait or are on their way; parts that got a good verdict so
+    far.  */
 uint64_t sp_outbox_depth (const sp_outbox_t *self);
-uint64_t sp_outbox_dropped (const sp_outbox_t *self);
 uint64_t sp_outbox_progress (const sp_outbox_t *self);
 
 /*  What the last 'retry' said, for people; "" if there was none.  */

@@ -225,10 +225,10 @@ sp_spool_load (sp_spool_t *self, sp_spooled_t *one)
     return rc == SH_OK ? SH_E_BAD_MESSAGE : rc;
 }
 
-sh_err_t
-sp_spool_next (sp_spool_t *self, int64_t after, sp_spooled_t **out)
+/*  The next one that is not held, without its report.  */
+static sh_err_t
+s_find_next (sp_spool_t *self, int64_t after, sp_spooled_t **out)
 {
-    assert (self && out);
     sqlite3_stmt *stmt = sp_spool_stmt (self, SP_STMT_NEXT);
     for (;;) {
         sp_spooled_t *one = sp_spool_new_spooled ();
@@ -236,19 +236,49 @@ sp_spool_next (sp_spool_t *self, int64_t after, sp_spooled_t **out)
             return SH_E_MEMORY;
         sqlite3_bind_int64 (stmt, 1, after);
         sh_err_t rc = sp_spool_find (self, stmt, one);
-        if (rc == SH_OK)
-            after = one->row;
-        bool held = rc == SH_OK && sp_spool_is_held (self, one->row);
-        if (rc == SH_OK && !held)
-            rc = sp_spool_load (self, one);
-        if (rc == SH_OK && !held) {
+        if (rc == SH_OK && !sp_spool_is_held (self, one->row)) {
+            *out = one;
+            return SH_OK;
+        }
+        after = one->row;
+        sp_spooled_destroy (&one);
+        if (rc != SH_OK)
+            return rc;
+    }
+}
+
+sh_err_t
+sp_spool_next (sp_spool_t *self, int64_t after, sp_spooled_t **out)
+{
+    assert (self && out);
+    for (;;) {
+        sp_spooled_t *one;
+        sh_err_t rc = s_find_next (self, after, &one);
+        if (rc != SH_OK)
+            return rc;
+        after = one->row;
+        rc = sp_spool_load (self, one);
+        if (rc == SH_OK) {
             *out = one;
             return SH_OK;
         }
         sp_spooled_destroy (&one);
-        if (rc != SH_OK && rc != SH_E_BAD_MESSAGE)
+        if (rc != SH_E_BAD_MESSAGE)
             return rc;
     }
+}
+
+sh_err_t
+sp_spool_peek (sp_spool_t *self, int64_t after, int64_t *row)
+{
+    assert (self && row);
+    sp_spooled_t *one;
+    sh_err_t rc = s_find_next (self, after, &one);
+    if (rc != SH_OK)
+        return rc;
+    *row = one->row;
+    sp_spooled_destroy (&one);
+    return SH_OK;
 }
 
 void
@@ -285,24 +315,26 @@ sp_spool_insert_frames (sp_spool_t *self, int64_t row,
     return code;
 }
 
-/*  Inside a transaction.  '*bytes' is what its frames had, '*found' whether
-    there was such a row.  */
 int
-sp_spool_delete (sp_spool_t *self, int64_t row, uint64_t *bytes, bool *found)
+sp_spool_delete_frames (sp_spool_t *self, int64_t row, uint64_t *bytes)
 {
     sqlite3_stmt *size = sp_spool_stmt (self, SP_STMT_SIZE);
     sqlite3_bind_int64 (size, 1, row);
     sqlite3_bind_int64 (sp_spool_stmt (self, SP_STMT_REMOVE_PARTS), 1, row);
-    sqlite3_bind_int64 (sp_spool_stmt (self, SP_STMT_REMOVE_REPORT), 1, row);
-
     int code = sqlite3_step (size);
     if (code == SQLITE_ROW) {
         *bytes = (uint64_t) sqlite3_column_int64 (size, 0);
         code = SQLITE_OK;
     }
     sqlite3_reset (size);
-    if (code == SQLITE_OK)
-        code = sp_spool_run (self, SP_STMT_REMOVE_PARTS);
+    return code ? code : sp_spool_run (self, SP_STMT_REMOVE_PARTS);
+}
+
+int
+sp_spool_delete (sp_spool_t *self, int64_t row, uint64_t *bytes, bool *found)
+{
+    sqlite3_bind_int64 (sp_spool_stmt (self, SP_STMT_REMOVE_REPORT), 1, row);
+    int code = sp_spool_delete_frames (self, row, bytes);
     if (code == SQLITE_OK)
         code = sp_spool_run (self, SP_STMT_REMOVE_REPORT);
     *found = code == SQLITE_OK && sqlite3_changes (self->file.db) > 0;

@@ -75,6 +75,10 @@ sh_err_t sp_spool_put (sp_spool_t *self, const char *label,
     it is the file that cannot be read, SH_E_IO.  */
 sh_err_t sp_spool_next (sp_spool_t *self, int64_t after, sp_spooled_t **out)
     SH_MUST_CHECK;
+/*  Its row alone, for whoever need not read all of it; SH_E_NOT_FOUND, SH_E_IO
+    and SH_E_MEMORY as above.  */
+sh_err_t sp_spool_peek (sp_spool_t *self, int64_t after, int64_t *row)
+    SH_MUST_CHECK;
 void sp_spooled_destroy (sp_spooled_t **self_p);
 
 /*  A report that is on its way is held, and released when it is not any more:

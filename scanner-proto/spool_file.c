@@ -115,6 +115,8 @@ static const char *const s_sql[SP_STMT_COUNT] = {
     [SP_STMT_REMOVE_PARTS] = "DELETE FROM part WHERE report = ?",
     [SP_STMT_REMOVE_REPORT] = "DELETE FROM report WHERE row = ?",
     [SP_STMT_GONE] = "INSERT OR IGNORE INTO temp.gone VALUES (?)",
+    [SP_STMT_GONE_SIZE] = "SELECT coalesce(sum(length(frame)), 0) FROM part"
+                          " WHERE report IN (SELECT row FROM temp.gone)",
     [SP_STMT_SWEEP_PARTS] = "DELETE FROM part WHERE report IN"
                             " (SELECT row FROM temp.gone)",
     [SP_STMT_SWEEP_REPORTS] = "DELETE FROM report WHERE row IN"

@@ -50,30 +50,13 @@ typedef struct
     size_t hosts;
 } s_dropped_t;
 
-/*  What a put takes out of the file.  */
+/*  What a put takes out of the file besides what it merges.  */
 typedef struct
 {
-    int64_t *rows; /* merged */
-    size_t count, room;
     s_dropped_t *dropped; /* for want of room */
     size_t dropped_count;
-    uint64_t bytes;
+    uint64_t bytes; /* of all that goes, the merged as well */
 } s_gone_t;
-
-static sh_err_t
-s_add_gone (s_gone_t *self, int64_t row)
-{
-    if (self->count == self->room) {
-        size_t room = self->room ? self->room * 2 : 8;
-        int64_t *rows = realloc (self->rows, room * sizeof *rows);
-        if (!rows)
-            return SH_E_MEMORY;
-        self->rows = rows;
-        self->room = room;
-    }
-    self->rows[self->count++] = row;
-    return SH_OK;
-}
 
 /*  Whose report it is, and about which subnet.  */
 static void
@@ -94,8 +77,11 @@ typedef struct
     const char *boot;
     int64_t epoch;
     bool crossed; /* one of another kind came between */
-    sp_spooled_t **loaded;
-    sp_merged_t *merged;
+    struct
+    {
+        sp_spooled_t *loaded;
+        sp_merged_t merged;
+    } *items;
     size_t count, room;
 } s_union_t;
 
@@ -103,11 +89,10 @@ static void
 s_union_clear (s_union_t *self)
 {
     for (size_t i = 0; i < self->count; i++) {
-        sp_merged_clear (&self->merged[i]);
-        sp_spooled_destroy (&self->loaded[i]);
+        sp_merged_clear (&self->items[i].merged);
+        sp_spooled_destroy (&self->items[i].loaded);
     }
-    free (self->merged);
-    free (self->loaded);
+    free (self->items);
 }
 
 static sh_err_t
@@ -116,14 +101,10 @@ s_union_room (s_union_t *self)
     if (self->count < self->room)
         return SH_OK;
     size_t room = self->room ? self->room * 2 : 4;
-    sp_spooled_t **loaded = realloc (self->loaded, room * sizeof *loaded);
-    if (loaded)
-        self->loaded = loaded;
-    sp_merged_t *merged = realloc (self->merged, room * sizeof *merged);
-    if (merged)
-        self->merged = merged;
-    if (!loaded || !merged)
+    void *items = reallocarray (self->items, room, sizeof *self->items);
+    if (!items)
         return SH_E_MEMORY;
+    self->items = items;
     self->room = room;
     return SH_OK;
 }
@@ -139,20 +120,17 @@ s_hints_agree (const sp_report_t *a, const sp_report_t *b)
 
 /*  Merge a loaded report into the union, which takes it over.  */
 static sh_err_t
-s_union_merge (s_union_t *to, sp_spooled_t **older_p, int64_t delta,
-               s_gone_t *gone)
+s_union_merge (s_union_t *to, sp_spooled_t **older_p, int64_t delta)
 {
     sp_merged_t merged;
     sh_err_t rc = s_union_room (to);
-    if (rc == SH_OK)
-        rc = s_add_gone (gone, (*older_p)->row);
     if (rc == SH_OK)
         rc = sp_merge (&merged, &to->report, &(*older_p)->report, delta,
                        to->crossed);
     if (rc != SH_OK)
         return rc;
-    to->merged[to->count] = merged;
-    to->loaded[to->count++] = *older_p;
+    to->items[to->count].merged = merged;
+    to->items[to->count++].loaded = *older_p;
     to->report = merged.report;
     *older_p = NULL;
     return SH_OK;
@@ -163,8 +141,7 @@ s_union_merge (s_union_t *to, sp_spooled_t **older_p, int64_t delta,
     may be of another row, and nothing older may be merged across it: that
     would come after it, and its new hosts too late.  */
 static sh_err_t
-s_union_add (sp_spool_t *self, s_union_t *to, sp_spooled_t **older_p,
-             s_gone_t *gone)
+s_union_add (sp_spool_t *self, s_union_t *to, sp_spooled_t **older_p)
 {
     sp_spooled_t *older = *older_p;
     int64_t delta;
@@ -181,13 +158,12 @@ s_union_add (sp_spool_t *self, s_union_t *to, sp_spooled_t **older_p,
         to->crossed = true;
         return SH_OK;
     }
-    return s_union_merge (to, older_p, delta, gone);
+    return s_union_merge (to, older_p, delta);
 }
 
 /*  All that waits of the subject and is not held, the latest first.  */
 static sh_err_t
-s_union_all (sp_spool_t *self, s_union_t *to, const char *subject,
-             s_gone_t *gone)
+s_union_all (sp_spool_t *self, s_union_t *to, const char *subject)
 {
     sqlite3_stmt *stmt = sp_spool_stmt (self, SP_STMT_SAME);
     int64_t below = INT64_MAX;
@@ -203,7 +179,7 @@ s_union_all (sp_spool_t *self, s_union_t *to, const char *subject,
         if (rc == SH_OK) {
             below = older->row;
             if (!sp_spool_is_held (self, older->row))
-                rc = s_union_add (self, to, &older, gone);
+                rc = s_union_add (self, to, &older);
         }
         sp_spooled_destroy (&older);
     }
@@ -280,23 +256,42 @@ s_make_room (sp_spool_t *self, uint64_t need, s_gone_t *gone)
         bool found = false;
         code = sp_spool_delete (self, after, &bytes, &found);
         gone->bytes += bytes;
+        after = 0; /* the next may be another sender's */
     }
     return code;
 }
 
+/*  What was removed while the file could not be written leaves it, and its room
+    is there again.  Inside a transaction.  */
 static int
-s_exchange (sp_spool_t *self, const s_entry_t *entry, s_gone_t *gone,
-            int64_t *row)
+s_sweep (sp_spool_t *self, s_gone_t *gone)
+{
+    sqlite3_stmt *size = sp_spool_stmt (self, SP_STMT_GONE_SIZE);
+    int code = sqlite3_step (size);
+    if (code == SQLITE_ROW) {
+        gone->bytes += (uint64_t) sqlite3_column_int64 (size, 0);
+        code = SQLITE_OK;
+    }
+    sqlite3_reset (size);
+    if (code == SQLITE_OK)
+        code = sp_spool_run (self, SP_STMT_SWEEP_PARTS);
+    if (code == SQLITE_OK)
+        code = sp_spool_run (self, SP_STMT_SWEEP_REPORTS);
+    return code;
+}
+
+static int
+s_exchange (sp_spool_t *self, const s_entry_t *entry, const s_union_t *whole,
+            s_gone_t *gone, int64_t *row)
 {
     int code = sp_spool_run (self, SP_STMT_BEGIN);
     if (code == SQLITE_OK && self->gone)
-        code = sp_spool_run (self, SP_STMT_SWEEP_PARTS);
-    if (code == SQLITE_OK && self->gone)
-        code = sp_spool_run (self, SP_STMT_SWEEP_REPORTS);
-    for (size_t i = 0; code == SQLITE_OK && i < gone->count; i++) {
+        code = s_sweep (self, gone);
+    for (size_t i = 0; code == SQLITE_OK && i < whole->count; i++) {
         uint64_t bytes = 0;
         bool found = false;
-        code = sp_spool_delete (self, gone->rows[i], &bytes, &found);
+        code = sp_spool_delete (self, whole->items[i].loaded->row, &bytes,
+                                &found);
         gone->bytes += bytes;
     }
     if (code == SQLITE_OK)
@@ -310,8 +305,8 @@ s_exchange (sp_spool_t *self, const s_entry_t *entry, s_gone_t *gone,
 
 /*  In one transaction: what was merged goes, the new one comes.  */
 static sh_err_t
-s_store (sp_spool_t *self, const s_entry_t *entry, s_gone_t *gone,
-         int64_t *row)
+s_store (sp_spool_t *self, const s_entry_t *entry, const s_union_t *whole,
+         s_gone_t *gone, int64_t *row)
 {
     uint64_t bytes = entry->frames.bytes;
     if (bytes > self->most)
@@ -323,7 +318,7 @@ s_store (sp_spool_t *self, const s_entry_t *entry, s_gone_t *gone,
                 SH_INT ("bytes", bytes));
         return SH_E_IO;
     }
-    int code = s_exchange (self, entry, gone, row);
+    int code = s_exchange (self, entry, whole, gone, row);
     if (code == SQLITE_TOOBIG || code == SQLITE_NOMEM) {
         sp_spool_file_rollback (&self->file);
         return code == SQLITE_NOMEM ? SH_E_MEMORY : SH_E_TOO_LARGE;
@@ -332,7 +327,7 @@ s_store (sp_spool_t *self, const s_entry_t *entry, s_gone_t *gone,
         return sp_spool_failed (self, "put");
     sp_spool_less (&self->bytes, gone->bytes);
     self->bytes += bytes;
-    sp_spool_less (&self->depth, gone->count + gone->dropped_count);
+    sp_spool_less (&self->depth, whole->count + gone->dropped_count);
     self->depth++;
     self->dropped += gone->dropped_count;
     s_tell_dropped (self, gone);
@@ -359,14 +354,13 @@ sp_spool_put (sp_spool_t *self, const char *label, const sp_report_t *report,
                         .boot = boot,
                         .put = sh_clock_wall (self->file.clock),
                         .epoch = epoch };
-    sh_err_t rc = s_union_all (self, &whole, subject, &gone);
+    sh_err_t rc = s_union_all (self, &whole, subject);
     if (rc == SH_OK)
         rc = sp_frames_cut (&entry.frames, &whole.report);
     if (rc == SH_OK)
-        rc = s_store (self, &entry, &gone, row ? row : &ignored);
+        rc = s_store (self, &entry, &whole, &gone, row ? row : &ignored);
     sp_frames_clear (&entry.frames);
     s_union_clear (&whole);
-    free (gone.rows);
     free (gone.dropped);
     return rc;
 }

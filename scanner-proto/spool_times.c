@@ -9,8 +9,8 @@
 #include "scanner-proto/spool_within.h"
 
 /*  The hub's clock minus CLOCK_BOOTTIME in a boot, if it is known.  */
-bool
-sp_spool_hub_of (sp_spool_t *self, const char *boot, int64_t *hub)
+static bool
+s_hub_of (sp_spool_t *self, const char *boot, int64_t *hub)
 {
     if (strcmp (boot, SP_BOOT_HUB) == 0) {
         *hub = 0;
@@ -34,8 +34,8 @@ sp_spool_hub_of (sp_spool_t *self, const char *boot, int64_t *hub)
 /*  Numbers out of the file may be anything.  A step of a clock that is too
     small to count is none: clocks are trimmed all the time, and a report that
     is merged should keep its seconds.  */
-int64_t
-sp_spool_step (int64_t from, int64_t to)
+static int64_t
+s_step (int64_t from, int64_t to)
 {
     int64_t step;
     if (__builtin_sub_overflow (to, from, &step)
@@ -52,16 +52,15 @@ sp_spool_delta (sp_spool_t *self, const sp_spooled_t *older, const char *boot,
 {
     int64_t ours, theirs;
     if (strcmp (older->boot, boot) == 0) {
-        *delta = sp_spool_step (older->epoch, epoch);
+        *delta = s_step (older->epoch, epoch);
         return true;
     }
-    if (!sp_spool_hub_of (self, boot, &ours))
+    if (!s_hub_of (self, boot, &ours))
         return false;
     if (older->fixed)
-        *delta = sp_spool_step (sp_spool_step (epoch, ours), older->report.off);
-    else if (sp_spool_hub_of (self, older->boot, &theirs))
-        *delta = sp_spool_step (sp_spool_step (epoch, ours),
-                                sp_spool_step (older->epoch, theirs));
+        *delta = s_step (s_step (epoch, ours), older->report.off);
+    else if (s_hub_of (self, older->boot, &theirs))
+        *delta = s_step (s_step (epoch, ours), s_step (older->epoch, theirs));
     else
         return false;
     return true;
@@ -136,8 +135,7 @@ static void
 s_weaken (sp_spool_t *self, sp_spooled_t *one)
 {
     int64_t least, most;
-    int64_t offset
-        = sp_spool_step (sh_clock_epoch (self->file.clock), self->hub);
+    int64_t offset = s_step (sh_clock_epoch (self->file.clock), self->hub);
     s_bounds (self, one->boot, &least, &most);
     sp_report_t *report = &one->report;
     report->started = s_weak_time (report->started, offset, least, most);
@@ -163,22 +161,15 @@ s_rewrite (sp_spool_t *self, const sp_spooled_t *one, const sp_frames_t *frames,
            uint64_t *before)
 {
     sqlite3_stmt *fix = sp_spool_stmt (self, SP_STMT_FIX);
-    sqlite3_stmt *parts = sp_spool_stmt (self, SP_STMT_REMOVE_PARTS);
-    sqlite3_stmt *size = sp_spool_stmt (self, SP_STMT_SIZE);
     sqlite3_bind_text (fix, 1, one->boot, -1, SQLITE_STATIC);
     sqlite3_bind_int64 (fix, 2, one->epoch);
     sqlite3_bind_int64 (fix, 3, one->report.off);
     sqlite3_bind_int64 (fix, 4, one->row);
-    sqlite3_bind_int64 (parts, 1, one->row);
-    sqlite3_bind_int64 (size, 1, one->row);
     int code = sp_spool_run (self, SP_STMT_BEGIN);
     if (code == SQLITE_OK)
         code = sp_spool_run (self, SP_STMT_FIX);
     if (code == SQLITE_OK && frames) {
-        if (sqlite3_step (size) == SQLITE_ROW)
-            *before = (uint64_t) sqlite3_column_int64 (size, 0);
-        sqlite3_reset (size);
-        code = sp_spool_run (self, SP_STMT_REMOVE_PARTS);
+        code = sp_spool_delete_frames (self, one->row, before);
         if (code == SQLITE_OK)
             code = sp_spool_insert_frames (self, one->row, frames);
     }
@@ -197,13 +188,13 @@ sp_spool_fix (sp_spool_t *self, sp_spooled_t *one)
     sp_frames_t frames = { 0 };
     uint64_t before = 0;
     int64_t hub;
-    bool weak = !sp_spool_hub_of (self, one->boot, &hub);
+    bool weak = !s_hub_of (self, one->boot, &hub);
     sh_err_t rc = SH_OK;
     if (weak) {
         s_weaken (self, one);
         rc = sp_frames_cut (&frames, &one->report);
     } else
-        one->report.off = sp_spool_step (one->epoch, hub);
+        one->report.off = s_step (one->epoch, hub);
     if (rc == SH_OK) {
         one->fixed = true;
         if (s_rewrite (self, one, weak ? &frames : NULL, &before) != SQLITE_OK)

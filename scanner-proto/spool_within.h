@@ -49,6 +49,7 @@ sh_err_t sp_spool_load (sp_spool_t *self, sp_spooled_t *one);
     deleted row had, '*found' whether there was such a row.  */
 int sp_spool_insert_frames (sp_spool_t *self, int64_t row,
                             const sp_frames_t *frames);
+int sp_spool_delete_frames (sp_spool_t *self, int64_t row, uint64_t *bytes);
 int sp_spool_delete (sp_spool_t *self, int64_t row, uint64_t *bytes,
                      bool *found);
 
@@ -57,13 +58,6 @@ void sp_spool_swept (sp_spool_t *self);
 
 /*  Take off, but not below 0.  */
 void sp_spool_less (uint64_t *sum, uint64_t less);
-
-/*  The hub's clock minus CLOCK_BOOTTIME in a boot, if it is known.  */
-bool sp_spool_hub_of (sp_spool_t *self, const char *boot, int64_t *hub);
-
-/*  How far a clock was set, from one epoch to another; 0 if too little to
-    count.  */
-int64_t sp_spool_step (int64_t from, int64_t to);
 
 /*  What brings times of 'older' to the clock of 'boot' and 'epoch'.  False:
     nobody knows.  */

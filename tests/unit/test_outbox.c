@@ -148,6 +148,32 @@ s_put (uint64_t subnet)
     return durable;
 }
 
+enum { LARGE_PARTS = 6 };
+
+/*  A report of so many parts with hosts.  */
+static void
+s_put_large (uint64_t subnet)
+{
+    static uint8_t ips[LARGE_PARTS * SP_PART_HOSTS_MOST][4];
+    static sp_host_t hosts[LARGE_PARTS * SP_PART_HOSTS_MOST];
+    int64_t now = sh_clock_wall (&s_world.clock);
+    for (size_t i = 0; i < LARGE_PARTS * SP_PART_HOSTS_MOST; i++) {
+        uint8_t ip[4] = { 10, 0, (uint8_t) (i >> 8), (uint8_t) i };
+        memcpy (ips[i], ip, sizeof ip);
+        hosts[i] = (sp_host_t){ .ip = { ips[i], 4 }, .seen = now };
+    }
+    sp_report_t report = { .subnet = subnet, .cidr = "10.0.0.0/16",
+                           .kind = SP_KIND_BOTH, .started = now,
+                           .finished = now, .hosts = hosts,
+                           .host_count = LARGE_PARTS * SP_PART_HOSTS_MOST,
+                           .complete = true,
+                           .up = LARGE_PARTS * SP_PART_HOSTS_MOST };
+    assert_int_equal (sp_outbox_put (s_world.outbox, "who", &report,
+                                     sh_clock_epoch (&s_world.clock), NULL,
+                                     NULL),
+                      SH_OK);
+}
+
 static void
 s_push (void)
 {
@@ -353,6 +379,75 @@ test_trouble_of_the_hub (void **state)
     assert_int_equal (s_world.count, 5);
 }
 
+/*  Nor when the one that asked has more to send.  */
+static void
+test_trouble_of_the_hub_with_more (void **state)
+{
+    (void) state;
+    s_put_large (1);
+    s_up (true);
+    s_answer_with (0, SP_RETRY, "database-unavailable", 5000);
+    s_put (2);
+    s_world.now += 4999;
+    s_push ();
+    for (size_t i = 0; i < s_world.count; i++)
+        assert_int_equal (s_world.sent[i].subnet, 1);
+    s_world.now += 2502;
+    s_push ();
+    assert_int_equal (s_world.sent[s_world.count - 1].subnet, 2);
+}
+
+/*  One part that is told 'later' does not take the others, which are on their
+    way, out of their place: that would begin all of it anew.  */
+static void
+test_later_of_one_part (void **state)
+{
+    (void) state;
+    s_put_large (7);
+    s_up (true);
+    assert_int_equal (s_world.count, 4);
+    s_answer_with (0, SP_RETRY, "database-error", 20000);
+    assert_int_equal (s_world.count, 5);
+    for (size_t i = 1; i < LARGE_PARTS; i++)
+        s_answer (i, SP_APPLIED);
+    assert_int_equal (s_world.count, LARGE_PARTS);
+    assert_int_equal (sp_outbox_progress (s_world.outbox), LARGE_PARTS - 1);
+    for (size_t i = 1; i < s_world.count; i++)
+        assert_memory_equal (s_world.sent[i].id, s_world.sent[0].id,
+                             SP_REPORT_ID);
+    s_world.now += 30000;
+    s_push ();
+    assert_int_equal (s_world.count, LARGE_PARTS + 1);
+    assert_int_equal (s_world.sent[LARGE_PARTS].part, 0);
+    assert_memory_equal (s_world.sent[LARGE_PARTS].id, s_world.sent[0].id,
+                         SP_REPORT_ID);
+    s_answer (LARGE_PARTS, SP_APPLIED);
+    s_answer (LARGE_PARTS + 1, SP_APPLIED); /* the closing part */
+    assert_string_equal (s_world.ended, "7 ");
+}
+
+/*  A hub that writes a closing part piece by piece knows its place by the
+    delivery's id, so that must not change however long it takes.  */
+static void
+test_unfinished (void **state)
+{
+    (void) state;
+    s_put (7);
+    s_up (true);
+    s_answer (0, SP_APPLIED);
+    for (int i = 0; i < 100; i++) {
+        assert_true (s_world.sent[s_world.count - 1].last);
+        s_answer_with (s_world.count - 1, SP_RETRY, "unfinished", 100);
+        s_world.now += 2000;
+        s_push ();
+    }
+    assert_int_equal (s_world.count, 102);
+    assert_memory_equal (s_world.sent[101].id, s_world.sent[0].id,
+                         SP_REPORT_ID);
+    s_answer (101, SP_APPLIED);
+    assert_string_equal (s_world.ended, "7 ");
+}
+
 /*  What waits in memory keeps its place in the order when the disk is back.  */
 static void
 test_order_across_stores (void **state)
@@ -498,6 +593,25 @@ test_no_spool (void **state)
                       SH_E_IO);
 }
 
+/*  What is too large for the disk does not keep others in memory.  */
+static void
+test_small_spool (void **state)
+{
+    (void) state;
+    sp_outbox_destroy (&s_world.outbox);
+    sp_spool_close (&s_world.spool);
+    s_new_outbox (true);
+    s_put_large (7);
+    s_put (8);
+    assert_int_equal (sp_spool_open (&s_world.spool, s_world.path, 4096,
+                                     &s_world.clock, NULL),
+                      SH_OK);
+    sp_outbox_use (s_world.outbox, s_world.spool);
+    assert_true (s_put (9));
+    assert_int_equal (sp_outbox_depth (s_world.outbox), 3);
+    assert_int_equal (sp_spool_depth (s_world.spool), 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown (name, s_setup, s_teardown)
 
 int
@@ -510,13 +624,17 @@ main (void)
         TEST (test_put_off),
         TEST (test_turns),
         TEST (test_later_without_a_place),
+        TEST (test_later_of_one_part),
+        TEST (test_unfinished),
         TEST (test_trouble_of_the_hub),
+        TEST (test_trouble_of_the_hub_with_more),
         TEST (test_order_across_stores),
         TEST (test_not_removable),
         TEST (test_after_a_crash),
         TEST (test_beside_one_on_its_way),
         TEST (test_lost_session),
         TEST (test_no_spool),
+        TEST (test_small_spool),
     };
     return cmocka_run_group_tests_name ("outbox", tests, NULL, NULL);
 }

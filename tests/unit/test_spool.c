@@ -1069,6 +1069,51 @@ test_limit_by_label (void **state)
     sp_spool_close (&spool);
 }
 
+/*  Room is made of several senders' reports, whoever came first.  */
+static void
+test_limit_across_labels (void **state)
+{
+    (void) state;
+    sp_spool_t *spool = s_open ();
+    sp_report_t report = s_small (1);
+    assert_int_equal (sp_spool_put (spool, "first", &report, 0, NULL), SH_OK);
+    uint64_t each = sp_spool_bytes (spool);
+    sp_spool_close (&spool);
+    assert_int_equal (
+        sp_spool_open (&spool, s_path, 12 * each, &s_clock, NULL), SH_OK);
+    for (uint64_t i = 2; i <= 12; i++) {
+        report = s_small (i);
+        assert_int_equal (sp_spool_put (spool, i <= 5 ? "first" : "second",
+                                        &report, 0, NULL),
+                          SH_OK);
+    }
+    assert_int_equal (sp_spool_dropped (spool), 0);
+
+    /*  One that takes 9 to 11 of the 12.  */
+    static uint8_t ips[250][4];
+    static sp_host_t hosts[250];
+    report = s_small (13);
+    report.hosts = hosts;
+    for (size_t i = 0; i < 250; i++) {
+        uint8_t ip[4] = { 10, 0, 0, (uint8_t) (i + 1) };
+        memcpy (ips[i], ip, sizeof ip);
+        hosts[i] = (sp_host_t){ .ip = { ips[i], 4 }, .seen = report.started };
+    }
+    sp_frames_t frames = { 0 };
+    report.host_count = 1;
+    while (frames.bytes < 9 * each && report.host_count < 250) {
+        sp_frames_clear (&frames);
+        report.host_count++;
+        assert_int_equal (sp_frames_cut (&frames, &report), SH_OK);
+    }
+    assert_true (frames.bytes < 11 * each);
+    sp_frames_clear (&frames);
+    assert_int_equal (sp_spool_put (spool, "third", &report, 0, NULL), SH_OK);
+    assert_true (sp_spool_dropped (spool) >= 9);
+    assert_true (sp_spool_bytes (spool) <= 12 * each);
+    sp_spool_close (&spool);
+}
+
 /*  Root may write everywhere, so become somebody else.  */
 static bool
 s_drop_root (void)
@@ -1301,6 +1346,43 @@ s_set_file_size (rlim_t most)
     return setrlimit (RLIMIT_FSIZE, &limit) == 0;
 }
 
+/*  What was delivered while the file could not be written gives its room to the
+    next, before anything that waits has to go.  */
+static int
+s_sweep_for_room (void)
+{
+    sp_spool_t *spool;
+    signal (SIGXFSZ, SIG_IGN);
+    STEP (sp_spool_open (&spool, s_path, MOST, &s_clock, NULL) == SH_OK);
+    int64_t row = 0;
+    sp_report_t report = s_small (1);
+    STEP (sp_spool_put (spool, "x", &report, 0, &row) == SH_OK);
+    uint64_t each = sp_spool_bytes (spool);
+    sp_spool_close (&spool);
+    STEP (sp_spool_open (&spool, s_path, 3 * each, &s_clock, NULL) == SH_OK);
+    for (uint64_t i = 2; i <= 3; i++) {
+        report = s_small (i);
+        STEP (sp_spool_put (spool, "x", &report, 0, NULL) == SH_OK);
+    }
+    STEP (s_set_file_size (0));
+    STEP (sp_spool_remove (spool, row) == SH_E_IO);
+    STEP (s_set_file_size (RLIM_INFINITY));
+    STEP (sp_spool_depth (spool) == 2 && sp_spool_bytes (spool) == 3 * each);
+    report = s_small (4);
+    STEP (sp_spool_put (spool, "x", &report, 0, NULL) == SH_OK);
+    STEP (sp_spool_dropped (spool) == 0 && sp_spool_depth (spool) == 3);
+    STEP (sp_spool_bytes (spool) == 3 * each);
+    sp_spool_close (&spool);
+    return 0;
+}
+
+static void
+test_limit_after_sweep (void **state)
+{
+    (void) state;
+    assert_int_equal (s_in_child (s_sweep_for_room), 0);
+}
+
 /*  Writing fails in the midst of a put, which the margin cannot foresee.  */
 static int
 s_fail_writes (void)
@@ -1364,6 +1446,8 @@ main (void)
         TEST (test_others_may_write),
         TEST (test_not_as_we_make_it),
         TEST (test_limit_by_label),
+        TEST (test_limit_across_labels),
+        TEST (test_limit_after_sweep),
         TEST (test_read_only),
         TEST (test_disk_full),
         TEST (test_failing_writes),
