@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/hash.h"
+
 #define WAYS 4 /* places where a name may stand */
 #define NAME_MOST 64
 
@@ -59,9 +61,7 @@ hub_allowance_destroy (hub_allowance_t **self_p)
 static size_t
 s_hash (const char *name)
 {
-    uint64_t hash = UINT64_C (14695981039346656037);
-    for (; *name; name++)
-        hash = (hash ^ (uint8_t) *name) * UINT64_C (1099511628211);
+    uint64_t hash = sh_hash (SH_HASH, name, strlen (name));
     return (size_t) (hash ^ (hash >> 32));
 }
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/hash.h"
+
 #define SLOTS_FIRST 64 /* a power of two */
 
 /*  A chained hash table whose links live in the entries.  One text may occur
@@ -25,14 +27,12 @@ struct hub_entries
     size_t rechecks;
 };
 
-/*  FNV-1a will do: the texts that are stored are the administrator's, and a
+/*  This hash will do: the texts that are stored are the administrator's, and a
     stranger's key is only looked up.  */
 static uint64_t
 s_hash (const char *text)
 {
-    uint64_t hash = UINT64_C (14695981039346656037);
-    for (; *text; text++)
-        hash = (hash ^ (unsigned char) *text) * UINT64_C (1099511628211);
+    uint64_t hash = sh_hash (SH_HASH, text, strlen (text));
     return hash ^ (hash >> 32);
 }
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/hash.h"
+
 sh_err_t
 hub_job_new (hub_job_t **out, hub_job_kind_t kind, const hub_principal_t *who,
              sh_bytes_t frame)
@@ -43,18 +45,11 @@ hub_job_destroy (hub_job_t **self_p)
     *self_p = NULL;
 }
 
-static uint64_t
-s_hash (uint64_t hash, sh_bytes_t bytes)
-{
-    for (size_t i = 0; i < bytes.size; i++)
-        hash = (hash ^ bytes.data[i]) * UINT64_C (1099511628211);
-    return hash;
-}
-
 uint64_t
 hub_job_shard (uint64_t subnet, sh_bytes_t code, sh_bytes_t cidr)
 {
     if (subnet)
         return subnet;
-    return s_hash (s_hash (UINT64_C (14695981039346656037), code), cidr);
+    uint64_t hash = sh_hash (SH_HASH, code.data, code.size);
+    return sh_hash (hash, cidr.data, cidr.size);
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "lib/hash.h"
 
 #define LINE_MOST 4096  /* PIPE_BUF: up to here write(2) does not interleave */
 #define VALUE_MOST 1024 /* one long value must not push out the others */
@@ -195,15 +196,6 @@ s_slot_flush (slot_t *slot)
     slot->held = 0;
 }
 
-static uint64_t
-s_hash (const char *text)
-{
-    uint64_t hash = UINT64_C (14695981039346656037);
-    for (; *text; text++)
-        hash = (hash ^ (unsigned char) *text) * UINT64_C (1099511628211);
-    return hash;
-}
-
 /*  The line's slot, or else the one to use for it: a free or the oldest one.
     The whole line is compared, for a peer could make two that hash alike.  */
 static slot_t *
@@ -229,7 +221,7 @@ static bool
 s_admit (sh_level_t level, const char *line)
 {
     int64_t now = sh_clock_mono (sh_clock_system ());
-    slot_t *slot = s_slot_find (level, line, s_hash (line));
+    slot_t *slot = s_slot_find (level, line, sh_hash (SH_HASH, line, strlen (line)));
     if (slot->seen == 0 || now - slot->since >= REPEAT_WINDOW_MS) {
         s_slot_flush (slot);
         slot->since = now;
@@ -265,7 +257,8 @@ s_admit_source (const sh_field_t *fields)
         fields++;
     if (!fields || !fields->key || fields->kind != SH_FIELD_STR || !fields->str)
         return true;
-    source_t *source = &s_sources[s_hash (fields->str) % SOURCE_SLOTS];
+    uint64_t hash = sh_hash (SH_HASH, fields->str, strlen (fields->str));
+    source_t *source = &s_sources[hash % SOURCE_SLOTS];
     int64_t now = sh_clock_mono (sh_clock_system ());
     if (source->lines == 0 || now - source->since >= REPEAT_WINDOW_MS) {
         s_source_flush (source);
