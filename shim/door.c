@@ -19,7 +19,7 @@ struct pending
     pending_t *next;
     sm_door_t *door;
     char label[SM_TOKEN_LABEL + 1];
-    sm_request_t *request; /* NULL: answered */
+    sm_request_t *request;
     sm_legacy_t *legacy;
     sp_delivery_t *delivery;
     bool begun;       /* parts of it may be on their way */
@@ -95,9 +95,7 @@ s_unlink (sm_door_t *self, pending_t *one)
 static void
 s_answer (sm_door_t *self, pending_t *one, const sm_fate_t *fate)
 {
-    if (one->request)
-        sm_answer (one->request, fate, self->options.refusals_as_status);
-    one->request = NULL;
+    sm_answer (one->request, fate, self->options.refusals_as_status);
 }
 
 /*  On disk, or nowhere.  */
@@ -327,10 +325,8 @@ s_may_begin (sm_door_t *self, pending_t *one)
 {
     if (one->begun)
         return true;
-    bool over = s_mono (self) >= one->deadline;
-    bool waits = sp_outbox_waits (self->outbox, one->label,
-                                  &one->legacy->report);
-    if (over || waits) {
+    if (s_mono (self) >= one->deadline
+        || sp_outbox_waits (self->outbox, one->label, &one->legacy->report)) {
         s_spool (self, one);
         return false;
     }
@@ -391,7 +387,8 @@ s_timeout (const sm_door_t *self, const sm_http_t *http, int timeout)
     if (http_timeout >= 0)
         timeout = s_sooner (timeout, http_timeout);
     for (const pending_t *one = self->pending; one; one = one->next) {
-        int due = sp_delivery_timeout (one->delivery);
+        /*  One that waits behind another begins when that has ended.  */
+        int due = one->begun ? sp_delivery_timeout (one->delivery) : -1;
         if (due >= 0)
             timeout = s_sooner (timeout, due);
         timeout = s_sooner (timeout, one->deadline - now);

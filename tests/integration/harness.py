@@ -308,6 +308,12 @@ log_level: debug
     def alive(self):
         return self.process is not None and self.process.poll() is None
 
+    def cpu(self):
+        """CPU seconds that it has used."""
+        with open(f'/proc/{self.process.pid}/stat') as stat:
+            fields = stat.read().rsplit(')', 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
     def died(self):
         """Did it end without being asked to?"""
         return self.process is not None and self.process.poll() is not None

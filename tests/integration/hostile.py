@@ -68,13 +68,6 @@ class Hostile(Stage):
         with open(f'/proc/{pid}/status') as status:
             return int(re.search(r'VmRSS:\s+(\d+)', status.read())[1]) // 1024
 
-    def cpu(self, hub=None):
-        """The hub's CPU seconds."""
-        pid = (hub or self.hub).process.pid
-        with open(f'/proc/{pid}/stat') as stat:
-            fields = stat.read().rsplit(')', 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
-
     def rounds(self, peer, seconds=0.0):
         """The median of the round trips of many reports of a full /24; each
         is applied."""
@@ -94,11 +87,11 @@ class Hostile(Stage):
         peer = hub.peer('site-a')
         self.extra.append(peer.socket)
         normal = self.rounds(peer)
-        before, busy, begun = self.rss(hub), self.cpu(hub), time.monotonic()
+        before, busy, begun = self.rss(hub), hub.cpu(), time.monotonic()
         attack = play()
         during = self.rounds(peer, 2)
         took = time.monotonic() - begun
-        grown, share = self.rss(hub) - before, (self.cpu(hub) - busy) / took
+        grown, share = self.rss(hub) - before, (hub.cpu() - busy) / took
         done = attack.close()
         comment(f'{what}: {done} in {took:.1f} s; a report takes '
                 f'{during * 1000:.1f} ms instead of {normal * 1000:.1f}; '
@@ -350,7 +343,7 @@ def _(s):
     peer = hub.peer('site-a')
     s.extra.append(peer.socket)
     normal = s.rounds(peer)
-    busy, begun = s.cpu(hub), time.monotonic()
+    busy, begun = hub.cpu(), time.monotonic()
     play()
     during = s.rounds(peer)
     # The workers find the way back to the database, though nothing is free.
@@ -362,7 +355,7 @@ def _(s):
     until(lambda: 'ok ready' in hub.ctl('ping', check=False).stdout,
           'ready under attack', 15)
     used = gauge()
-    share = (s.cpu(hub) - busy) / (time.monotonic() - begun)
+    share = (hub.cpu() - busy) / (time.monotonic() - begun)
     assert used[0] <= 256 and used[0] >= 200, used
     comment(f'descriptors {used[0]} of {used[1]}, {used[3]} turned away; a '
             f'report takes {during * 1000:.1f} ms instead of '

@@ -689,6 +689,29 @@ def _(s):
     until(lambda: s.count(SUBNET) == 1, 'the row')
 
 
+@case('a report waits for the one before it of its subnet, and costs nothing')
+def _(s):
+    s.took(entry('10.0.7.5'))  # the connections to the database stand
+    pid = int(s.database.env['DB_PID'])
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        asked = [socket.create_connection(('127.0.0.1', s.port), PATIENCE)
+                 for _ in range(2)]
+        for at, sock in enumerate(asked):
+            sock.sendall(request(report(entry(f'10.0.7.{6 + at}'))))
+        time.sleep(0.5)
+        busy = s.hub.cpu()
+        time.sleep(2)
+        busy = s.hub.cpu() - busy
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    for sock in asked:
+        with sock:
+            equal(Answer(read_all(sock)).status, 200)
+    until(lambda: s.count(SUBNET) == 3, 'the rows')
+    assert busy < 0.5, f'{busy:.2f} s of CPU in 2 s'
+
+
 @case('no queue can be had: 503 without a database, 200 with it')
 def _(s):
     s.hub.restart(http=HTTP.replace('{dir}/', '{dir}/missing/'))
