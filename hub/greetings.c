@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/hash.h"
+
 struct hub_greetings
 {
     hub_greeting_t ring[HUB_GREETINGS_MOST];
@@ -60,15 +62,12 @@ s_find (const hub_greetings_t *self, const char *peer)
     return HUB_GREETINGS_MOST;
 }
 
-/*  FNV-1a.  Who finds another route with the same hash only makes his own
+/*  Who finds another route with the same hash only makes his own
     connections count less.  */
 static uint64_t
 s_route (const hub_session_t *session)
 {
-    uint64_t hash = UINT64_C (14695981039346656037);
-    for (size_t i = 0; i < session->route_size; i++)
-        hash = (hash ^ session->route[i]) * UINT64_C (1099511628211);
-    return hash;
+    return sh_hash (SH_HASH, session->route, session->route_size);
 }
 
 void
@@ -105,28 +104,9 @@ hub_greetings_find (const hub_greetings_t *self, const char *peer)
     return at < HUB_GREETINGS_MOST ? &self->ring[at] : NULL;
 }
 
-static uint64_t
-s_greeted (const hub_knock_t *list, size_t count, const char *key)
+uint64_t
+hub_greetings_lacking (const hub_greetings_t *self, const hub_knock_t *admitted)
 {
-    for (size_t i = 0; i < count; i++)
-        if (strcmp (list[i].key, key) == 0)
-            return list[i].count;
-    return 0;
-}
-
-bool
-hub_greetings_lacking (const hub_greetings_t *self,
-                       const hub_knock_t *admitted, size_t count,
-                       uint64_t *lacking)
-{
-    hub_knock_t *list = calloc (HUB_ADMITTED_MOST, sizeof *list);
-    if (!list)
-        return false;
-    size_t greeted = hub_knocks_list (self->keys, list, HUB_ADMITTED_MOST);
-    for (size_t i = 0; i < count; i++) {
-        uint64_t times = s_greeted (list, greeted, admitted[i].key);
-        lacking[i] = admitted[i].count > times ? admitted[i].count - times : 0;
-    }
-    free (list);
-    return true;
+    uint64_t times = hub_knocks_count (self->keys, admitted->key);
+    return admitted->count > times ? admitted->count - times : 0;
 }

@@ -33,17 +33,16 @@ void hub_greetings_clear (hub_greetings_t *self);
 /*  The session has come by the connection that its 'peer' names.  One that says
     hello again when its session was over counts once.  */
 void hub_greetings_note (hub_greetings_t *self, const hub_session_t *session);
-/*  It goes by another one from now on; what was taken stays with the old.  */
+/*  It is over, or goes by another one from now on; what was taken stays with the
+    old.  */
 void hub_greetings_leave (hub_greetings_t *self, const hub_session_t *session);
 
 /*  The latest of that other end ("ADDRESS PORT"), or NULL.  */
 const hub_greeting_t *hub_greetings_find (const hub_greetings_t *self,
                                           const char *peer);
 
-/*  How many of the times that each of these keys was let in no hello has
-    followed; 'lacking' has room for 'count'.  False: no memory.  */
-bool hub_greetings_lacking (const hub_greetings_t *self,
-                            const hub_knock_t *admitted, size_t count,
-                            uint64_t *lacking);
+/*  How many of the times that this key was let in no hello has followed.  */
+uint64_t hub_greetings_lacking (const hub_greetings_t *self,
+                                const hub_knock_t *admitted);
 
 #endif

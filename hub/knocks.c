@@ -159,6 +159,16 @@ hub_knocks_clear (hub_knocks_t *self)
     pthread_mutex_unlock (&self->lock);
 }
 
+uint64_t
+hub_knocks_count (hub_knocks_t *self, const char *key)
+{
+    pthread_mutex_lock (&self->lock);
+    const place_t *place = s_find (self, key);
+    uint64_t count = place ? place->knock.count : 0;
+    pthread_mutex_unlock (&self->lock);
+    return count;
+}
+
 static int
 s_later_first (const void *a, const void *b)
 {

@@ -42,6 +42,9 @@ void hub_knocks_note (hub_knocks_t *self, const char *key, const char *address,
 void hub_knocks_forget (hub_knocks_t *self, const char *key);
 void hub_knocks_clear (hub_knocks_t *self);
 
+/*  How often the key has knocked; 0 if it is not in the list.  */
+uint64_t hub_knocks_count (hub_knocks_t *self, const char *key);
+
 /*  Copy up to 'most' to 'out', who knocked last first; how many.  */
 size_t hub_knocks_list (hub_knocks_t *self, hub_knock_t *out, size_t most);
 

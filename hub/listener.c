@@ -199,7 +199,6 @@ s_put_off (hub_listener_t *self, const char *because,
 typedef struct
 {
     hub_knock_t *items;
-    uint64_t *lacking; /* how often without a hello */
     size_t count;
 } admitted_t;
 
@@ -215,7 +214,7 @@ s_put_off_lacking (hub_listener_t *self, const hub_holder_t *holder,
     uint64_t left = holder->connections;
     for (size_t i = 0; i < admitted->count && left > 0; i++) {
         const hub_knock_t *one = &admitted->items[i];
-        uint64_t lacking = admitted->lacking[i];
+        uint64_t lacking = hub_greetings_lacking (self->greetings, one);
         if (lacking == 0 || (address && strcmp (one->address, address) != 0))
             continue;
         left -= lacking < left ? lacking : left;
@@ -258,15 +257,9 @@ static void
 s_list_admitted (hub_listener_t *self, admitted_t *out)
 {
     out->items = calloc (HUB_ADMITTED_MOST, sizeof *out->items);
-    out->lacking = calloc (HUB_ADMITTED_MOST, sizeof *out->lacking);
-    out->count = out->items && out->lacking
-                     ? hub_knocks_list (self->options.admitted, out->items,
-                                        HUB_ADMITTED_MOST)
-                     : 0;
-    if (out->count
-        && !hub_greetings_lacking (self->greetings, out->items, out->count,
-                                   out->lacking))
-        out->count = 0;
+    out->count = out->items ? hub_knocks_list (self->options.admitted,
+                                               out->items, HUB_ADMITTED_MOST)
+                            : 0;
 }
 
 static void
@@ -286,7 +279,6 @@ s_put_off_all (hub_listener_t *self, hub_sessions_t *sessions, int64_t now)
     if (!any)
         s_put_off_busiest (self, &admitted, now);
     free (admitted.items);
-    free (admitted.lacking);
 }
 
 static void
@@ -316,7 +308,8 @@ s_reopen (hub_listener_t *self, int64_t now)
     sh_why_t why = { "" };
     self->reopen = now + AGAIN_MS;
     hub_memory_trim ();
-    bool high = hub_ceiling_reached (&self->ceiling, hub_memory_used (), now);
+    self->memory = hub_memory_used ();
+    bool high = hub_ceiling_reached (&self->ceiling, self->memory, now);
     if (high && now - self->closed < GIVEN_BACK_MS)
         return;
     if (s_open (self, &why) != SH_OK) {
@@ -325,7 +318,6 @@ s_reopen (hub_listener_t *self, int64_t now)
                 "cannot listen again yet", SH_STR ("because", why.text));
         return;
     }
-    self->memory = hub_memory_used ();
     self->next_look = 0;
     if (!high)
         return;
@@ -336,21 +328,19 @@ s_reopen (hub_listener_t *self, int64_t now)
             SH_INT ("ceiling_mib", self->ceiling.most >> 20));
 }
 
-bool
+void
 hub_listener_watch (hub_listener_t *self, hub_sessions_t *sessions,
                     int64_t now)
 {
     if (!self->handle) {
         if (now >= self->reopen)
             s_reopen (self, now);
-        return false;
+        return;
     }
     if (now < self->next_look)
-        return false;
+        return;
     self->memory = hub_memory_used ();
     self->next_look = now + hub_listener_patience (self);
-    if (!hub_ceiling_reached (&self->ceiling, self->memory, now))
-        return false;
-    s_close (self, sessions, now);
-    return true;
+    if (hub_ceiling_reached (&self->ceiling, self->memory, now))
+        s_close (self, sessions, now);
 }

@@ -39,9 +39,9 @@ void hub_listener_destroy (hub_listener_t **self_p);
 void *hub_listener_handle (const hub_listener_t *self);
 
 /*  Look at the memory, and open the socket again if it is time; call it at
-    least every hub_listener_patience ms ('now': mono ms).  True: it was closed
-    just now; all connections of 'sessions' are gone.  */
-bool hub_listener_watch (hub_listener_t *self, hub_sessions_t *sessions,
+    least every hub_listener_patience ms ('now': mono ms).  If the socket has to
+    be closed, all connections of 'sessions' are gone.  */
+void hub_listener_watch (hub_listener_t *self, hub_sessions_t *sessions,
                          int64_t now);
 int hub_listener_patience (const hub_listener_t *self);
 

@@ -153,11 +153,10 @@ s_settle (router_t *self, hub_session_t *session, const letter_t *letter,
     session->asked = 0;
     snprintf (session->name, sizeof session->name, "%s", letter->who.name);
     if (fresh) {
-        hub_greetings_t *greetings = hub_listener_greetings (self->listener);
-        hub_greetings_leave (greetings, session);
+        hub_greetings_leave (self->speech.greetings, session);
         session->fd = letter->fd;
         hub_peer_text (session->peer, letter->fd);
-        hub_greetings_note (greetings, session);
+        hub_greetings_note (self->speech.greetings, session);
     }
     hub_holders_note_taken (session);
 }
@@ -458,7 +457,7 @@ s_return (router_t *self, hub_job_t *job)
     if (!hub_registry_find (self->args->registry, job->who.key, &still)) {
         hub_speech_send_error (&self->speech, session->route,
                                session->route_size, SH_E_KEY_UNKNOWN, NULL);
-        hub_sessions_close (self->sessions, job->who.key);
+        hub_speech_end (&self->speech, session);
         return;
     }
     hub_principal_clear (&still);
@@ -516,7 +515,7 @@ s_sweep_revoked (router_t *self)
                 SH_STR ("scanner", one->name));
         hub_speech_send_error (&self->speech, one->route, one->route_size,
                                SH_E_KEY_UNKNOWN, NULL);
-        hub_sessions_close (self->sessions, one->key);
+        hub_speech_end (&self->speech, one);
     }
 }
 
@@ -530,7 +529,7 @@ s_sweep (router_t *self, int64_t now)
             continue;
         sh_log (SH_LOG_NOTICE, "scanner fell silent",
                 SH_STR ("scanner", one->name));
-        hub_sessions_close (self->sessions, one->key);
+        hub_speech_end (&self->speech, one);
     }
 }
 
@@ -645,6 +644,7 @@ s_open (router_t *self)
         self->speech = (hub_speech_t){
             .handle = hub_listener_handle (self->listener),
             .sessions = self->sessions,
+            .greetings = hub_listener_greetings (self->listener),
         };
     self->notices = (hub_notices_t){
         .speech = &self->speech,

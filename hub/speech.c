@@ -54,34 +54,39 @@ hub_speech_send_error (const hub_speech_t *self, const void *route,
     return hub_speech_send (self, route, route_size, &message);
 }
 
-bool
+void
+hub_speech_end (const hub_speech_t *self, hub_session_t *session)
+{
+    hub_greetings_leave (self->greetings, session);
+    hub_sessions_close (self->sessions, session->key);
+}
+
+void
 hub_speech_say_frame (const hub_speech_t *self, hub_session_t *session,
                       const void *frame, size_t size)
 {
     if (s_send_frame (self, session->route, session->route_size, frame, size))
-        return true;
+        return;
     sh_log (SH_LOG_INFO, "scanner is gone", SH_STR ("scanner", session->name));
-    hub_sessions_close (self->sessions, session->key);
-    return false;
+    hub_speech_end (self, session);
 }
 
-bool
+void
 hub_speech_say (const hub_speech_t *self, hub_session_t *session,
                 const sp_message_t *message)
 {
     uint8_t *frame = NULL;
     size_t size = 0;
     if (sp_encode (&frame, &size, message) != SH_OK)
-        return true; /* a fault of ours, not the session's */
-    bool said = hub_speech_say_frame (self, session, frame, size);
+        return; /* a fault of ours, not the session's */
+    hub_speech_say_frame (self, session, frame, size);
     free (frame);
-    return said;
 }
 
-bool
+void
 hub_speech_say_error (const hub_speech_t *self, hub_session_t *session,
                       sh_err_t cause)
 {
     const sp_message_t message = s_error (cause, NULL);
-    return hub_speech_say (self, session, &message);
+    hub_speech_say (self, session, &message);
 }

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "hub/greetings.h"
+#include "hub/speech.h"
 
 static hub_greetings_t *s_greetings;
 
@@ -36,9 +36,7 @@ s_lacking (const char *key, uint64_t admitted)
 {
     hub_knock_t knock = { .count = admitted };
     snprintf (knock.key, sizeof knock.key, "%s", key);
-    uint64_t lacking;
-    assert_true (hub_greetings_lacking (s_greetings, &knock, 1, &lacking));
-    return (int) lacking;
+    return (int) hub_greetings_lacking (s_greetings, &knock);
 }
 
 static const char *
@@ -118,6 +116,32 @@ test_lacking (void **state)
     assert_int_equal (s_lacking ("a", 3), 0);
 }
 
+/*  A session that is over leaves its connection with what was taken of it: it
+    may still be there, and must not look as if all of that were held.  */
+static void
+test_session_over (void **state)
+{
+    (void) state;
+    hub_speech_t speech = { .greetings = s_greetings };
+    assert_int_equal (hub_sessions_new (&speech.sessions), SH_OK);
+    for (int way = 0; way < 2; way++) {
+        hub_session_t *session = hub_sessions_open (speech.sessions, "a");
+        assert_non_null (session);
+        snprintf (session->peer, sizeof session->peer, "10.0.0.1 %d", way);
+        hub_greetings_note (s_greetings, session);
+        session->taken = 77;
+        if (way == 0)
+            hub_speech_end (&speech, session);
+        else /* it cannot be reached */
+            hub_speech_say_error (&speech, session, SH_E_OVERLOAD);
+        assert_null (hub_sessions_find (speech.sessions, "a"));
+        char peer[HUB_PEER_TEXT];
+        snprintf (peer, sizeof peer, "10.0.0.1 %d", way);
+        assert_int_equal (hub_greetings_find (s_greetings, peer)->taken, 77);
+    }
+    hub_sessions_destroy (&speech.sessions);
+}
+
 static void
 test_bound (void **state)
 {
@@ -139,6 +163,7 @@ main (void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown (test_whose, s_open, s_shut),
         cmocka_unit_test_setup_teardown (test_lacking, s_open, s_shut),
+        cmocka_unit_test_setup_teardown (test_session_over, s_open, s_shut),
         cmocka_unit_test_setup_teardown (test_bound, s_open, s_shut),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
