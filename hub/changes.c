@@ -209,8 +209,6 @@ s_plan_new (planner_t *self, const hub_sighting_t *one)
 {
     const hub_facts_t *facts = self->facts;
     hub_changes_t *to = self->to;
-    sh_wall_t wall;
-    sh_wall_at (&wall, facts->zone, one->seen);
     if (!facts->subnet->discover || facts->report->kind == SP_KIND_CHECK
         || s_discovered_since (self, one)) {
         to->skipped++;
@@ -218,7 +216,7 @@ s_plan_new (planner_t *self, const hub_sighting_t *one)
     }
     hub_insert_t *row = &to->inserts[to->insert_count++];
     row->ip = one->ip;
-    row->wall = wall;
+    sh_wall_at (&row->wall, facts->zone, one->seen);
     if (one->name)
         row->hostname = s_keep_text (self, one->name, one->name_size);
     if (*one->mac)

@@ -122,10 +122,8 @@ s_read_rows (hub_intake_t *self, hub_part_t *part)
     if (rc != SH_OK)
         return rc;
     size_t count = part->sightings->count;
-    if (count == 0) {
-        part->rows = calloc (1, sizeof *part->rows);
-        return part->rows ? SH_OK : SH_E_MEMORY;
-    }
+    if (count == 0)
+        return hub_rows_none (&part->rows);
     sh_addr_t *addrs = calloc (count, sizeof *addrs);
     if (!addrs)
         return SH_E_MEMORY;
@@ -183,10 +181,8 @@ s_read_slice (hub_intake_t *self, hub_part_t *part, hub_range_t *range,
     hub_changes_destroy (&part->changes);
     hub_rows_destroy (&part->rows);
     *more = false;
-    if (!range) {
-        part->rows = calloc (1, sizeof *part->rows);
-        return part->rows ? SH_OK : SH_E_MEMORY;
-    }
+    if (!range)
+        return hub_rows_none (&part->rows);
     sh_err_t rc = store->read_range (store, part->subnet_id, range,
                                      &part->rows, more);
     if (rc == SH_OK && *more) {

@@ -26,9 +26,8 @@ hub_page_read (hub_store_t *store, const sp_targets_t *ask,
     }
     if (any)
         return store->read_range (store, ask->subnet, &range, rows, more);
-    *rows = calloc (1, sizeof **rows);
     *more = false;
-    return *rows ? SH_OK : SH_E_MEMORY;
+    return hub_rows_none (rows);
 }
 
 sh_err_t

@@ -177,7 +177,10 @@ s_account_applied (const hub_part_t *self, hub_live_t *live)
     uint64_t refused;
     sp_refused_t list[SP_REFUSED_MOST];
     size_t named = s_name_refused (self, list, &refused);
-    hub_live_count (live, HUB_COUNT_PARTS_APPLIED, 1);
+    hub_live_count (live,
+                    self->unfinished ? HUB_COUNT_PARTS_RETRY
+                                     : HUB_COUNT_PARTS_APPLIED,
+                    1);
     if (self->report->last)
         sh_log (SH_LOG_INFO,
                 self->unfinished ? "scan written in part" : "scan written",

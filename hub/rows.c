@@ -34,6 +34,16 @@ hub_rows_destroy (hub_rows_t **self_p)
     *self_p = NULL;
 }
 
+sh_err_t
+hub_rows_none (hub_rows_t **out)
+{
+    hub_rows_t *self = calloc (1, sizeof *self);
+    if (!self)
+        return SH_E_MEMORY;
+    *out = self;
+    return SH_OK;
+}
+
 static int
 s_compare_row (const void *key, const void *item)
 {

@@ -111,6 +111,8 @@ typedef struct
 
 void hub_agent_clear (hub_agent_t *self);
 void hub_rows_destroy (hub_rows_t **self_p);
+/*  No rows at all.  SH_E_MEMORY.  */
+sh_err_t hub_rows_none (hub_rows_t **out) SH_MUST_CHECK;
 void hub_plan_destroy (hub_plan_t **self_p);
 
 /*  The row of an address, or NULL.  */

@@ -40,7 +40,6 @@ typedef struct
     int64_t spool_at;   /* mono ms: the spool is tried again; 0: not wanted */
     /*  Of 'once', the report at hand.  */
     uint64_t ticket; /* 0: none */
-    bool delivered;
     sc_outcome_t outcome; /* what is known of it before; borrows of the scan */
 } run_t;
 
@@ -121,7 +120,7 @@ s_ended (void *context, const sp_outbox_end_t *end)
                              .note = "" };
     if (at_hand) {
         outcome = self->outcome;
-        self->delivered = true;
+        self->ticket = 0;
     }
     outcome.sum = end->sum;
     if (at_hand || !self->options->once)
@@ -144,7 +143,7 @@ s_await (run_t *self, sh_why_t *why)
 {
     int64_t until = s_now (self) + self->ask.patience;
     uint64_t progress = sp_outbox_progress (self->outbox);
-    while (!self->delivered) {
+    while (self->ticket) {
         sp_client_t *client = sc_link_client (self->link);
         if (sp_outbox_progress (self->outbox) != progress) {
             progress = sp_outbox_progress (self->outbox);
@@ -185,7 +184,6 @@ s_report (run_t *self, const sc_scan_t *scan, int64_t epoch, sh_why_t *why)
     if (!self->options->once)
         return SH_OK;
     self->ticket = ticket;
-    self->delivered = false;
     rc = s_await (self, why);
     self->ticket = 0;
     self->tell.kept += rc != SH_OK && durable;
