@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  Met with real servers in tests/integration/database.py; scanhubd(8) says
-    what then happens.  */
+/*  Most were met with real servers in tests/integration, the rest are known by
+    their number alone; scanhubd(8) says what then happens.  */
 
 #include "hub/sql_error.h"
 

@@ -40,6 +40,7 @@ libcmocka-dev       library cmocka
 galera-4            file    /usr/lib/galera/libgalera_smm.so
 lsof                command lsof ss
 mandoc              command mandoc
+nftables            command nft
 openssl             command openssl
 python3             file    /usr/bin/python3
 python3-msgpack     module  msgpack
