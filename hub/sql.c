@@ -297,8 +297,13 @@ hub_sql_probe (hub_sql_t *self, bool *there)
     *there = false;
     if (!self->mysql)
         return SH_E_DB_DOWN;
+    if (self->broken)
+        return SH_E_MEMORY;
     if (mysql_real_query (self->mysql, self->statement, self->size) == 0) {
-        mysql_free_result (mysql_store_result (self->mysql));
+        MYSQL_RES *result = mysql_store_result (self->mysql);
+        if (!result)
+            return s_refused (self);
+        mysql_free_result (result);
         *there = true;
         return SH_OK;
     }

@@ -10,10 +10,9 @@
 #include <strings.h>
 
 #include "shim/http_check.h"
+#include "tests/fuzz/input.h"
 
 #define TOKEN "s3cret"
-
-int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 
 static const sm_tokens_t *
 s_tokens (void)
@@ -81,12 +80,7 @@ s_verify (const sm_check_t *check, const seen_t *seen,
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
-    char *text = malloc (size + 1);
-    if (!text)
-        return 0;
-    if (size > 0)
-        memcpy (text, data, size);
-    text[size] = '\0';
+    char *text = fuzz_text (data, size);
     char *rest = text;
     char empty[] = "";
     const char *method = s_line (&rest);

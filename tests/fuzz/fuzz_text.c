@@ -142,12 +142,7 @@ s_take_rest (const char *text)
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
-    char *text = malloc (size + 1);
-    if (!text)
-        return 0;
-    if (size > 0)
-        memcpy (text, data, size);
-    text[size] = '\0';
+    char *text = fuzz_text (data, size);
     s_take_columns (text);
     s_take_address (text);
     s_take_prefix (text);

@@ -64,6 +64,17 @@ fuzz_take (input_t *self, size_t most, const uint8_t **at)
     return size;
 }
 
+/*  All bytes as a text; the caller's.  */
+static inline char *
+fuzz_text (const uint8_t *data, size_t size)
+{
+    char *text = calloc (1, size + 1);
+    fuzz_require (text != NULL);
+    if (size > 0)
+        memcpy (text, data, size);
+    return text;
+}
+
 /*  All bytes as a file in memory that is closed to others, for parsers that
     take a path: '/proc/self/fd/N'.  One descriptor for the whole process.  */
 static inline const char *

@@ -1047,18 +1047,28 @@ test_not_as_we_make_it (void **state)
     }
 }
 
+/*  A spool with room for so many small reports, and one in it, the label's.  */
+static sp_spool_t *
+s_open_for (uint64_t count, const char *label, uint64_t *each)
+{
+    sp_spool_t *spool = s_open ();
+    sp_report_t report = s_small (1);
+    assert_int_equal (sp_spool_put (spool, label, &report, 0, NULL), SH_OK);
+    *each = sp_spool_bytes (spool);
+    sp_spool_close (&spool);
+    assert_int_equal (
+        sp_spool_open (&spool, s_path, count * *each, &s_clock, NULL), SH_OK);
+    return spool;
+}
+
 /*  Full: who takes most of the room loses first.  */
 static void
 test_limit_by_label (void **state)
 {
     (void) state;
-    sp_spool_t *spool = s_open ();
-    sp_report_t report = s_small (1);
-    assert_int_equal (sp_spool_put (spool, "quiet", &report, 0, NULL), SH_OK);
-    uint64_t each = sp_spool_bytes (spool);
-    sp_spool_close (&spool);
-    assert_int_equal (
-        sp_spool_open (&spool, s_path, 4 * each, &s_clock, NULL), SH_OK);
+    uint64_t each;
+    sp_report_t report;
+    sp_spool_t *spool = s_open_for (4, "quiet", &each);
     for (uint64_t i = 2; i < 20; i++) {
         report = s_small (i);
         assert_int_equal (sp_spool_put (spool, "loud", &report, 0, NULL),
@@ -1074,13 +1084,9 @@ static void
 test_limit_across_labels (void **state)
 {
     (void) state;
-    sp_spool_t *spool = s_open ();
-    sp_report_t report = s_small (1);
-    assert_int_equal (sp_spool_put (spool, "first", &report, 0, NULL), SH_OK);
-    uint64_t each = sp_spool_bytes (spool);
-    sp_spool_close (&spool);
-    assert_int_equal (
-        sp_spool_open (&spool, s_path, 12 * each, &s_clock, NULL), SH_OK);
+    uint64_t each;
+    sp_report_t report;
+    sp_spool_t *spool = s_open_for (12, "first", &each);
     for (uint64_t i = 2; i <= 12; i++) {
         report = s_small (i);
         assert_int_equal (sp_spool_put (spool, i <= 5 ? "first" : "second",
