@@ -10,9 +10,10 @@
 #include <sysexits.h>
 #include <time.h>
 
-#include "hub/control.h"
 #include "lib/clock.h"
+#include "lib/control.h"
 
+#define HUB "scanhubd"
 #define ASK_MS 30000  /* a reload reads a registry of any size */
 #define PING_MS 5000
 #define WAIT_MS 200   /* between two pings */
@@ -73,8 +74,8 @@ ctl_ask (ctl_t *self, const char *request, char **answer)
     if (status != 0)
         return status;
     sh_why_t why;
-    sh_err_t rc = hub_control_ask (answer, self->config->control, request,
-                                   ASK_MS, &why);
+    sh_err_t rc = sh_control_ask (answer, self->config->control, HUB, request,
+                                  ASK_MS, &why);
     if (rc != SH_OK)
         return s_fail_ask (rc, &why);
     if (s_is_ok (*answer))
@@ -119,8 +120,8 @@ s_ping (const ctl_t *self, bool last)
 {
     char *answer = NULL;
     sh_why_t why;
-    sh_err_t rc = hub_control_ask (&answer, self->config->control, "ping",
-                                   PING_MS, &why);
+    sh_err_t rc = sh_control_ask (&answer, self->config->control, HUB, "ping",
+                                  PING_MS, &why);
     bool waiting_helps = rc == SH_E_NOT_FOUND || rc == SH_E_TIMEOUT
                          || rc == SH_E_IO; /* it may be starting anew */
     if (rc != SH_OK)
@@ -207,8 +208,8 @@ s_ask_force (const ctl_t *self, const char *key, bool gone, char **answer,
         return sh_fail (why, SH_E_MEMORY, "out of memory");
     sh_err_t rc;
     for (;;) {
-        rc = hub_control_ask (answer, self->config->control, request, FORCE_MS,
-                              why);
+        rc = sh_control_ask (answer, self->config->control, HUB, request,
+                             FORCE_MS, why);
         if (rc != SH_OK || !s_is_force (*answer)
             || s_is_ok (*answer) != gone
             || sh_clock_mono (clock) >= deadline)
@@ -229,7 +230,8 @@ s_tell_hub (const ctl_t *self)
     char *answer = NULL;
     sh_why_t why;
     const char *which = "";
-    if (hub_control_ask (&answer, self->config->control, "hub", FORCE_MS, &why)
+    if (sh_control_ask (&answer, self->config->control, HUB, "hub", FORCE_MS,
+                        &why)
             == SH_OK
         && strncmp (answer, "ok ", 3) == 0) {
         answer[strcspn (answer, "\n")] = '\0';

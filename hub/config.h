@@ -5,7 +5,7 @@
           listen: tcp://[::]:5766       (or a list)
           key: /etc/scanhub/hub.cert
           registry: /etc/scanhub/scanners
-          control: /run/scanhub/control.sock
+          control: /run/scanlib/control.sock
           workers: 2
           memory_ceiling: 512           (MiB)
         database:

@@ -19,12 +19,12 @@
 #include <czmq.h>
 #include <sodium.h>
 
-#include "hub/control.h"
 #include "hub/descriptors.h"
 #include "hub/http_door.h"
 #include "hub/router.h"
 #include "hub/watch.h"
 #include "hub/zap.h"
+#include "lib/control.h"
 #include "lib/log.h"
 #include "lib/secret.h"
 #include "lib/tsan.h"
@@ -55,7 +55,7 @@ typedef struct
     hub_queue_t *http_home;
     zactor_t *http; /* NULL: no such door */
     hub_http_door_args_t http_args;
-    hub_control_t *control;
+    sh_control_t *control;
 } hub_t;
 
 static void
@@ -309,6 +309,16 @@ s_answer_pending (hub_t *self, char *answer, size_t size)
     free (knocks);
 }
 
+/* What scanhubctl asks:
+        ping      "ok ...", or "error not ready: ..." while the hub is not
+                  connected to its database or has not read the assignments
+        status    "ok", then lines for people
+        reload    "ok ...", or "error ..." with the reason; nothing changed
+        key KEY   "ok NAME": this public key is in force under that name;
+                  "error not in force"
+        hub       "ok pid N, key FINGERPRINT, ENDPOINT, ...": which hub it is
+        pending   "ok", then for each unknown key that knocked a line
+                  "KEY ADDRESS COUNT FIRST LAST" (epoch ms), latest first  */
 static void
 s_on_request (void *context, const char *request, char *answer, size_t size)
 {
@@ -445,8 +455,13 @@ s_start (hub_t *self, sh_why_t *why)
     }
     /*  First of all the right to listen at all: no other hub at work here. */
     if (rc == SH_OK)
-        rc = hub_control_new (&self->control, self->config->control,
-                              s_on_request, self, why);
+        rc = sh_control_new (
+            &self->control, self->config->control,
+            &(sh_control_options_t){ .program = "scanhubd",
+                                     .accept = hub_descriptors_accept,
+                                     .answer = s_on_request,
+                                     .context = self },
+            why);
     if (rc == SH_OK)
         rc = hub_store_mariadb_new (&store, &self->config->database,
                                     sh_clock_system ());
@@ -473,7 +488,7 @@ s_serve (hub_t *self)
 {
     struct pollfd items[] = {
         { .fd = self->signals, .events = POLLIN },
-        { .fd = hub_control_fd (self->control), .events = POLLIN },
+        { .fd = sh_control_fd (self->control), .events = POLLIN },
     };
     char answer[512];
     bool go_on = true;
@@ -481,7 +496,7 @@ s_serve (hub_t *self)
         if (poll (items, 2, -1) < 0 && errno != EINTR)
             break;
         if (items[1].revents)
-            hub_control_serve (self->control);
+            sh_control_serve (self->control);
         struct signalfd_siginfo info;
         if (!(items[0].revents & POLLIN)
             || read (self->signals, &info, sizeof info) != sizeof info)
@@ -518,7 +533,7 @@ s_stop (hub_t *self)
     hub_pool_destroy (&self->pool);
     hub_queue_destroy (&self->http_home);
     hub_queue_destroy (&self->home);
-    hub_control_destroy (&self->control);
+    sh_control_destroy (&self->control);
     hub_putoff_destroy (&self->putoff);
     hub_knocks_destroy (&self->admitted);
     hub_knocks_destroy (&self->pending);

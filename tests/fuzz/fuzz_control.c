@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "hub/control.h"
+#include "lib/control.h"
 #include "lib/log.h"
 #include "tests/fuzz/input.h"
 
@@ -17,7 +17,7 @@ s_on_request (void *context, const char *request, char *answer, size_t size)
 {
     (void) context;
     size_t length = strlen (request);
-    fuzz_require (length >= 1 && length < HUB_CONTROL_REQUEST_MOST + 1);
+    fuzz_require (length >= 1 && length < SH_CONTROL_REQUEST_MOST + 1);
     for (const char *at = request; *at; at++)
         fuzz_require (*at >= ' ' && *at <= '~');
     s_asked = true;
@@ -34,18 +34,19 @@ s_remove (void)
     rmdir (s_directory);
 }
 
-static hub_control_t *
+static sh_control_t *
 s_control (void)
 {
-    static hub_control_t *control;
+    static sh_control_t *control;
     if (control)
         return control;
     fuzz_require (mkdtemp (s_directory) != NULL);
     snprintf (s_address.sun_path, sizeof s_address.sun_path, "%s/c",
               s_directory);
     sh_log_set_level (SH_LOG_ERROR);
-    fuzz_require (hub_control_new (&control, s_address.sun_path, s_on_request,
-                                   NULL, NULL)
+    const sh_control_options_t options
+        = { .program = "scanhubd", .answer = s_on_request };
+    fuzz_require (sh_control_new (&control, s_address.sun_path, &options, NULL)
                   == SH_OK);
     atexit (s_remove);
     return control;
@@ -54,7 +55,7 @@ s_control (void)
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
-    hub_control_t *control = s_control ();
+    sh_control_t *control = s_control ();
     int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (size > 4096)
         size = 4096; /* what is not read must fit into the socket's buffer */
@@ -69,8 +70,8 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     fuzz_require (shutdown (fd, SHUT_WR) == 0);
 
     s_asked = false;
-    hub_control_serve (control);
-    char answer[HUB_CONTROL_REQUEST_MOST + 64];
+    sh_control_serve (control);
+    char answer[SH_CONTROL_REQUEST_MOST + 64];
     ssize_t got = recv (fd, answer, sizeof answer, 0);
     if (got > 0) {
         fuzz_require (answer[got - 1] == '\n');

@@ -707,7 +707,7 @@ def ping_waits_until_there_is_a_hub(s):
 def ping_that_is_not_answered_ends(s):
     s.play(lambda _: time.sleep(8) or b'ok\n')
     began = time.monotonic()
-    s.ctl('ping', status=TEMPFAIL, error='did not answer in time')
+    s.ctl('ping', status=TEMPFAIL, error='no answer came in time')
     assert time.monotonic() - began < 8
 
 
@@ -758,7 +758,7 @@ def a_hub_that_does_not_take_a_key_up_is_told(s):
 
 @case
 def pending_keys_are_shown_with_what_to_do(s):
-    s.ctl('scanner', 'pending', status=UNAVAILABLE, error='no hub answers')
+    s.ctl('scanner', 'pending', status=UNAVAILABLE, error='nobody answers')
     key = s.keygen('k')
     lines = [f'{key} ::1 3 1700000000000 1700000061000\n']
     s.play(lambda request: ('ok\n' + ''.join(lines)).encode()

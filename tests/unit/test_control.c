@@ -20,18 +20,20 @@
 
 #include <cmocka.h>
 
-#include "hub/control.h"
+#include "lib/control.h"
 #include "lib/clock.h"
+
+#define HUB "scanhubd"
 
 static char s_dir[64];
 static char s_path[100];
 
 typedef struct
 {
-    hub_control_t *control;
+    sh_control_t *control;
     pthread_t thread;
     atomic_bool stop;
-    char request[HUB_CONTROL_REQUEST_MOST + 1];
+    char request[SH_CONTROL_REQUEST_MOST + 1];
     const char *answer; /* NULL: as large as possible */
 } server_t;
 
@@ -67,15 +69,25 @@ answer_it (void *context, const char *request, char *answer, size_t size)
     }
 }
 
+/*  A control socket at 'path' that answers as 'server' says.  */
+static sh_err_t
+serve_at (sh_control_t **out, const char *path, server_t *server,
+          sh_why_t *why)
+{
+    const sh_control_options_t options
+        = { .program = HUB, .answer = answer_it, .context = server };
+    return sh_control_new (out, path, &options, why);
+}
+
 static void *
 serve_on (void *context)
 {
     server_t *self = context;
     while (!atomic_load (&self->stop)) {
         struct pollfd item
-            = { .fd = hub_control_fd (self->control), .events = POLLIN };
+            = { .fd = sh_control_fd (self->control), .events = POLLIN };
         if (poll (&item, 1, 20) > 0)
-            hub_control_serve (self->control);
+            sh_control_serve (self->control);
     }
     return NULL;
 }
@@ -85,7 +97,7 @@ start (server_t *self)
 {
     sh_why_t why = { "" };
     assert_int_equal (
-        hub_control_new (&self->control, s_path, answer_it, self, &why),
+        serve_at (&self->control, s_path, self, &why),
         SH_OK);
     assert_int_equal (pthread_create (&self->thread, NULL, serve_on, self),
                       0);
@@ -96,7 +108,7 @@ stop (server_t *self)
 {
     atomic_store (&self->stop, true);
     pthread_join (self->thread, NULL);
-    hub_control_destroy (&self->control);
+    sh_control_destroy (&self->control);
     assert_null (self->control);
 }
 
@@ -123,7 +135,7 @@ a_question_gets_its_answer (void **state)
     assert_int_equal (meta.st_mode & 07777, 0660);
     for (int i = 0; i < 20; i++) {
         assert_int_equal (
-            hub_control_ask (&answer, s_path, "status now", 3000, &why),
+            sh_control_ask (&answer, s_path, HUB, "status now", 3000, &why),
             SH_OK);
         assert_string_equal (answer, "ok all is well\nsecond line\n");
         free (answer);
@@ -139,21 +151,23 @@ the_largest_answer_and_request_pass (void **state)
     (void) state;
     server_t server = { .answer = NULL };
     char *answer = NULL;
-    char request[HUB_CONTROL_REQUEST_MOST + 1];
+    char request[SH_CONTROL_REQUEST_MOST + 1];
     sh_why_t why = { "" };
     start (&server);
     memset (request, 'r', sizeof request);
-    request[HUB_CONTROL_REQUEST_MOST - 1] = '\0';
-    assert_int_equal (hub_control_ask (&answer, s_path, request, 3000, &why),
+    request[SH_CONTROL_REQUEST_MOST - 1] = '\0';
+    assert_int_equal (sh_control_ask (&answer, s_path, HUB, request,
+                                     3000, &why),
                       SH_OK);
-    assert_int_equal (strlen (answer), HUB_CONTROL_ANSWER_MOST);
-    assert_int_equal (answer[HUB_CONTROL_ANSWER_MOST - 1], '\n');
+    assert_int_equal (strlen (answer), SH_CONTROL_ANSWER_MOST);
+    assert_int_equal (answer[SH_CONTROL_ANSWER_MOST - 1], '\n');
     assert_string_equal (server.request, request);
     free (answer);
     answer = NULL;
-    request[HUB_CONTROL_REQUEST_MOST - 1] = 'r';
-    request[HUB_CONTROL_REQUEST_MOST] = '\0';
-    assert_int_equal (hub_control_ask (&answer, s_path, request, 3000, &why),
+    request[SH_CONTROL_REQUEST_MOST - 1] = 'r';
+    request[SH_CONTROL_REQUEST_MOST] = '\0';
+    assert_int_equal (sh_control_ask (&answer, s_path, HUB, request,
+                                     3000, &why),
                       SH_E_SYNTAX);
     assert_null (answer);
     stop (&server);
@@ -181,7 +195,7 @@ odd_requests_never_reach_the_hub (void **state)
 {
     (void) state;
     server_t server = { .answer = "ok" };
-    char large[HUB_CONTROL_REQUEST_MOST + 200], answer[256];
+    char large[SH_CONTROL_REQUEST_MOST + 200], answer[256];
     start (&server);
     memset (large, 'a', sizeof large);
     send_raw (large, sizeof large, answer, sizeof answer);
@@ -212,7 +226,7 @@ a_silent_client_is_cut_off (void **state)
     int silent = dial ();
     assert_int_equal (send (silent, "half", 4, 0), 4);
     assert_int_equal (
-        hub_control_ask (&answer, s_path, "ping", 5000, NULL), SH_OK);
+        sh_control_ask (&answer, s_path, HUB, "ping", 5000, NULL), SH_OK);
     int64_t took = sh_clock_mono (clock) - began;
     assert_in_range (took, 1500, 3500);
     assert_true (recv (silent, &byte, 1, 0) <= 0);
@@ -220,7 +234,7 @@ a_silent_client_is_cut_off (void **state)
     close (silent);
     close (dial ()); /* one that says nothing and goes */
     assert_int_equal (
-        hub_control_ask (&answer, s_path, "ping", 1000, NULL), SH_OK);
+        sh_control_ask (&answer, s_path, HUB, "ping", 1000, NULL), SH_OK);
     free (answer);
     stop (&server);
 }
@@ -237,7 +251,7 @@ a_client_that_does_not_read_is_cut_off (void **state)
     setsockopt (fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
     assert_int_equal (send (fd, "status\n", 7, 0), 7);
     assert_int_equal (
-        hub_control_ask (&answer, s_path, "status", 6000, NULL), SH_OK);
+        sh_control_ask (&answer, s_path, HUB, "status", 6000, NULL), SH_OK);
     free (answer);
     close (fd);
     stop (&server);
@@ -248,11 +262,11 @@ one_hub_at_a_time (void **state)
 {
     (void) state;
     server_t server = { .answer = "ok" };
-    hub_control_t *second = NULL;
+    sh_control_t *second = NULL;
     sh_why_t why = { "" };
     start (&server);
     assert_int_equal (
-        hub_control_new (&second, s_path, answer_it, &server, &why),
+        serve_at (&second, s_path, &server, &why),
         SH_E_EXISTS);
     assert_non_null (strstr (why.text, "another scanhubd is running"));
     assert_null (second);
@@ -265,7 +279,7 @@ a_stale_socket_is_replaced_and_a_file_is_not (void **state)
 {
     (void) state;
     struct sockaddr_un at = { .sun_family = AF_UNIX };
-    hub_control_t *control = NULL;
+    sh_control_t *control = NULL;
     sh_why_t why = { "" };
     memcpy (at.sun_path, s_path, strlen (s_path) + 1);
     int fd = socket (AF_UNIX, SOCK_STREAM, 0);
@@ -273,16 +287,16 @@ a_stale_socket_is_replaced_and_a_file_is_not (void **state)
     close (fd); /* as a killed hub leaves it */
     server_t server = { .answer = "ok" };
     assert_int_equal (
-        hub_control_new (&control, s_path, answer_it, &server, &why), SH_OK);
+        serve_at (&control, s_path, &server, &why), SH_OK);
 
     /*  What another hub put there since is not ours to remove.  */
     assert_int_equal (unlink (s_path), 0);
     fd = open (s_path, O_WRONLY | O_CREAT, 0600);
     close (fd);
-    hub_control_destroy (&control);
+    sh_control_destroy (&control);
     assert_int_equal (access (s_path, F_OK), 0);
     assert_int_equal (
-        hub_control_new (&control, s_path, answer_it, &server, &why),
+        serve_at (&control, s_path, &server, &why),
         SH_E_EXISTS);
     assert_non_null (strstr (why.text, "is no socket"));
     assert_int_equal (access (s_path, F_OK), 0);
@@ -293,7 +307,7 @@ paths_that_do_not_work_are_told (void **state)
 {
     (void) state;
     char large[200];
-    hub_control_t *control = NULL;
+    sh_control_t *control = NULL;
     char *answer = NULL;
     sh_why_t why = { "" };
     server_t server = { .answer = "ok" };
@@ -301,13 +315,12 @@ paths_that_do_not_work_are_told (void **state)
     large[0] = '/';
     large[sizeof large - 1] = '\0';
     assert_int_equal (
-        hub_control_new (&control, large, answer_it, &server, &why),
+        serve_at (&control, large, &server, &why),
         SH_E_CONFIG);
     assert_non_null (strstr (why.text, "107"));
-    assert_int_equal (hub_control_ask (&answer, large, "ping", 100, &why),
+    assert_int_equal (sh_control_ask (&answer, large, HUB, "ping", 100, &why),
                       SH_E_CONFIG);
-    assert_int_equal (hub_control_new (&control, "/nowhere/at/all",
-                                       answer_it, &server, &why),
+    assert_int_equal (serve_at (&control, "/nowhere/at/all", &server, &why),
                       SH_E_IO);
     assert_non_null (strstr (why.text, "/nowhere/at"));
     assert_null (control);
@@ -319,19 +332,19 @@ no_hub_is_told (void **state)
     (void) state;
     char *answer = NULL;
     sh_why_t why = { "" };
-    assert_int_equal (hub_control_ask (&answer, s_path, "ping", 100, &why),
+    assert_int_equal (sh_control_ask (&answer, s_path, HUB, "ping", 100, &why),
                       SH_E_NOT_FOUND);
     assert_non_null (strstr (why.text, s_path));
 
     /*  Bound, but nobody takes the connection: no answer in time.  */
-    hub_control_t *control = NULL;
+    sh_control_t *control = NULL;
     server_t server = { .answer = "ok" };
     assert_int_equal (
-        hub_control_new (&control, s_path, answer_it, &server, &why), SH_OK);
-    assert_int_equal (hub_control_ask (&answer, s_path, "ping", 100, &why),
+        serve_at (&control, s_path, &server, &why), SH_OK);
+    assert_int_equal (sh_control_ask (&answer, s_path, HUB, "ping", 100, &why),
                       SH_E_TIMEOUT);
-    hub_control_serve (control); /* who asked is gone: no harm */
-    hub_control_destroy (&control);
+    sh_control_serve (control); /* who asked is gone: no harm */
+    sh_control_destroy (&control);
     assert_null (answer);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 
-#include "hub/control.h"
+#include "lib/control.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -17,7 +17,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "hub/descriptors.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
@@ -25,13 +24,12 @@
 #define SOCKET_MODE 0660
 #define BACKLOG 16
 
-struct hub_control
+struct sh_control
 {
     int fd;
     char *path;
     struct stat bound; /* the socket file, to know it again */
-    hub_control_fn *fn;
-    void *context;
+    sh_control_options_t options;
 };
 
 static int64_t
@@ -111,10 +109,10 @@ s_receive (int fd, char *at, size_t room, bool line, size_t *size,
     return SH_OK;
 }
 
-/*  Remove the socket file of a hub that is dead.  */
+/*  Remove the socket file of a program that is dead.  */
 static sh_err_t
 s_clear_stale (const char *path, const struct sockaddr_un *address,
-               sh_why_t *why)
+               const char *program, sh_why_t *why)
 {
     struct stat meta;
     if (lstat (path, &meta) != 0)
@@ -122,7 +120,7 @@ s_clear_stale (const char *path, const struct sockaddr_un *address,
     if (!S_ISSOCK (meta.st_mode))
         return sh_fail (why, SH_E_EXISTS,
                         "%s: is there and is no socket; remove it, or set "
-                        "hub.control to another path",
+                        "'control' to another path",
                         path);
     int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
@@ -133,8 +131,8 @@ s_clear_stale (const char *path, const struct sockaddr_un *address,
     close (fd);
     if (!dead)
         return sh_fail (why, SH_E_EXISTS,
-                        "%s: another scanhubd is running and answers there",
-                        path);
+                        "%s: another %s is running and answers there", path,
+                        program);
     if (unlink (path) != 0 && errno != ENOENT)
         return sh_fail (why, SH_E_IO, "%s: cannot remove the old socket: %s",
                         path, strerror (errno));
@@ -143,7 +141,7 @@ s_clear_stale (const char *path, const struct sockaddr_un *address,
 
 /*  The mode is set before the file appears, so that it is never wider.  */
 static sh_err_t
-s_bind (hub_control_t *self, const struct sockaddr_un *address, sh_why_t *why)
+s_bind (sh_control_t *self, const struct sockaddr_un *address, sh_why_t *why)
 {
     self->fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (self->fd >= 0 && fchmod (self->fd, SOCKET_MODE) == 0
@@ -157,8 +155,8 @@ s_bind (hub_control_t *self, const struct sockaddr_un *address, sh_why_t *why)
                     self->path, strerror (errno));
 }
 
-/*  The directory that the socket lies in, locked: of two hubs that start at
-    the same moment, each would take the other's socket for a stale one.  */
+/*  The directory that the socket lies in, locked: of two that start at the
+    same moment, each would take the other's socket for a stale one.  */
 static sh_err_t
 s_lock_directory (int *out, const char *path, sh_why_t *why)
 {
@@ -182,18 +180,17 @@ s_lock_directory (int *out, const char *path, sh_why_t *why)
 }
 
 sh_err_t
-hub_control_new (hub_control_t **out, const char *path, hub_control_fn *fn,
-                 void *context, sh_why_t *why)
+sh_control_new (sh_control_t **out, const char *path,
+                const sh_control_options_t *options, sh_why_t *why)
 {
-    assert (out && path && fn);
+    assert (out && path && options->program && options->answer);
     struct sockaddr_un address;
     int lock = -1;
-    hub_control_t *self = calloc (1, sizeof *self);
+    sh_control_t *self = calloc (1, sizeof *self);
     if (!self)
         return sh_fail (why, SH_E_MEMORY, "%s: out of memory", path);
     self->fd = -1;
-    self->fn = fn;
-    self->context = context;
+    self->options = *options;
     self->path = strdup (path);
     sh_err_t rc = SH_OK;
     if (!self->path)
@@ -203,7 +200,7 @@ hub_control_new (hub_control_t **out, const char *path, hub_control_fn *fn,
     if (rc == SH_OK)
         rc = s_lock_directory (&lock, path, why);
     if (rc == SH_OK)
-        rc = s_clear_stale (path, &address, why);
+        rc = s_clear_stale (path, &address, options->program, why);
     if (rc == SH_OK)
         rc = s_bind (self, &address, why);
     if (lock >= 0)
@@ -211,19 +208,19 @@ hub_control_new (hub_control_t **out, const char *path, hub_control_fn *fn,
     if (rc == SH_OK)
         *out = self;
     else
-        hub_control_destroy (&self);
+        sh_control_destroy (&self);
     return rc;
 }
 
 void
-hub_control_destroy (hub_control_t **self_p)
+sh_control_destroy (sh_control_t **self_p)
 {
     assert (self_p);
-    hub_control_t *self = *self_p;
+    sh_control_t *self = *self_p;
     struct stat meta;
     if (!self)
         return;
-    /*  Only our own file: a hub that was started since may have put its socket
+    /*  Only our own file: one that was started since may have put its socket
         there.  */
     if (self->bound.st_ino != 0 && lstat (self->path, &meta) == 0
         && meta.st_ino == self->bound.st_ino
@@ -237,7 +234,7 @@ hub_control_destroy (hub_control_t **self_p)
 }
 
 int
-hub_control_fd (const hub_control_t *self)
+sh_control_fd (const sh_control_t *self)
 {
     assert (self);
     return self->fd;
@@ -259,9 +256,9 @@ s_is_request (char *request, size_t size)
 }
 
 static void
-s_serve_client (hub_control_t *self, int fd, char *answer)
+s_serve_client (sh_control_t *self, int fd, char *answer)
 {
-    char request[HUB_CONTROL_REQUEST_MOST + 1];
+    char request[SH_CONTROL_REQUEST_MOST + 1];
     size_t size = 0;
     int64_t deadline = s_now () + SERVE_MS;
     if (s_receive (fd, request, sizeof request, true, &size, deadline)
@@ -269,13 +266,14 @@ s_serve_client (hub_control_t *self, int fd, char *answer)
         || size == 0)
         return;
     if (s_is_request (request, size))
-        self->fn (self->context, request, answer, HUB_CONTROL_ANSWER_MOST);
+        self->options.answer (self->options.context, request, answer,
+                              SH_CONTROL_ANSWER_MOST);
     else
-        snprintf (answer, HUB_CONTROL_ANSWER_MOST,
+        snprintf (answer, SH_CONTROL_ANSWER_MOST,
                   "error a request is one line of at most %d printable "
                   "characters",
-                  HUB_CONTROL_REQUEST_MOST);
-    answer[HUB_CONTROL_ANSWER_MOST - 1] = '\0';
+                  SH_CONTROL_REQUEST_MOST);
+    answer[SH_CONTROL_ANSWER_MOST - 1] = '\0';
 
     size = strlen (answer);
     if (size > 0 && answer[size - 1] != '\n')
@@ -285,13 +283,15 @@ s_serve_client (hub_control_t *self, int fd, char *answer)
 }
 
 void
-hub_control_serve (hub_control_t *self)
+sh_control_serve (sh_control_t *self)
 {
     assert (self);
-    int fd = hub_descriptors_accept (self->fd);
+    int fd = self->options.accept
+                 ? self->options.accept (self->fd)
+                 : accept4 (self->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0)
         return; /* it went away, or there is no descriptor for it now */
-    char *answer = calloc (1, HUB_CONTROL_ANSWER_MOST + 1);
+    char *answer = calloc (1, SH_CONTROL_ANSWER_MOST + 1);
     if (answer)
         s_serve_client (self, fd, answer);
     free (answer);
@@ -306,7 +306,7 @@ s_fail_rights (const char *path, sh_why_t *why)
     if (stat (path, &meta) != 0)
         return sh_fail (why, SH_E_MODE,
                         "%s: permission denied by a directory above it; run "
-                        "this as root or as the hub's user",
+                        "this as root or as its user",
                         path);
     char group[64];
     char buffer[4096];
@@ -323,7 +323,7 @@ s_fail_rights (const char *path, sh_why_t *why)
 }
 
 static sh_err_t
-s_connect (int *out, const char *path, sh_why_t *why)
+s_connect (int *out, const char *path, const char *program, sh_why_t *why)
 {
     struct sockaddr_un address;
     sh_err_t rc = s_address (&address, path, why);
@@ -341,13 +341,13 @@ s_connect (int *out, const char *path, sh_why_t *why)
         close (fd);
     if (error == ENOENT || error == ENOTDIR || error == ECONNREFUSED)
         return sh_fail (why, SH_E_NOT_FOUND,
-                        "%s: no hub answers there; is scanhubd running?",
-                        path);
+                        "%s: nobody answers there; is %s running?", path,
+                        program);
     if (error == EACCES || error == EPERM)
         return s_fail_rights (path, why);
     if (error == EAGAIN)
         return sh_fail (why, SH_E_TIMEOUT,
-                        "%s: the hub has too many requests waiting", path);
+                        "%s: %s has too many requests waiting", path, program);
     return sh_fail (why, SH_E_IO, "%s: cannot connect: %s", path,
                     strerror (error));
 }
@@ -356,41 +356,41 @@ static sh_err_t
 s_check_answer (sh_err_t rc, size_t size, const char *path, sh_why_t *why)
 {
     if (rc == SH_E_TIMEOUT)
-        return sh_fail (why, rc, "%s: the hub did not answer in time", path);
+        return sh_fail (why, rc, "%s: no answer came in time", path);
     if (rc != SH_OK)
         return sh_fail (why, rc, "%s: the connection broke: %s", path,
                         strerror (errno));
     if (size == 0)
-        return sh_fail (why, SH_E_IO, "%s: the hub gave no answer", path);
-    if (size > HUB_CONTROL_ANSWER_MOST)
+        return sh_fail (why, SH_E_IO, "%s: the answer is empty", path);
+    if (size > SH_CONTROL_ANSWER_MOST)
         return sh_fail (why, SH_E_IO, "%s: the answer is too long", path);
     return SH_OK;
 }
 
 sh_err_t
-hub_control_ask (char **answer, const char *path, const char *request,
-                 int timeout, sh_why_t *why)
+sh_control_ask (char **answer, const char *path, const char *program,
+                const char *request, int timeout, sh_why_t *why)
 {
-    assert (answer && path && request);
+    assert (answer && path && program && request);
     int fd = -1;
     size_t size = 0;
     char *line = NULL;
     int64_t deadline = s_now () + timeout;
-    char *text = calloc (1, HUB_CONTROL_ANSWER_MOST + 2);
+    char *text = calloc (1, SH_CONTROL_ANSWER_MOST + 2);
     int length = asprintf (&line, "%s\n", request);
     if (length < 0)
         line = NULL;
     sh_err_t rc = SH_OK;
     if (!text || !line)
         rc = sh_fail (why, SH_E_MEMORY, "out of memory");
-    else if (length > HUB_CONTROL_REQUEST_MOST)
+    else if (length > SH_CONTROL_REQUEST_MOST)
         rc = sh_fail (why, SH_E_SYNTAX, "the request is too long");
     if (rc == SH_OK)
-        rc = s_connect (&fd, path, why);
+        rc = s_connect (&fd, path, program, why);
     if (rc == SH_OK) {
         rc = s_send (fd, line, (size_t) length, deadline);
         if (rc == SH_OK)
-            rc = s_receive (fd, text, HUB_CONTROL_ANSWER_MOST + 1, false,
+            rc = s_receive (fd, text, SH_CONTROL_ANSWER_MOST + 1, false,
                             &size, deadline);
         rc = s_check_answer (rc, size, path, why);
     }
