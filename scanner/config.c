@@ -31,11 +31,11 @@ static sh_err_t s_bind_program (void *target, const sh_yaml_t *node,
 static const sh_config_field_t s_nmap_fields[] = {
     { .key = "program", .kind = SH_CONFIG_CALL, .call = s_bind_program },
     { .key = "rate", .kind = SH_CONFIG_UINT, .low = 1, .high = 1000000,
-      AT (sc_nmap_settings_t, limits.rate) },
+      AT (sc_nmap_settings_t, rate) },
     { .key = "retries", .kind = SH_CONFIG_UINT, .low = 0, .high = 10,
-      AT (sc_nmap_settings_t, limits.retries) },
+      AT (sc_nmap_settings_t, retries) },
     { .key = "deadline", .kind = SH_CONFIG_UINT, .low = 1, .high = 86400,
-      AT (sc_nmap_settings_t, limits.deadline) },
+      AT (sc_nmap_settings_t, deadline) },
     { 0 }
 };
 
@@ -150,8 +150,9 @@ s_new (sc_config_t **out, const char *path)
     self->path = strdup (path);
     self->key = strdup (DEFAULT_KEY);
     self->nmap.program = strdup ("nmap");
-    self->nmap.limits
-        = (sc_limits_t){ .rate = 1000, .retries = 1, .deadline = 300 };
+    self->nmap.rate = 1000;
+    self->nmap.retries = 1;
+    self->nmap.deadline = 300;
     self->interval = 300;
     self->spool_size = SP_SPOOL_DEFAULT_MOST / (1024 * 1024);
     self->hub_return = 300;
@@ -221,11 +222,9 @@ sc_config_destroy (sc_config_t **self_p)
 }
 
 const sc_engine_t *
-sc_config_engine (const sc_config_t *self, const void **settings,
-                  const sc_limits_t **limits)
+sc_config_engine (const sc_config_t *self, const void **settings)
 {
     assert (self->engine == 0); /* the only entry of s_engines */
     *settings = &self->nmap;
-    *limits = &self->nmap.limits;
     return &sc_engine_nmap;
 }

@@ -56,9 +56,8 @@ sh_err_t sc_config_parse (sc_config_t **out, const char *text, size_t size,
 
 void sc_config_destroy (sc_config_t **self_p);
 
-/*  The engine that was chosen, its settings and its limits; borrowed.  */
+/*  The engine that was chosen, and its settings; borrowed.  */
 const sc_engine_t *sc_config_engine (const sc_config_t *self,
-                                     const void **settings,
-                                     const sc_limits_t **limits);
+                                     const void **settings);
 
 #endif

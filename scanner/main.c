@@ -83,8 +83,7 @@ static int
 s_check (const options_t *options, const sc_config_t *config)
 {
     const void *settings;
-    const sc_limits_t *limits;
-    const sc_engine_t *engine = sc_config_engine (config, &settings, &limits);
+    const sc_engine_t *engine = sc_config_engine (config, &settings);
     sc_tell_t tell = { .once = true };
     sc_link_t *link = NULL;
     sh_why_t why = { 0 };

@@ -13,7 +13,14 @@
 
 typedef struct
 {
+    sc_prober_t base;
+    const sc_nmap_settings_t *settings;
+} prober_t;
+
+typedef struct
+{
     sc_probe_t base;
+    const sc_nmap_settings_t *settings;
     const sc_job_t *job;
     const sh_clock_t *clock;
     sc_child_t *child;
@@ -61,14 +68,15 @@ s_print_servers (FILE *stream, const sc_job_t *job)
 
 /*  Rate, retries and servers as three texts in one block.  */
 static sh_err_t
-s_print (char **text, const sc_job_t *job)
+s_print (char **text, const sc_nmap_settings_t *settings, const sc_job_t *job)
 {
     size_t size = 0;
     FILE *stream = open_memstream (text, &size);
     if (!stream)
         return SH_E_MEMORY;
-    (void) fprintf (stream, "%u%c%u%c", job->limits.rate, 0,
-                    job->limits.retries, 0);
+    (void) fprintf (stream, "%u%c%u%c",
+                    job->rate ? job->rate : settings->rate, 0,
+                    settings->retries, 0);
     s_print_servers (stream, job);
     bool failed = ferror (stream) != 0;
     if (fclose (stream) != 0 || failed) {
@@ -97,10 +105,11 @@ s_put_names (const char **argv, size_t n, const sc_job_t *job,
 }
 
 sh_err_t
-sc_nmap_command (sc_nmap_command_t *out, const sc_job_t *job, bool privileged)
+sc_nmap_command (sc_nmap_command_t *out, const sc_nmap_settings_t *settings,
+                 const sc_job_t *job, bool privileged)
 {
     sc_nmap_command_t self = { 0 };
-    sh_err_t rc = s_print (&self.text, job);
+    sh_err_t rc = s_print (&self.text, settings, job);
     if (rc != SH_OK)
         return rc;
     const char *rate = self.text;
@@ -201,7 +210,8 @@ s_launch (nmap_t *self, const char *program, sh_why_t *why)
     size_t size = 0;
     sh_err_t rc = sc_nmap_targets (&targets, &size, self->job->ranges);
     if (rc == SH_OK)
-        rc = sc_nmap_command (&command, self->job, sc_rights_raw ());
+        rc = sc_nmap_command (&command, self->settings, self->job,
+                              sc_rights_raw ());
     if (rc != SH_OK) {
         free (targets);
         return sh_fail (why, rc, "%s", sh_err_text (rc));
@@ -214,7 +224,7 @@ s_launch (nmap_t *self, const char *program, sh_why_t *why)
             .argv = argv,
             .input = targets,
             .input_size = size,
-            .deadline = (int64_t) self->job->limits.deadline * 1000,
+            .deadline = (int64_t) self->settings->deadline * 1000,
             .output = s_output,
             .context = self,
             .clock = self->clock };
@@ -223,14 +233,48 @@ s_launch (nmap_t *self, const char *program, sh_why_t *why)
     return rc;
 }
 
+/*  nmap opens its own sockets; what we keep is the right to.  */
 static sh_err_t
-s_start (sc_probe_t **out, const void *settings, const sc_job_t *job,
+s_open (sc_prober_t **out, const void *settings, const sh_clock_t *clock,
+        sh_why_t *why)
+{
+    (void) clock;
+    sh_why_t note = { "" };
+    sh_err_t rc = s_check (settings, &note);
+    if (rc != SH_OK)
+        return sh_fail (why, rc, "%s", note.text);
+    prober_t *self = calloc (1, sizeof *self);
+    if (!self)
+        return sh_fail (why, SH_E_MEMORY, "%s", sh_err_text (SH_E_MEMORY));
+    self->base.engine = &sc_engine_nmap;
+    self->settings = settings;
+    *out = &self->base;
+    return SH_OK;
+}
+
+static void
+s_close (sc_prober_t **self_p)
+{
+    free (*self_p);
+    *self_p = NULL;
+}
+
+static void
+s_adopt (sc_prober_t *self, const void *settings)
+{
+    ((prober_t *) self)->settings = settings;
+}
+
+static sh_err_t
+s_start (sc_probe_t **out, sc_prober_t *prober, const sc_job_t *job,
          const sh_clock_t *clock, sh_why_t *why)
 {
+    const sc_nmap_settings_t *settings = ((prober_t *) prober)->settings;
     nmap_t *self = calloc (1, sizeof *self);
     if (!self)
         return sh_fail (why, SH_E_MEMORY, "%s", sh_err_text (SH_E_MEMORY));
     self->base.engine = &sc_engine_nmap;
+    self->settings = settings;
     self->job = job;
     self->clock = clock;
     char *program = NULL;
@@ -321,6 +365,17 @@ s_step (sc_probe_t *probe)
     return true;
 }
 
+/*  nmap tells who is up, in the end also who is not; how far it is in between
+    nobody knows.  */
+static void
+s_progress (const sc_probe_t *probe, sc_progress_t *out)
+{
+    const nmap_t *self = s_self (probe);
+    *out = (sc_progress_t){ .done = self->result.count,
+                            .total = sc_ranges_count (self->job->ranges),
+                            .up = self->result.count };
+}
+
 static sc_result_t *
 s_result (sc_probe_t *probe)
 {
@@ -328,10 +383,15 @@ s_result (sc_probe_t *probe)
 }
 
 const sc_engine_t sc_engine_nmap = { .name = "nmap",
+                                     .at_once = 1,
                                      .check = s_check,
+                                     .open = s_open,
+                                     .close = s_close,
+                                     .adopt = s_adopt,
                                      .start = s_start,
                                      .fd = s_fd,
                                      .timeout = s_timeout,
                                      .step = s_step,
+                                     .progress = s_progress,
                                      .result = s_result,
                                      .destroy = s_destroy };

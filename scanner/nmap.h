@@ -10,8 +10,10 @@
 
 typedef struct
 {
-    char *program; /* name or absolute path; malloc'ed */
-    sc_limits_t limits;
+    char *program;     /* name or absolute path; malloc'ed */
+    uint32_t rate;     /* packets per second, at least */
+    uint32_t retries;  /* of an unanswered probe */
+    uint32_t deadline; /* seconds for one job; what ran longer is incomplete */
 } sc_nmap_settings_t;
 
 /*  Its 'settings' are a sc_nmap_settings_t.  */
@@ -27,8 +29,9 @@ typedef struct
     char *text;
 } sc_nmap_command_t;
 
-sh_err_t sc_nmap_command (sc_nmap_command_t *out, const sc_job_t *job,
-                          bool privileged) SH_MUST_CHECK;
+sh_err_t sc_nmap_command (sc_nmap_command_t *out,
+                          const sc_nmap_settings_t *settings,
+                          const sc_job_t *job, bool privileged) SH_MUST_CHECK;
 void sc_nmap_command_clear (sc_nmap_command_t *self);
 
 /*  The targets, one prefix or address a line, as few as there can be.

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lib/log.h"
+#include "scanner-proto/limits.h"
 
 /*  The elements that matter, each only below its proper parent.  */
 typedef enum

@@ -43,16 +43,26 @@ s_keep (sc_result_t *self, size_t *kept, const sc_host_t *host)
     self->hosts[(*kept)++] = *host;
 }
 
+bool
+sc_job_wants (const sc_job_t *self, const sh_addr_t *addr)
+{
+    if (sc_ranges_contain (self->ranges, addr))
+        return true;
+    return self->neighbours != SC_NEIGHBOURS_NONE
+           && sh_prefix_contains (&self->prefix, addr)
+           && !(self->skip && sc_ranges_contain (self->skip, addr));
+}
+
 void
-sc_result_settle (sc_result_t *self, const sc_ranges_t *asked,
-                  int64_t started, int64_t finished)
+sc_result_settle (sc_result_t *self, const sc_job_t *job, int64_t started,
+                  int64_t finished)
 {
     if (self->count)
         qsort (self->hosts, self->count, sizeof *self->hosts, s_compare);
     size_t kept = 0;
     for (size_t i = 0; i < self->count; i++) {
         sc_host_t host = self->hosts[i];
-        if (!sc_ranges_contain (asked, &host.ip)) {
+        if (!sc_job_wants (job, &host.ip)) {
             free (host.name);
             continue;
         }
@@ -71,5 +81,6 @@ sc_result_clear (sc_result_t *self)
     for (size_t i = 0; i < self->count; i++)
         free (self->hosts[i].name);
     free (self->hosts);
+    sc_ranges_clear (&self->missed);
     *self = (sc_result_t){ 0 };
 }

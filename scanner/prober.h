@@ -1,35 +1,50 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  The seam for engines: whatever can find out which addresses answer.  An
-    engine takes a job, works in the background of the owner's event loop (a
-    descriptor to watch, a step to call, nothing blocks) and fills a result.
-    A probe can be destroyed at any time and then leaves nothing behind: no
-    process, no file, no descriptor.  */
+/*  The seam for engines: whatever can find out which addresses answer.
+
+        engine   what it is: a table of functions
+        prober   one of it at work in this program: its settings, the sockets
+                 that took a right to open, the pace that all probes share
+        probe    one job of it: which addresses answer
+
+    A probe works in the background of the owner's event loop (a descriptor to
+    watch, a step to call, nothing blocks) and fills a result.  It can be
+    destroyed at any time and then leaves nothing behind: no process, no file,
+    no descriptor.  */
 
 #ifndef SC_PROBER_H
 #define SC_PROBER_H
 
 #include "lib/clock.h"
-#include "scanner-proto/limits.h"
 #include "scanner/ranges.h"
 
 #define SC_MAC_TEXT 32 /* bytes for a MAC in any usual spelling and its NUL */
 #define SC_HOW_TEXT 16 /* bytes for a word such as 'echo' and its NUL */
 
-typedef struct
+/*  Which of a link's IPv6 neighbours count as found.  */
+typedef enum
 {
-    uint32_t rate;     /* packets per second, at least */
-    uint32_t retries;  /* of an unanswered probe */
-    uint32_t deadline; /* seconds for one job; what ran longer is incomplete */
-} sc_limits_t;
+    SC_NEIGHBOURS_NONE,   /* nobody is looked for */
+    SC_NEIGHBOURS_STABLE, /* whose address is made from the MAC, or was given */
+    SC_NEIGHBOURS_ALL     /* also of random ones, which may be temporary */
+} sc_neighbours_t;
 
 /*  What to probe.  Borrowed, and must outlive the probe.  */
 typedef struct
 {
     const sc_ranges_t *ranges; /* one family; never anything else is probed */
-    bool resolve;              /* look up the names of what answered */
+    /*  Of these, the addresses that phpIPAM knows, or NULL: they are asked more
+        often before they count as silent.  */
+    const sc_ranges_t *known;
+    /*  Unless NONE: find hosts of this IPv6 prefix on a link of ours, by asking
+        all of them.  Addresses that are found need not be in 'ranges', but are
+        never in 'skip' (may be NULL).  */
+    sc_neighbours_t neighbours;
+    sh_prefix_t prefix;
+    const sc_ranges_t *skip;
+    uint32_t rate; /* probes per second; 0: the prober's own pace */
+    bool resolve;  /* look up the names of what answered */
     const sh_addr_t *nameservers; /* where; none: the system's */
     size_t nameserver_count;
-    sc_limits_t limits;
 } sc_job_t;
 
 typedef struct
@@ -41,33 +56,69 @@ typedef struct
     char *name;             /* NULL if unknown; malloc'ed */
 } sc_host_t;
 
-/*  What was found.  'complete' means that every address of the job was
-    probed to the end; if not, 'text' is a sentence that says why.  */
+/*  What was found.  'complete' means that the job ran to its end; if not,
+    'text' is a sentence that says why.  Of the addresses in 'missed' nothing
+    is known, although it ran to its end: a local error (no buffer, no right,
+    no route) kept them from being asked.  'text' then says which error.  */
 typedef struct
 {
     sc_host_t *hosts;
     size_t count, room;
+    sc_ranges_t missed; /* within the job's ranges */
     bool complete;
     char text[256];
 } sc_result_t;
 
-/*  An engine's own struct begins with this one.  */
-typedef struct sc_probe sc_probe_t;
+/*  How far a probe is.  */
+typedef struct
+{
+    uint64_t done, total; /* addresses settled, and in all */
+    uint64_t up;
+    uint64_t rate; /* probes per second, over about the last second */
+} sc_progress_t;
+
+/*  An engine's own structs begin with these.  */
+typedef struct sc_engine sc_engine_t;
 
 typedef struct
 {
+    const sc_engine_t *engine;
+} sc_prober_t;
+
+typedef struct
+{
+    const sc_engine_t *engine;
+} sc_probe_t;
+
+struct sc_engine
+{
     const char *name;
+    size_t at_once; /* probes that one prober can have at the same time */
 
     /*  Can the engine work here?  SH_E_NOT_FOUND or SH_E_PROBE with a
         sentence.  On SH_OK 'note' is "" or a sentence on what will be
         missing.  */
-    sh_err_t (*check) (const void *settings, sh_why_t *note);
+    sh_err_t (*check) (const void *settings, sh_why_t *note) SH_MUST_CHECK;
 
-    /*  Begin.  'settings' (of the engine's own type), 'job' and 'clock' are
-        borrowed until the probe is destroyed.  */
-    sh_err_t (*start) (sc_probe_t **out, const void *settings,
+    /*  Open what takes a right to open, while we have it.  'settings' (of the
+        engine's own type) and 'clock' are borrowed until 'close'.  The same
+        errors as 'check'.  */
+    sh_err_t (*open) (sc_prober_t **out, const void *settings,
+                      const sh_clock_t *clock, sh_why_t *why) SH_MUST_CHECK;
+
+    /*  When no probe of it is left.  '*self_p' becomes NULL.  */
+    void (*close) (sc_prober_t **self_p);
+
+    /*  Settings with other numbers, in force from the next probe on (a pace at
+        once); borrowed.  */
+    void (*adopt) (sc_prober_t *self, const void *settings);
+
+    /*  Begin.  'job' is borrowed until the probe is destroyed; so is 'clock',
+        of which the times in the result are (the prober's own may be set
+        meanwhile).  */
+    sh_err_t (*start) (sc_probe_t **out, sc_prober_t *prober,
                        const sc_job_t *job, const sh_clock_t *clock,
-                       sh_why_t *why);
+                       sh_why_t *why) SH_MUST_CHECK;
 
     /*  A descriptor that is readable when a step is due.  */
     int (*fd) (const sc_probe_t *self);
@@ -79,17 +130,14 @@ typedef struct
         has its result.  */
     bool (*step) (sc_probe_t *self);
 
+    void (*progress) (const sc_probe_t *self, sc_progress_t *out);
+
     /*  The result so far; borrowed.  */
     sc_result_t *(*result) (sc_probe_t *self);
 
     /*  '*self_p' becomes NULL; NULL is fine.  Takes at most half a second,
         when something has to be stopped.  */
     void (*destroy) (sc_probe_t **self_p);
-} sc_engine_t;
-
-struct sc_probe
-{
-    const sc_engine_t *engine;
 };
 
 /*  Append a host; 'host->name' then belongs to the result, also after an
@@ -97,10 +145,14 @@ struct sc_probe
 sh_err_t sc_result_add (sc_result_t *self, const sc_host_t *host)
     SH_MUST_CHECK;
 
+/*  May the job's answer hold this address: one that was asked for, or a
+    neighbour that was looked for?  */
+bool sc_job_wants (const sc_job_t *self, const sh_addr_t *addr);
+
 /*  Bring a result in order: hosts that the job did not ask for are dropped,
     the rest is sorted, each address once (the latest sighting stays), and
     every 'seen' lies within the scan.  */
-void sc_result_settle (sc_result_t *self, const sc_ranges_t *asked,
+void sc_result_settle (sc_result_t *self, const sc_job_t *job,
                        int64_t started, int64_t finished);
 
 void sc_result_clear (sc_result_t *self);

@@ -26,8 +26,7 @@ typedef struct
 {
     const sc_run_options_t *options;
     const sc_engine_t *engine;
-    const void *settings;
-    const sc_limits_t *limits;
+    sc_prober_t *prober;
     const sh_clock_t *clock;
     sc_link_t *link;
     sp_spool_t *spool; /* NULL: none */
@@ -77,24 +76,15 @@ s_watch_probe (run_t *self, sc_probe_t *probe)
 
 /*  Fill 'result'.  An error means that there was no scan at all.  */
 static sh_err_t
-s_probe (run_t *self, const sc_subnet_t *subnet, const sc_scan_t *scan,
-         const sh_clock_t *clock, sc_result_t *result, sh_why_t *why)
+s_probe (run_t *self, const sc_job_t *job, const sh_clock_t *clock,
+         sc_result_t *result, sh_why_t *why)
 {
-    sc_job_t job = {
-        .ranges = sc_scan_ranges (scan),
-        .resolve = subnet->resolve
-                   && self->options->config->resolve == SC_RESOLVE_ASSIGNED,
-        .nameservers = subnet->nameservers,
-        .nameserver_count = subnet->nameserver_count,
-        .limits = *self->limits,
-    };
-    if (job.ranges->count == 0) { /* nothing known, nothing to be silent */
+    if (job->ranges->count == 0) { /* nothing known, nothing to be silent */
         result->complete = true;
         return SH_OK;
     }
     sc_probe_t *probe = NULL;
-    sh_err_t rc = self->engine->start (&probe, self->settings, &job, clock,
-                                       why);
+    sh_err_t rc = self->engine->start (&probe, self->prober, job, clock, why);
     if (rc != SH_OK)
         return rc;
     rc = s_watch_probe (self, probe);
@@ -227,14 +217,17 @@ s_learn_targets (run_t *self, sc_subnet_t *subnet, sc_scan_t *scan,
 /*  Probe, and make the report.  All of its times are by one clock that nobody
     sets; '*epoch' tells which.  */
 static sh_err_t
-s_probe_all (run_t *self, const sc_subnet_t *subnet, sc_scan_t *scan,
-             sc_result_t *result, int64_t *epoch, sh_why_t *why)
+s_probe_all (run_t *self, sc_scan_t *scan, sc_result_t *result, int64_t *epoch,
+             sh_why_t *why)
 {
     sh_held_clock_t held;
     sh_clock_hold (&held, self->clock);
     *epoch = held.epoch;
     int64_t started = sh_clock_wall (&held.clock);
-    sh_err_t rc = s_probe (self, subnet, scan, &held.clock, result, why);
+    sc_job_t job = *sc_scan_job (scan);
+    job.resolve = job.resolve
+                  && self->options->config->resolve == SC_RESOLVE_ASSIGNED;
+    sh_err_t rc = s_probe (self, &job, &held.clock, result, why);
     if (rc != SH_OK)
         return rc;
     rc = sc_scan_finish (scan, result, started, sh_clock_wall (&held.clock));
@@ -258,7 +251,7 @@ s_scan (run_t *self, sc_subnet_t *subnet, sc_scan_t *scan, int64_t *begin,
         return sh_fail (why, rc, "%s", sh_err_text (rc));
     sc_scan_remember (scan, &subnet->known);
     int64_t epoch = 0;
-    rc = s_probe_all (self, subnet, scan, &result, &epoch, why);
+    rc = s_probe_all (self, scan, &result, &epoch, why);
     if (rc != SH_OK)
         return rc;
     self->outcome = (sc_outcome_t){ .cidr = sc_scan_cidr (scan),
@@ -479,11 +472,13 @@ s_prepare (run_t *self)
 {
     const sc_run_options_t *options = self->options;
     sh_why_t why = { 0 };
-    self->engine = sc_config_engine (options->config, &self->settings,
-                                     &self->limits);
-    sh_err_t rc = self->engine->check (self->settings, &why);
+    const void *settings;
+    self->engine = sc_config_engine (options->config, &settings);
+    sh_err_t rc = self->engine->check (settings, &why);
     if (rc == SH_OK && why.text[0])
         sc_tell_note (&self->tell, NULL, why.text);
+    if (rc == SH_OK)
+        rc = self->engine->open (&self->prober, settings, self->clock, &why);
     if (rc == SH_OK)
         rc = sc_link_new (&self->link, options->config, options->version,
                           &self->tell, self->clock, &why);
@@ -534,6 +529,8 @@ sc_run (const sc_run_options_t *options)
         status = self.tell.exit_status;
     }
     sc_plan_clear (&self.plan);
+    if (self.prober)
+        self.engine->close (&self.prober);
     if (self.link)
         sc_link_carry (self.link, NULL);
     sp_outbox_destroy (&self.outbox);

@@ -14,6 +14,7 @@ struct sc_scan
     size_t strays; /* left out */
     sh_addr_t last; /* of what was added, in the prefix or not */
     sc_ranges_t ranges;
+    sc_job_t job;
     char note[160];
     sc_result_t result;
     sp_report_t report;
@@ -31,6 +32,13 @@ sc_scan_new (sc_scan_t **out, const sc_subnet_t *subnet, const char *code)
     self->report.subnet = subnet->id;
     self->report.cidr = self->cidr;
     self->report.code = code;
+    self->job = (sc_job_t){
+        .ranges = &self->ranges,
+        .prefix = subnet->prefix,
+        .resolve = subnet->resolve,
+        .nameservers = self->subnet.nameservers,
+        .nameserver_count = subnet->nameserver_count,
+    };
     *out = self;
     return SH_OK;
 }
@@ -193,10 +201,10 @@ sc_scan_plan (sc_scan_t *self)
     return sweep ? s_plan_sweep (self) : s_plan_check (self);
 }
 
-const sc_ranges_t *
-sc_scan_ranges (const sc_scan_t *self)
+const sc_job_t *
+sc_scan_job (const sc_scan_t *self)
 {
-    return &self->ranges;
+    return &self->job;
 }
 
 const char *
@@ -260,7 +268,7 @@ sc_scan_finish (sc_scan_t *self, sc_result_t *result, int64_t started,
     sc_result_clear (&self->result);
     self->result = *result;
     *result = (sc_result_t){ 0 };
-    sc_result_settle (&self->result, &self->ranges, started, finished);
+    sc_result_settle (&self->result, &self->job, started, finished);
     self->report.started = started;
     self->report.finished = finished;
     self->report.last = true;

@@ -45,8 +45,8 @@ sh_bytes_t sc_scan_last (const sc_scan_t *self);
     in a prefix of more than SC_SWEEP_MOST addresses, the known ones.  */
 sh_err_t sc_scan_plan (sc_scan_t *self) SH_MUST_CHECK;
 
-/*  The addresses to be probed; borrowed.  May be none.  */
-const sc_ranges_t *sc_scan_ranges (const sc_scan_t *self);
+/*  What an engine is to do; borrowed.  There may be no addresses in it.  */
+const sc_job_t *sc_scan_job (const sc_scan_t *self);
 
 /*  "" or a sentence on what was planned otherwise than assigned.  */
 const char *sc_scan_note (const sc_scan_t *self);

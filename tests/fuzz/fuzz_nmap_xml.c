@@ -33,7 +33,8 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     sh_addr_t low = { .family = 4 };
     sh_addr_t high = { .family = 4, .bytes = { 127, 255, 255, 255 } };
     if (sc_ranges_add (&asked, &low, &high) == SH_OK)
-        sc_result_settle (&result, &asked, 0, INT64_MAX);
+        sc_result_settle (&result, &(sc_job_t){ .ranges = &asked }, 0,
+                          INT64_MAX);
     for (size_t i = 0; i < result.count; i++) {
         if (result.hosts[i].ip.family != 4 || result.hosts[i].ip.bytes[0] > 127)
             abort ();

@@ -58,7 +58,7 @@ static void
 s_check_ranges (scanner_t *self)
 {
     fuzz_require (sc_scan_plan (self->scan) == SH_OK);
-    const sc_ranges_t *ranges = sc_scan_ranges (self->scan);
+    const sc_ranges_t *ranges = sc_scan_job (self->scan)->ranges;
     for (size_t i = 0; i < ranges->count; i++) {
         const sc_range_t *range = &ranges->items[i];
         fuzz_require (sc_ranges_contain (ranges, &range->first)

@@ -23,9 +23,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
         fuzz_require (config->hubs.items[i].endpoint
                       && sh_key_valid (config->hubs.items[i].public_key));
     const void *settings = NULL;
-    const sc_limits_t *limits = NULL;
-    fuzz_require (sc_config_engine (config, &settings, &limits) && settings
-                  && limits);
+    fuzz_require (sc_config_engine (config, &settings) && settings);
     sc_config_destroy (&config);
     return 0;
 }

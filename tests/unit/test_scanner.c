@@ -173,9 +173,9 @@ test_config_defaults (void **state)
     assert_int_equal (config->hubs.count, 1);
     assert_string_equal (config->hubs.items[0].endpoint, "tcp://h:5766");
     assert_string_equal (config->nmap.program, "nmap");
-    assert_int_equal (config->nmap.limits.rate, 1000);
-    assert_int_equal (config->nmap.limits.retries, 1);
-    assert_int_equal (config->nmap.limits.deadline, 300);
+    assert_int_equal (config->nmap.rate, 1000);
+    assert_int_equal (config->nmap.retries, 1);
+    assert_int_equal (config->nmap.deadline, 300);
     assert_int_equal (config->interval, 300);
     assert_int_equal (config->hub_return, 300);
     assert_int_equal (config->spool_size, 256);
@@ -185,10 +185,8 @@ test_config_defaults (void **state)
     assert_null (config->code);
     assert_non_null (strstr (config->key, "/scanhub/scanner.cert"));
     const void *settings;
-    const sc_limits_t *limits;
-    assert_string_equal (sc_config_engine (config, &settings, &limits)->name,
-                         "nmap");
-    assert_ptr_equal (limits, &config->nmap.limits);
+    assert_string_equal (sc_config_engine (config, &settings)->name, "nmap");
+    assert_ptr_equal (settings, &config->nmap);
     sc_config_destroy (&config);
     assert_null (config);
 }
@@ -238,9 +236,9 @@ test_config_all (void **state)
     assert_string_equal (config->spool, "/var/spool/site-a");
     assert_int_equal (config->spool_size, 7);
     assert_string_equal (config->nmap.program, "/opt/nmap");
-    assert_int_equal (config->nmap.limits.rate, 50);
-    assert_int_equal (config->nmap.limits.retries, 0);
-    assert_int_equal (config->nmap.limits.deadline, 9);
+    assert_int_equal (config->nmap.rate, 50);
+    assert_int_equal (config->nmap.retries, 0);
+    assert_int_equal (config->nmap.deadline, 9);
     sc_config_destroy (&config);
     assert_int_equal (s_config (&config,
                                 "hub: {endpoint: 'tcp://h:5766', key: " KEY
@@ -485,7 +483,7 @@ test_scan_plans (void **state)
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         sc_scan_t *scan = s_scan (&table[i]);
-        assert_string_equal (s_show (sc_scan_ranges (scan)), table[i].ranges);
+        assert_string_equal (s_show (sc_scan_job (scan)->ranges), table[i].ranges);
         assert_int_equal (sc_scan_report (scan)->kind, table[i].kind);
         bool big = table[i].discover && table[i].kind == SP_KIND_CHECK;
         assert_int_equal (*sc_scan_note (scan) != '\0', big);
@@ -1097,8 +1095,10 @@ static const char *
 s_words (const sc_job_t *job, bool privileged)
 {
     static char line[1024];
+    static const sc_nmap_settings_t settings = { .rate = 1000, .retries = 1 };
     sc_nmap_command_t command;
-    assert_int_equal (sc_nmap_command (&command, job, privileged), SH_OK);
+    assert_int_equal (sc_nmap_command (&command, &settings, job, privileged),
+                      SH_OK);
     line[0] = '\0';
     for (size_t i = 0; command.argv[i]; i++) {
         size_t used = strlen (line);
@@ -1119,8 +1119,7 @@ test_nmap_command (void **state)
     sh_addr_t servers[] = { s_ip ("10.0.0.53"), s_ip ("2001:db8::53") };
     sc_job_t job = { .ranges = &four,
                      .nameservers = servers,
-                     .nameserver_count = 2,
-                     .limits = { .rate = 1000, .retries = 1, .deadline = 9 } };
+                     .nameserver_count = 2 };
     assert_string_equal (s_words (&job, true),
                          "nmap --privileged -sn -PE --max-retries 1 "
                          "--min-rate 1000 -n --no-stylesheet -oX - -iL -");
@@ -1146,14 +1145,18 @@ s_probe (sc_result_t *out, const char *program, const char *first,
     sc_ranges_t ranges = { 0 };
     assert_int_equal (s_add (&ranges, first, last), SH_OK);
     char *name = strdup (program);
-    sc_nmap_settings_t settings = { .program = name };
-    sc_job_t job = { .ranges = &ranges,
-                     .limits = { .rate = 1000,
-                                 .retries = 1,
-                                 .deadline = deadline } };
+    sc_nmap_settings_t settings = { .program = name,
+                                    .rate = 1000,
+                                    .retries = 1,
+                                    .deadline = deadline };
+    sc_job_t job = { .ranges = &ranges };
+    sc_prober_t *prober = NULL;
     sc_probe_t *probe = NULL;
-    sh_err_t rc = sc_engine_nmap.start (&probe, &settings, &job,
-                                        sh_clock_system (), why);
+    sh_err_t rc = sc_engine_nmap.open (&prober, &settings, sh_clock_system (),
+                                       why);
+    if (rc == SH_OK)
+        rc = sc_engine_nmap.start (&probe, prober, &job, sh_clock_system (),
+                                   why);
     while (rc == SH_OK && !sc_engine_nmap.step (probe)) {
         struct pollfd item
             = { .fd = sc_engine_nmap.fd (probe), .events = POLLIN };
@@ -1166,6 +1169,8 @@ s_probe (sc_result_t *out, const char *program, const char *first,
         sc_engine_nmap.destroy (&probe);
     }
     assert_null (probe);
+    if (prober)
+        sc_engine_nmap.close (&prober);
     free (name);
     sc_ranges_clear (&ranges);
     return rc;
