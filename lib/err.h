@@ -108,6 +108,9 @@ typedef enum
     X (E_STOPPING, RETRY, "stopping", "the hub is shutting down")              \
     X (E_NOT_READY, RETRY, "not-ready",                                        \
        "the hub has not yet read the assignments from the database")           \
+    X (E_SCAN_RUNNING, RETRY, "scan-running",                                  \
+       "the subnet is being scanned already")                                  \
+    X (E_CANCELLED, RETRY, "cancelled", "the scan was cancelled")              \
     X (E_TIMEOUT, RETRY, "timeout", "no answer in time")                       \
     X (E_DISCONNECTED, RETRY, "disconnected", "the connection was lost")       \
     /* ours */                                                                 \

@@ -23,7 +23,7 @@ typedef struct
     const sp_hub_t *hubs; /* copied */
     size_t hub_count;     /* at least 1 */
     const char *public_key, *secret_key; /* ours; copied, wiped in the end */
-    const char *version;  /* "scanhub-scanner 0.1.0"; copied */
+    const char *version;  /* "scanhub-scanner 0.2.0"; copied */
     const sh_clock_t *clock;
     int64_t return_ms; /* until preferred hubs are looked at again, see
                           scanner-proto/rota.h; 0: the default */

@@ -85,6 +85,7 @@ struct s_shape
 static const s_field_t s_hello_fields[] = {
     INT ("now", REQUIRED, AT (hello, now)),
     TEXT ("version", REQUIRED, AT (hello, version), SP_TEXT_MOST),
+    BOOL ("orders", OPTIONAL, AT (hello, orders)),
 };
 SHAPE (s_hello, sp_hello_t);
 
@@ -118,6 +119,18 @@ static const s_field_t s_assignments_fields[] = {
 };
 SHAPE (s_assignments, sp_assignments_t);
 
+static const s_field_t s_range_fields[] = {
+    ADDRESS ("first", REQUIRED, AT (range, first)),
+    ADDRESS ("last", REQUIRED, AT (range, last)),
+};
+SHAPE (s_range, sp_range_t);
+
+static const s_field_t s_hours_fields[] = {
+    UINT ("from", REQUIRED, AT (hours, from), SP_DAY_MINUTES - 1),
+    UINT ("to", REQUIRED, AT (hours, to), SP_DAY_MINUTES - 1),
+};
+SHAPE (s_hours, sp_hours_t);
+
 static const s_field_t s_subnet_fields[] = {
     UINT ("id", REQUIRED, AT (subnet, id), ANY),
     TEXT ("cidr", REQUIRED, AT (subnet, cidr), SP_CIDR_MOST),
@@ -127,6 +140,15 @@ static const s_field_t s_subnet_fields[] = {
     BOOL ("pool", REQUIRED, AT (subnet, pool)),
     TEXTS ("ns", REQUIRED, AT (subnet, nameservers),
            AT (subnet, nameserver_count), SP_NAMESERVERS_MOST),
+    UINT ("check_s", OPTIONAL, AT (subnet, check_s), SP_EVERY_MOST),
+    UINT ("discover_s", OPTIONAL, AT (subnet, discover_s), SP_EVERY_MOST),
+    UINT ("rate", OPTIONAL, AT (subnet, rate), SP_RATE_MOST),
+    TEXT ("ipv6", OPTIONAL, AT (subnet, ipv6), SP_TEXT_MOST),
+    BOOL ("paused", OPTIONAL, AT (subnet, paused)),
+    MAPS ("skip", OPTIONAL, AT (subnet, skip), AT (subnet, skip_count),
+          SP_SKIP_MOST, &s_range),
+    MAPS ("quiet", OPTIONAL, AT (subnet, quiet), AT (subnet, quiet_count),
+          SP_QUIET_MOST, &s_hours),
 };
 SHAPE (s_subnet, sp_subnet_t);
 
@@ -172,12 +194,6 @@ static const s_field_t s_host_fields[] = {
     INT ("old", OPTIONAL, AT (host, old)),
 };
 SHAPE (s_host, sp_host_t);
-
-static const s_field_t s_range_fields[] = {
-    ADDRESS ("first", REQUIRED, AT (range, first)),
-    ADDRESS ("last", REQUIRED, AT (range, last)),
-};
-SHAPE (s_range, sp_range_t);
 
 static const s_field_t s_report_fields[] = {
     BIN ("id", REQUIRED, AT (report, id), SP_REPORT_ID, SP_REPORT_ID),
@@ -236,6 +252,36 @@ static const s_field_t s_error_fields[] = {
 };
 SHAPE (s_error, sp_error_t);
 
+static const s_field_t s_scan_fields[] = {
+    BIN ("id", REQUIRED, AT (scan, id), SP_ORDER_ID, SP_ORDER_ID),
+    UINT ("subnet", REQUIRED, AT (scan, subnet), ANY),
+    WORD ("kind", AT (scan, kind), SP_KIND_COUNT, SP_KIND_COUNT,
+          sp_kind_word),
+};
+SHAPE (s_scan, sp_scan_t);
+
+static const s_field_t s_cancel_fields[] = {
+    BIN ("id", REQUIRED, AT (cancel, id), SP_ORDER_ID, SP_ORDER_ID),
+};
+SHAPE (s_cancel, sp_cancel_t);
+
+static const s_field_t s_progress_fields[] = {
+    BIN ("id", REQUIRED, AT (progress, id), SP_ORDER_ID, SP_ORDER_ID),
+    WORD ("state", AT (progress, state), SP_STATE_PROBING, SP_STATE_COUNT,
+          sp_state_word),
+    UINT ("done", OPTIONAL, AT (progress, done), ANY),
+    UINT ("total", OPTIONAL, AT (progress, total), ANY),
+    UINT ("up", OPTIONAL, AT (progress, up), ANY),
+    UINT ("rate", OPTIONAL, AT (progress, rate), ANY),
+    TEXT ("cause", OPTIONAL, AT (progress, cause), SP_TEXT_MOST),
+    TEXT ("text", OPTIONAL, AT (progress, text), SP_LONG_TEXT_MOST),
+    BOOL ("complete", OPTIONAL, AT (progress, complete)),
+    UINT ("seen", OPTIONAL, AT (progress, seen), ANY),
+    UINT ("added", OPTIONAL, AT (progress, added), ANY),
+    UINT ("refused", OPTIONAL, AT (progress, refused), ANY),
+};
+SHAPE (s_progress, sp_progress_t);
+
 /*  The elements that a message may have in arrays known to its table, and the
     most memory that one of them takes: what bounds an arena.  */
 static const struct
@@ -249,7 +295,8 @@ static const struct
     [SP_REVISION_PUSH] = { &s_revision, 0, 0 },
     [SP_ASSIGNMENTS] = { &s_assignments, 0, 0 },
     [SP_ASSIGNMENTS_PAGE]
-    = { &s_assignments_page, SP_PAGE_SUBNETS_MOST * (1 + SP_NAMESERVERS_MOST),
+    = { &s_assignments_page, SP_PAGE_SUBNETS_MOST
+          * (1 + SP_NAMESERVERS_MOST + SP_SKIP_MOST + SP_QUIET_MOST),
         sizeof (sp_subnet_t) },
     [SP_TARGETS] = { &s_targets, 0, 0 },
     [SP_TARGETS_PAGE]
@@ -258,6 +305,9 @@ static const struct
                     sizeof (sp_host_t) },
     [SP_VERDICT] = { &s_verdict, SP_REFUSED_MOST, sizeof (sp_refused_t) },
     [SP_ERROR] = { &s_error, 0, 0 },
+    [SP_SCAN] = { &s_scan, 0, 0 },
+    [SP_CANCEL] = { &s_cancel, 0, 0 },
+    [SP_PROGRESS] = { &s_progress, 0, 0 },
 };
 
 static const s_field_t s_peek_report_fields[] = {

@@ -17,6 +17,12 @@
 #define SP_PAGE_TARGETS_MOST 8192      /* rows in a targets page */
 #define SP_REFUSED_MOST 64             /* refused hosts named in a verdict */
 #define SP_NAMESERVERS_MOST 8          /* of one subnet */
+#define SP_SKIP_MOST 64                /* ranges of one subnet never probed */
+#define SP_QUIET_MOST 8                /* quiet hours of one subnet */
+#define SP_EVERY_MOST 604800           /* seconds from scan to scan */
+#define SP_RATE_MOST 1000000           /* probes per second */
+#define SP_DAY_MINUTES 1440
+#define SP_ORDER_ID 16                 /* bytes of the id of an ordered scan */
 
 /*  What CURVE makes of a frame is longer: by its name (8), the nonce (8), the MAC
     (16) and the flags (1).  libzmq's MAXMSGSIZE looks at that.  */

@@ -14,6 +14,15 @@ static const char *const s_results[SP_RESULT_COUNT] = {
     [SP_NOTED] = "noted",
 };
 
+static const char *const s_states[SP_STATE_COUNT] = {
+    [SP_STATE_WAITING] = "waiting",
+    [SP_STATE_PROBING] = "probing",
+    [SP_STATE_REPORTING] = "reporting",
+    [SP_STATE_DONE] = "done",
+    [SP_STATE_FAILED] = "failed",
+    [SP_STATE_CANCELLED] = "cancelled",
+};
+
 static const char *const s_types[SP_TYPE_COUNT] = {
     [SP_HELLO] = "hello",
     [SP_WELCOME] = "welcome",
@@ -26,6 +35,9 @@ static const char *const s_types[SP_TYPE_COUNT] = {
     [SP_REPORT] = "report",
     [SP_VERDICT] = "verdict",
     [SP_ERROR] = "error",
+    [SP_SCAN] = "scan",
+    [SP_CANCEL] = "cancel",
+    [SP_PROGRESS] = "progress",
 };
 
 static const char *
@@ -44,6 +56,12 @@ const char *
 sp_result_word (int result)
 {
     return s_word (s_results, result, SP_RESULT_COUNT);
+}
+
+const char *
+sp_state_word (int state)
+{
+    return s_word (s_states, state, SP_STATE_COUNT);
 }
 
 const char *

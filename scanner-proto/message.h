@@ -32,6 +32,9 @@ typedef enum
     SP_REPORT,           /* scanner -> hub: one part */
     SP_VERDICT,          /* hub -> scanner: the answer to one part */
     SP_ERROR,            /* hub -> scanner */
+    SP_SCAN,             /* hub -> scanner: scan this now */
+    SP_CANCEL,           /* hub -> scanner: no more of that */
+    SP_PROGRESS,         /* scanner -> hub: how far an ordered scan is */
     SP_TYPE_COUNT
 } sp_type_t;
 
@@ -52,10 +55,23 @@ typedef enum
     SP_RESULT_COUNT
 } sp_result_t;
 
+/*  How far an ordered scan is.  The last three are its end.  */
+typedef enum
+{
+    SP_STATE_WAITING,   /* for its turn, or for the known addresses */
+    SP_STATE_PROBING,
+    SP_STATE_REPORTING, /* found out, not yet all applied */
+    SP_STATE_DONE,
+    SP_STATE_FAILED,
+    SP_STATE_CANCELLED,
+    SP_STATE_COUNT
+} sp_state_t;
+
 typedef struct
 {
     const char *version; /* program and version, for people */
     int64_t now;
+    bool orders; /* it takes 'scan' and 'cancel' */
 } sp_hello_t;
 
 typedef struct
@@ -89,6 +105,18 @@ typedef struct
 
 typedef struct
 {
+    sh_bytes_t first, last; /* addresses of one size, first <= last */
+} sp_range_t;
+
+/*  A stretch of the day at the site, in minutes since midnight, up to but not
+    including 'to'; over midnight if from > to.  */
+typedef struct
+{
+    uint64_t from, to; /* 0 to 1439 */
+} sp_hours_t;
+
+typedef struct
+{
     uint64_t id; /* subnets.id */
     const char *cidr;
     bool discover, check;        /* discoverSubnet, pingSubnet */
@@ -96,6 +124,16 @@ typedef struct
     bool pool;                   /* isPool: the edges are host addresses */
     const char **nameservers;    /* addresses in text */
     size_t nameserver_count;
+    /*  From the hub's file; absent from older hubs.  */
+    uint64_t check_s, discover_s; /* seconds from scan to scan; 0: not said */
+    uint64_t rate;     /* probes per second; 0: the site's */
+    const char *ipv6;  /* "off", "stable", "all": which neighbours count as
+                          found; absent: stable */
+    bool paused;       /* only scans that are ordered */
+    sp_range_t *skip;  /* never probed; ascending, not overlapping */
+    size_t skip_count;
+    sp_hours_t *quiet; /* no scan begins, and none goes on */
+    size_t quiet_count;
 } sp_subnet_t;
 
 typedef struct
@@ -138,11 +176,6 @@ typedef struct
     int64_t old;      /* 0, or of a host that only an earlier scan found: when
                          that began */
 } sp_host_t;
-
-typedef struct
-{
-    sh_bytes_t first, last; /* addresses of one size, first <= last */
-} sp_range_t;
 
 typedef struct
 {
@@ -202,6 +235,32 @@ typedef struct
 
 typedef struct
 {
+    sh_bytes_t id; /* of the order, SP_ORDER_ID bytes, the hub's choice */
+    uint64_t subnet;
+    int kind; /* sp_kind_t; BOTH: whatever is assigned */
+} sp_scan_t;
+
+typedef struct
+{
+    sh_bytes_t id;
+} sp_cancel_t;
+
+typedef struct
+{
+    sh_bytes_t id;
+    int state;            /* sp_state_t; an unknown word decodes as PROBING */
+    uint64_t done, total; /* addresses asked to the end, and in all */
+    uint64_t up;          /* that answered */
+    uint64_t rate;        /* probes per second, lately */
+    /*  At the end.  */
+    const char *cause;    /* a word of lib/err.h; absent when all is well */
+    const char *text;     /* for people */
+    bool complete;        /* every address was asked to the end */
+    uint64_t seen, added, refused; /* of the verdicts */
+} sp_progress_t;
+
+typedef struct
+{
     sp_type_t type;
     union
     {
@@ -216,6 +275,9 @@ typedef struct
         sp_report_t report;
         sp_verdict_t verdict;
         sp_error_t error;
+        sp_scan_t scan;
+        sp_cancel_t cancel;
+        sp_progress_t progress;
     } u;
     void *arena; /* memory of a decoded message; NULL in others */
 } sp_message_t;
@@ -223,6 +285,8 @@ typedef struct
 /*  "discover", "check", "both"; "applied", ...; NULL out of range.  */
 const char *sp_kind_word (int kind);
 const char *sp_result_word (int result);
+/*  "waiting", "probing", ...; NULL out of range.  */
+const char *sp_state_word (int state);
 /*  "hello", "report", ...; NULL out of range.  */
 const char *sp_type_word (sp_type_t type);
 

@@ -7,6 +7,8 @@
 #define BYTES(text) { (const uint8_t *) (text), sizeof (text) - 1 }
 #define REPORT_ID                                                              \
     BYTES ("\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f")
+#define ORDER_ID                                                               \
+    BYTES ("\x20\x21\x22\x23\x24\x25\x26\x27\x28\x29\x2a\x2b\x2c\x2d\x2e\x2f")
 #define REVISION BYTES ("\xa1\xb2\xc3\xd4\xe5\xf6\x07\x18")
 #define V4(last) BYTES ("\x0a\0\0" last)
 #define V6(last) BYTES ("\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0" last)
@@ -18,6 +20,24 @@ static sp_subnet_t s_subnets[] = {
     { .id = 7, .cidr = "10.0.0.0/24", .discover = true, .resolve = true,
       .nameservers = s_nameservers, .nameserver_count = 2 },
     { .id = 300, .cidr = "2001:db8::/64", .check = true, .pool = true },
+};
+
+static sp_range_t s_skip[] = {
+    { V4 ("\x01"), V4 ("\x09") },
+    { V4 ("\x14"), V4 ("\x14") },
+};
+
+static sp_range_t s_skip_v6[] = { { V6 ("\x01"), V6 ("\x02") } };
+
+static sp_hours_t s_quiet[] = { { .from = 1320, .to = 360 } };
+
+static sp_subnet_t s_subnets_settings[] = {
+    { .id = 7, .cidr = "10.0.0.0/24", .discover = true, .check = true,
+      .check_s = 300, .discover_s = 3600, .rate = 200, .paused = true,
+      .skip = s_skip, .skip_count = 2, .quiet = s_quiet, .quiet_count = 1 },
+    { .id = 300, .cidr = "2001:db8::/64", .discover = true, .pool = true,
+      .discover_s = 86400, .ipv6 = "all", .skip = s_skip_v6,
+      .skip_count = 1 },
 };
 
 static sp_target_t s_targets[] = {
@@ -62,6 +82,10 @@ const sample_t samples[] = {
     { "hello",
       { .type = SP_HELLO,
         .u.hello = { .version = "scanhub-scanner 0.1.0", .now = NOW } } },
+    { "hello-orders",
+      { .type = SP_HELLO,
+        .u.hello = { .version = "scanhub-scanner 0.2.0", .now = NOW,
+                     .orders = true } } },
     { "welcome",
       { .type = SP_WELCOME,
         .u.welcome = { .now = NOW + 1500, .name = "site-a",
@@ -93,6 +117,30 @@ const sample_t samples[] = {
     { "assignments-page-empty",
       { .type = SP_ASSIGNMENTS_PAGE,
         .u.assignments_page = { .revision = REVISION } } },
+    { "assignments-page-settings",
+      { .type = SP_ASSIGNMENTS_PAGE,
+        .u.assignments_page = { .revision = REVISION,
+                                .subnets = s_subnets_settings,
+                                .subnet_count = 2 } } },
+    { "scan",
+      { .type = SP_SCAN,
+        .u.scan = { .id = ORDER_ID, .subnet = 7, .kind = SP_KIND_BOTH } } },
+    { "cancel", { .type = SP_CANCEL, .u.cancel = { .id = ORDER_ID } } },
+    { "progress",
+      { .type = SP_PROGRESS,
+        .u.progress = { .id = ORDER_ID, .state = SP_STATE_PROBING,
+                        .done = 120, .total = 254, .up = 17,
+                        .rate = 998 } } },
+    { "progress-done",
+      { .type = SP_PROGRESS,
+        .u.progress = { .id = ORDER_ID, .state = SP_STATE_DONE, .done = 254,
+                        .total = 254, .up = 20, .complete = true, .seen = 18,
+                        .added = 2, .refused = 1 } } },
+    { "progress-failed",
+      { .type = SP_PROGRESS,
+        .u.progress = { .id = ORDER_ID, .state = SP_STATE_FAILED,
+                        .cause = "subnet-unknown",
+                        .text = "no longer assigned" } } },
     { "targets", { .type = SP_TARGETS, .u.targets = { .subnet = 7 } } },
     { "targets-next",
       { .type = SP_TARGETS,
@@ -243,6 +291,21 @@ s_subnet (const sp_subnet_t *a, const sp_subnet_t *b)
     for (size_t i = 0; i < a->nameserver_count; i++) {
         TEXT (nameservers[i]);
     }
+    VALUE (check_s);
+    VALUE (discover_s);
+    VALUE (rate);
+    TEXT (ipv6);
+    VALUE (paused);
+    VALUE (skip_count);
+    for (size_t i = 0; i < a->skip_count; i++) {
+        BIN (skip[i].first);
+        BIN (skip[i].last);
+    }
+    VALUE (quiet_count);
+    for (size_t i = 0; i < a->quiet_count; i++) {
+        VALUE (quiet[i].from);
+        VALUE (quiet[i].to);
+    }
     return NULL;
 }
 
@@ -351,11 +414,30 @@ s_verdict (const sp_verdict_t *a, const sp_verdict_t *b)
 }
 
 static const char *
+s_progress (const sp_progress_t *a, const sp_progress_t *b)
+{
+    BIN (id);
+    VALUE (state);
+    VALUE (done);
+    VALUE (total);
+    VALUE (up);
+    VALUE (rate);
+    TEXT (cause);
+    TEXT (text);
+    VALUE (complete);
+    VALUE (seen);
+    VALUE (added);
+    VALUE (refused);
+    return NULL;
+}
+
+static const char *
 s_small (const sp_message_t *a, const sp_message_t *b)
 {
     if (a->type == SP_HELLO) {
         VALUE (u.hello.now);
         TEXT (u.hello.version);
+        VALUE (u.hello.orders);
     } else if (a->type == SP_REVISION_PUSH) {
         BIN (u.revision.revision);
     } else if (a->type == SP_ASSIGNMENTS) {
@@ -364,6 +446,12 @@ s_small (const sp_message_t *a, const sp_message_t *b)
     } else if (a->type == SP_ERROR) {
         TEXT (u.error.cause);
         TEXT (u.error.text);
+    } else if (a->type == SP_SCAN) {
+        BIN (u.scan.id);
+        VALUE (u.scan.subnet);
+        VALUE (u.scan.kind);
+    } else if (a->type == SP_CANCEL) {
+        BIN (u.cancel.id);
     }
     return NULL;
 }
@@ -388,6 +476,8 @@ sample_difference (const sp_message_t *a, const sp_message_t *b)
         return s_report (&a->u.report, &b->u.report);
     case SP_VERDICT:
         return s_verdict (&a->u.verdict, &b->u.verdict);
+    case SP_PROGRESS:
+        return s_progress (&a->u.progress, &b->u.progress);
     default:
         return s_small (a, b);
     }

@@ -631,7 +631,7 @@ test_head (void **state)
         /* version first: the rest may mean something else by then */
         { "\x83\xa1t\x07\xa1t\x08\xa1v\x02", 10, SH_E_BAD_VERSION, "version" },
         { "\x82\xa1v\x01\xa1t\x07", 7, SH_E_BAD_MESSAGE, "t: not a text" },
-        { "\x82\xa1v\x01\xa1t\xa4scan", 11, SH_E_UNKNOWN_TYPE, "'scan'" },
+        { "\x82\xa1v\x01\xa1t\xa4wink", 11, SH_E_UNKNOWN_TYPE, "'wink'" },
         { "\x82\xa1v\x01\xa1t\xa0", 7, SH_E_UNKNOWN_TYPE, "''" },
         { "\x83\xa1v\x01\xa1v\x01\xa1t\xa5hello", 15, SH_E_BAD_MESSAGE,
           "given twice" },

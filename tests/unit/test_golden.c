@@ -71,25 +71,76 @@ test_encode (void **state)
     }
 }
 
+/*  The bytes in a file mean what the sample says.  */
+static void
+s_decode (const char *name, const sample_t *sample)
+{
+    uint8_t golden[4096];
+    size_t size = s_read (name, golden, sizeof golden);
+    sp_message_t *message;
+    sh_why_t why = { "" };
+    sh_bytes_t frame = { golden, size };
+    if (sp_decode (&message, frame, &why) != SH_OK)
+        fail_msg ("%s: %s", name, why.text);
+    /* nothing in the message may point into the frame */
+    memset (golden, 0xff, sizeof golden);
+    const char *what = sample_difference (message, &sample->message);
+    if (what)
+        fail_msg ("%s: %s", name, what);
+    sp_message_destroy (&message);
+    assert_null (message);
+}
+
 static void
 test_decode (void **state)
 {
     (void) state;
-    for (size_t i = 0; i < sample_count; i++) {
-        uint8_t golden[4096];
-        size_t size = s_read (samples[i].name, golden, sizeof golden);
-        sp_message_t *message;
-        sh_why_t why = { "" };
-        sh_bytes_t frame = { golden, size };
-        if (sp_decode (&message, frame, &why) != SH_OK)
-            fail_msg ("%s: %s", samples[i].name, why.text);
-        /* nothing in the message may point into the frame */
-        memset (golden, 0xff, sizeof golden);
-        const char *what = sample_difference (message, &samples[i].message);
-        if (what)
-            fail_msg ("%s: %s", samples[i].name, what);
-        sp_message_destroy (&message);
-        assert_null (message);
+    for (size_t i = 0; i < sample_count; i++)
+        s_decode (samples[i].name, &samples[i]);
+}
+
+static const sample_t *
+s_sample (const char *name)
+{
+    for (size_t i = 0; i < sample_count; i++)
+        if (strcmp (samples[i].name, name) == 0)
+            return &samples[i];
+    fail_msg ("no sample '%s'", name);
+    return NULL;
+}
+
+/*  What an earlier version sent still means the same: its bytes are never
+    changed, only added to when a version is released.  */
+static void
+test_released (void **state)
+{
+    (void) state;
+    static const struct
+    {
+        const char *version;
+        size_t files;
+    } released[] = { { "0.1", 26 } };
+    for (size_t i = 0; i < sizeof released / sizeof *released; i++) {
+        char path[512];
+        const char *top = getenv ("srcdir");
+        snprintf (path, sizeof path, "%s/tests/golden/%s", top ? top : ".",
+                  released[i].version);
+        DIR *folder = opendir (path);
+        assert_non_null (folder);
+        size_t files = 0;
+        for (struct dirent *entry; (entry = readdir (folder));) {
+            char name[300], file[340];
+            snprintf (name, sizeof name, "%s", entry->d_name);
+            char *dot = strrchr (name, '.');
+            if (!dot || strcmp (dot, ".hex") != 0)
+                continue;
+            *dot = '\0';
+            snprintf (file, sizeof file, "%s/%s", released[i].version, name);
+            s_decode (file, s_sample (name));
+            files++;
+        }
+        closedir (folder);
+        assert_int_equal (files, released[i].files);
     }
 }
 
@@ -128,6 +179,7 @@ main (void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_encode),
         cmocka_unit_test (test_decode),
+        cmocka_unit_test (test_released),
         cmocka_unit_test (test_every_type_has_a_sample),
         cmocka_unit_test (test_every_file_has_a_sample),
     };
