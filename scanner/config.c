@@ -189,6 +189,21 @@ s_from_tree (sc_config_t **out, sh_yaml_t *tree, const char *path,
 }
 
 sh_err_t
+sc_config_default (sc_config_t **out)
+{
+    return s_new (out, "");
+}
+
+int
+sc_config_engine_index (const char *name)
+{
+    for (int i = 0; s_engines[i]; i++)
+        if (strcmp (s_engines[i], name) == 0)
+            return i;
+    return -1;
+}
+
+sh_err_t
 sc_config_load (sc_config_t **out, const char *path, sh_why_t *why)
 {
     sh_yaml_t *tree = NULL;

@@ -50,7 +50,14 @@ typedef struct
 sh_err_t sc_config_load (sc_config_t **out, const char *path, sh_why_t *why)
     SH_MUST_CHECK;
 
-/*  The same from memory; 'label' stands for the path in messages.  */
+/*  What holds without a file, for work without a hub: there is none in it.
+    SH_E_MEMORY.  */
+sh_err_t sc_config_default (sc_config_t **out) SH_MUST_CHECK;
+
+/*  The index of an engine's name for 'engine'; -1: there is no such engine.  */
+int sc_config_engine_index (const char *name);
+
+/*  As sc_config_load, from memory; 'label' stands for the path in messages.  */
 sh_err_t sc_config_parse (sc_config_t **out, const char *text, size_t size,
                           const char *label, sh_why_t *why) SH_MUST_CHECK;
 

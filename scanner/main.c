@@ -20,6 +20,7 @@
 #include "build-config.h"
 #include "lib/keyfile.h"
 #include "lib/secret.h"
+#include "scanner/adhoc.h"
 #include "scanner/link.h"
 #include "scanner/nmap_xml.h"
 #include "scanner/run.h"
@@ -31,20 +32,34 @@
 
 typedef struct
 {
-    const char *config_path;
+    const char *config_path; /* NULL: the default, which may be missing where
+                                the command can do without */
     uint32_t wait;
     bool check; /* -t */
+    /*  Of 'probe'.  */
+    const char *cidr, *engine;
+    bool json, names, all;
+    uint32_t rate;
 } options_t;
 
 typedef struct
 {
     const char *name;
-    int (*function) (const options_t *options, const sc_config_t *config);
+    int (*function) (const options_t *options, sc_config_t *config);
     const char *description;
+    bool takes_cidr; /* and needs no configuration file */
 } command_t;
 
 static int
-s_once (const options_t *options, const sc_config_t *config)
+s_misuse (const char *text, const char *word)
+{
+    (void) fprintf (stderr, PROGRAM ": %s%s%s; see --help\n", text,
+                    *word ? ": " : "", word);
+    return EX_USAGE;
+}
+
+static int
+s_once (const options_t *options, sc_config_t *config)
 {
     sc_run_options_t run = { .config = config,
                              .version = PROGRAM " " PACKAGE_VERSION,
@@ -55,13 +70,33 @@ s_once (const options_t *options, const sc_config_t *config)
 }
 
 static int
-s_run (const options_t *options, const sc_config_t *config)
+s_run (const options_t *options, sc_config_t *config)
 {
     (void) options;
     sc_run_options_t run = { .config = config,
                              .version = PROGRAM " " PACKAGE_VERSION,
                              .clock = sh_clock_system () };
     return sc_run (&run);
+}
+
+static int
+s_probe (const options_t *options, sc_config_t *config)
+{
+    if (options->engine) {
+        config->engine = sc_config_engine_index (options->engine);
+        if (config->engine < 0)
+            return s_misuse ("no such engine", options->engine);
+    }
+    const sc_adhoc_t adhoc = {
+        .config = config,
+        .cidr = options->cidr,
+        .json = options->json,
+        .names = options->names,
+        .rate = options->rate,
+        .neighbours = options->all ? SC_NEIGHBOURS_ALL : SC_NEIGHBOURS_STABLE,
+        .clock = sh_clock_system (),
+    };
+    return sc_adhoc_run (&adhoc);
 }
 
 /*  For comparison with what 'scanhubctl scanner list' shows on the hub.  */
@@ -80,8 +115,9 @@ s_print_fingerprint (const sc_config_t *config)
 
 /*  Everything that can be wrong without a hub.  */
 static int
-s_check (const options_t *options, const sc_config_t *config)
+s_check (const options_t *options, sc_config_t *config)
 {
+    (void) options;
     const void *settings;
     const sc_engine_t *engine = sc_config_engine (config, &settings);
     sc_tell_t tell = { .once = true };
@@ -101,21 +137,23 @@ s_check (const options_t *options, const sc_config_t *config)
     }
     s_print_fingerprint (config);
     if (rc == SH_OK)
-        (void) printf ("%s is in order\n", options->config_path);
+        (void) printf ("%s is in order\n", config->path);
     return tell.exit_status;
 }
 
 static const command_t s_commands[] = {
-    { "once", s_once, "scan every assigned subnet once, say what came of it" },
-    { "run", s_run, "scan again and again, log to standard error" },
-    { "check-config", s_check, "check configuration, key and engine" },
-    { NULL, NULL, NULL }
+    { "once", s_once, "scan every assigned subnet once, say what came of it",
+      false },
+    { "run", s_run, "scan again and again, log to standard error", false },
+    { "probe", s_probe, "without a hub: show who answers in a network", true },
+    { "check-config", s_check, "check configuration, key and engine", false },
+    { NULL, NULL, NULL, false }
 };
 
 static void
 s_usage (FILE *stream)
 {
-    (void) fputs ("usage: " PROGRAM " [OPTION]... COMMAND\n"
+    (void) fputs ("usage: " PROGRAM " [OPTION]... COMMAND [NETWORK]\n"
                   "\n"
                   "Asks a Scanhub hub which subnets this scanner is to scan, "
                   "scans them and\n"
@@ -133,6 +171,12 @@ s_usage (FILE *stream)
                     "  -w, --wait SECONDS how long 'once' waits for the hub "
                     "(%d)\n"
                     "  -t                 the same as check-config\n"
+                    "  -j, --json         'probe' prints JSON\n"
+                    "  -n, --names        'probe' looks up names\n"
+                    "  -r, --rate N       'probe' sends N probes a second\n"
+                    "  -e, --engine NAME  'probe' uses this engine\n"
+                    "      --all          'probe' shows temporary IPv6 "
+                    "addresses, too\n"
                     "  -V, --version      print versions\n"
                     "  -h, --help         print this\n"
                     "\n"
@@ -151,21 +195,13 @@ s_version (void)
                    CZMQ_VERSION_PATCH, sc_nmap_xml_library ());
 }
 
-static int
-s_misuse (const char *text, const char *word)
-{
-    (void) fprintf (stderr, PROGRAM ": %s%s%s; see --help\n", text,
-                    *word ? ": " : "", word);
-    return EX_USAGE;
-}
-
 static bool
-s_seconds (uint32_t *out, const char *text)
+s_number (uint32_t *out, const char *text, unsigned long most)
 {
     char *end = NULL;
     errno = 0;
     unsigned long value = strtoul (text, &end, 10);
-    if (*text < '0' || *text > '9' || *end || errno || value > WAIT_MOST)
+    if (*text < '0' || *text > '9' || *end || errno || value > most)
         return false;
     *out = (uint32_t) value;
     return true;
@@ -181,13 +217,30 @@ s_option (options_t *options, int letter, int *status)
         options->config_path = optarg;
         return false;
     case 'w':
-        if (s_seconds (&options->wait, optarg))
+        if (s_number (&options->wait, optarg, WAIT_MOST))
             return false;
         *status = s_misuse ("not a number of seconds", optarg);
         return true;
     case 't':
         options->check = true;
         return false;
+    case 'j':
+        options->json = true;
+        return false;
+    case 'n':
+        options->names = true;
+        return false;
+    case 'a':
+        options->all = true;
+        return false;
+    case 'e':
+        options->engine = optarg;
+        return false;
+    case 'r':
+        if (s_number (&options->rate, optarg, SP_RATE_MOST) && options->rate)
+            return false;
+        *status = s_misuse ("not a number of probes per second", optarg);
+        return true;
     case 'V':
         s_version ();
         break;
@@ -202,6 +255,16 @@ s_option (options_t *options, int letter, int *status)
     return true;
 }
 
+static const command_t *
+s_find (const char *name)
+{
+    for (const command_t *command = s_commands; command->name; command++) {
+        if (strcmp (command->name, name) == 0)
+            return command;
+    }
+    return NULL;
+}
+
 /*  The command to run, or NULL with an exit status.  */
 static const command_t *
 s_parse (options_t *options, int argc, char **argv, int *status)
@@ -209,28 +272,42 @@ s_parse (options_t *options, int argc, char **argv, int *status)
     static const struct option table[]
         = { { "config", required_argument, NULL, 'c' },
             { "wait", required_argument, NULL, 'w' },
+            { "json", no_argument, NULL, 'j' },
+            { "names", no_argument, NULL, 'n' },
+            { "rate", required_argument, NULL, 'r' },
+            { "engine", required_argument, NULL, 'e' },
+            { "all", no_argument, NULL, 'a' },
             { "version", no_argument, NULL, 'V' },
             { "help", no_argument, NULL, 'h' },
             { NULL, 0, NULL, 0 } };
     int letter;
-    while ((letter = getopt_long (argc, argv, "c:w:tVh", table, NULL)) != -1) {
+    while ((letter = getopt_long (argc, argv, "c:w:tjnr:e:Vh", table, NULL)) != -1) {
         if (s_option (options, letter, status))
             return NULL;
     }
     const char *name = options->check ? "check-config" : NULL;
     if (!name && optind < argc)
         name = argv[optind++];
-    if (!name || optind < argc) {
-        *status = s_misuse (name ? "too many words" : "no command",
-                            name ? argv[optind] : "");
+    if (!name) {
+        *status = s_misuse ("no command", "");
         return NULL;
     }
-    for (const command_t *command = s_commands; command->name; command++) {
-        if (strcmp (command->name, name) == 0)
-            return command;
+    const command_t *command = s_find (name);
+    if (!command) {
+        *status = s_misuse ("no such command", name);
+        return NULL;
     }
-    *status = s_misuse ("no such command", name);
-    return NULL;
+    if (command->takes_cidr && optind == argc) {
+        *status = s_misuse ("which network? Such as", "10.0.0.0/24");
+        return NULL;
+    }
+    if (command->takes_cidr)
+        options->cidr = argv[optind++];
+    if (optind < argc) {
+        *status = s_misuse ("too many words", argv[optind]);
+        return NULL;
+    }
+    return command;
 }
 
 /*  A service manager may leave 0, 1 or 2 closed; a socket that lands there
@@ -262,11 +339,24 @@ s_prepare (sh_why_t *why)
     return rc;
 }
 
+/*  Where no file was named, one that is not there is missed only by commands
+    that need a hub.  */
+static sh_err_t
+s_load (sc_config_t **out, const options_t *options, const command_t *command,
+        sh_why_t *why)
+{
+    const char *path
+        = options->config_path ? options->config_path : DEFAULT_CONFIG;
+    sh_err_t rc = sc_config_load (out, path, why);
+    if (rc == SH_E_NOT_FOUND && !options->config_path && command->takes_cidr)
+        rc = sc_config_default (out);
+    return rc;
+}
+
 int
 main (int argc, char **argv)
 {
-    options_t options
-        = { .config_path = DEFAULT_CONFIG, .wait = WAIT_DEFAULT };
+    options_t options = { .wait = WAIT_DEFAULT };
     int status = EX_OK;
     const command_t *command = s_parse (&options, argc, argv, &status);
     if (!command)
@@ -276,7 +366,7 @@ main (int argc, char **argv)
     sc_config_t *config = NULL;
     sh_err_t rc = s_prepare (&why);
     if (rc == SH_OK)
-        rc = sc_config_load (&config, options.config_path, &why);
+        rc = s_load (&config, &options, command, &why);
     if (rc == SH_OK) {
         sh_log_set_level ((sh_level_t) config->log_level);
         status = command->function (&options, config);
