@@ -276,7 +276,7 @@ s_defaults (hub_config_t *self, const char *path)
     }
     self->key = strdup (SYSCONFDIR "/scanhub/hub.cert");
     self->registry = strdup (SYSCONFDIR "/scanhub/scanners");
-    self->control = strdup (RUNSTATEDIR "/scanlib/control.sock");
+    self->control = strdup (RUNSTATEDIR "/scanhub/control.sock");
     self->timezone = strdup ("auto");
     database->host = strdup ("127.0.0.1");
     database->name = strdup ("phpipam");

@@ -5,7 +5,7 @@
           listen: tcp://[::]:5766       (or a list)
           key: /etc/scanhub/hub.cert
           registry: /etc/scanhub/scanners
-          control: /run/scanlib/control.sock
+          control: /run/scanhub/control.sock
           workers: 2
           memory_ceiling: 512           (MiB)
         database:

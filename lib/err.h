@@ -110,6 +110,8 @@ typedef enum
        "the hub has not yet read the assignments from the database")           \
     X (E_SCAN_RUNNING, RETRY, "scan-running",                                  \
        "the subnet is being scanned already")                                  \
+    X (E_QUIET, RETRY, "quiet-hours",                                          \
+       "these are quiet hours of the subnet, by the hub's file")               \
     X (E_CANCELLED, RETRY, "cancelled", "the scan was cancelled")              \
     X (E_TIMEOUT, RETRY, "timeout", "no answer in time")                       \
     X (E_DISCONNECTED, RETRY, "disconnected", "the connection was lost")       \

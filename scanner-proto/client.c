@@ -35,6 +35,7 @@ struct sp_client
     sp_rota_t rota; /* which of them */
     char public_key[SH_KEY_TEXT], secret_key[SH_KEY_TEXT];
     char *version;
+    bool orders;
     const sh_clock_t *clock;
 
     sp_session_t *session;
@@ -81,6 +82,7 @@ static bool
 s_copy_options (sp_client_t *self, const sp_client_options_t *options)
 {
     self->clock = options->clock;
+    self->orders = options->orders;
     self->version = strdup (options->version);
     memcpy (self->public_key, options->public_key, SH_KEY_TEXT);
     memcpy (self->secret_key, options->secret_key, SH_KEY_TEXT);
@@ -339,7 +341,9 @@ s_try_hello (sp_client_t *self)
     self->hello_mono = sh_clock_mono (self->clock);
     sp_message_t hello
         = { .type = SP_HELLO,
-            .u.hello = { .version = self->version, .now = self->hello_now } };
+            .u.hello = { .version = self->version,
+                         .now = self->hello_now,
+                         .orders = self->orders } };
     if (s_send (self, &hello) == SH_OK)
         self->hello_due = false;
 }

@@ -25,6 +25,7 @@ typedef struct
     const char *public_key, *secret_key; /* ours; copied, wiped in the end */
     const char *version;  /* "scanhub-scanner 0.2.0"; copied */
     const sh_clock_t *clock;
+    bool orders;          /* we take 'scan' and 'cancel' */
     int64_t return_ms; /* until preferred hubs are looked at again, see
                           scanner-proto/rota.h; 0: the default */
 } sp_client_options_t;

@@ -134,3 +134,16 @@ sp_hubs_clear (sp_hubs_t *self)
     }
     *self = (sp_hubs_t){ 0 };
 }
+
+bool
+sp_hubs_equal (const sp_hubs_t *a, const sp_hubs_t *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++) {
+        if (strcmp (a->items[i].endpoint, b->items[i].endpoint) != 0
+            || strcmp (a->items[i].public_key, b->items[i].public_key) != 0)
+            return false;
+    }
+    return true;
+}

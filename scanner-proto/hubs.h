@@ -43,4 +43,7 @@ sh_err_t sp_hub_check (const sp_hub_t *self, sh_why_t *why) SH_MUST_CHECK;
 bool sp_hubs_copy (sp_hubs_t *self, const sp_hub_t *items, size_t count)
     SH_MUST_CHECK;
 
+/*  The same hubs in the same order?  */
+bool sp_hubs_equal (const sp_hubs_t *a, const sp_hubs_t *b);
+
 #endif

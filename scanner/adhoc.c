@@ -104,7 +104,8 @@ static sh_err_t
 s_prepare (adhoc_t *self, sh_why_t *why)
 {
     const sc_adhoc_t *options = self->options;
-    sc_subnet_t subnet = { .id = 1, .discover = true };
+    sc_subnet_t subnet = { .id = 1, .discover = true,
+                           .neighbours = options->neighbours };
     sh_err_t rc = s_read_cidr (&subnet.prefix, options->cidr, why);
     if (rc != SH_OK)
         return rc;
@@ -120,7 +121,7 @@ s_prepare (adhoc_t *self, sh_why_t *why)
     if (rc == SH_OK)
         rc = sc_rights_reduce (why);
     if (rc == SH_OK)
-        rc = sc_scan_new (&self->scan, &subnet, NULL);
+        rc = sc_scan_new (&self->scan, &subnet, SP_KIND_DISCOVER, NULL);
     if (rc == SH_OK)
         rc = sc_scan_plan (self->scan);
     if (rc != SH_OK)
@@ -128,8 +129,6 @@ s_prepare (adhoc_t *self, sh_why_t *why)
     self->job = *sc_scan_job (self->scan);
     self->job.rate = options->rate;
     self->job.resolve = options->names;
-    if (self->job.neighbours != SC_NEIGHBOURS_NONE)
-        self->job.neighbours = options->neighbours;
     sigset_t set;
     sigemptyset (&set);
     sigaddset (&set, SIGINT);

@@ -23,6 +23,8 @@ static sh_err_t s_bind_level (void *target, const sh_yaml_t *node,
                               const char *path, sh_why_t *why);
 static sh_err_t s_bind_spool (void *target, const sh_yaml_t *node,
                               const char *path, sh_why_t *why);
+static sh_err_t s_bind_control (void *target, const sh_yaml_t *node,
+                                const char *path, sh_why_t *why);
 static sh_err_t s_bind_program (void *target, const sh_yaml_t *node,
                                 const char *path, sh_why_t *why);
 
@@ -56,6 +58,7 @@ static const sh_config_field_t s_fields[] = {
     { .key = "spool", .kind = SH_CONFIG_CALL, .call = s_bind_spool },
     { .key = "spool_size", .kind = SH_CONFIG_UINT, .low = 1, .high = 65536,
       AT (sc_config_t, spool_size) },
+    { .key = "control", .kind = SH_CONFIG_CALL, .call = s_bind_control },
     { .key = "log_level", .kind = SH_CONFIG_CALL, .call = s_bind_level },
     { 0 }
 };
@@ -81,22 +84,38 @@ s_bind_key (void *target, const sh_yaml_t *node, const char *path,
     return rc;
 }
 
+/*  An absolute path, or the word none, which is NULL.  */
+static sh_err_t
+s_path_or_none (char **out, const sh_yaml_t *node, const char *key,
+                const char *path, sh_why_t *why)
+{
+    sh_err_t rc = sh_config_str (out, node, key, path, why);
+    if (rc != SH_OK)
+        return rc;
+    if (strcmp (*out, "none") == 0) {
+        free (*out);
+        *out = NULL;
+    } else if ((*out)[0] != '/')
+        rc = sh_fail (why, SH_E_CONFIG,
+                      "%s:%d: '%s' must be an absolute path, or none", path,
+                      node->line, key);
+    return rc;
+}
+
 static sh_err_t
 s_bind_spool (void *target, const sh_yaml_t *node, const char *path,
               sh_why_t *why)
 {
     sc_config_t *self = target;
-    sh_err_t rc = sh_config_str (&self->spool, node, "spool", path, why);
-    if (rc != SH_OK)
-        return rc;
-    if (strcmp (self->spool, "none") == 0) {
-        free (self->spool);
-        self->spool = NULL;
-    } else if (self->spool[0] != '/')
-        rc = sh_fail (why, SH_E_CONFIG,
-                      "%s:%d: 'spool' must be an absolute path, or none", path,
-                      node->line);
-    return rc;
+    return s_path_or_none (&self->spool, node, "spool", path, why);
+}
+
+static sh_err_t
+s_bind_control (void *target, const sh_yaml_t *node, const char *path,
+                sh_why_t *why)
+{
+    sc_config_t *self = target;
+    return s_path_or_none (&self->control, node, "control", path, why);
 }
 
 static sh_err_t
@@ -153,11 +172,13 @@ s_new (sc_config_t **out, const char *path)
     self->nmap.rate = 1000;
     self->nmap.retries = 1;
     self->nmap.deadline = 300;
-    self->interval = 300;
     self->spool_size = SP_SPOOL_DEFAULT_MOST / (1024 * 1024);
     self->hub_return = 300;
     self->log_level = SH_LOG_INFO;
     sh_err_t rc = sh_config_state_path (&self->spool, "scanner.spool");
+    if (rc == SH_OK)
+        rc = sh_config_path_in (&self->control, "RUNTIME_DIRECTORY",
+                                RUNSTATEDIR "/scanhub", "scanner.sock");
     if (rc != SH_OK || !self->path || !self->key || !self->nmap.program) {
         sc_config_destroy (&self);
         return SH_E_MEMORY;
@@ -231,9 +252,59 @@ sc_config_destroy (sc_config_t **self_p)
     free (self->key);
     free (self->code);
     free (self->spool);
+    free (self->control);
     free (self->nmap.program);
     free (self);
     *self_p = NULL;
+}
+
+static bool
+s_same_text (const char *a, const char *b)
+{
+    return a && b ? strcmp (a, b) == 0 : a == b;
+}
+
+/*  What only a restart can change, by the name that the file has for it; NULL:
+    nothing of that is different.  */
+static const char *
+s_needs_restart (const sc_config_t *self, const sc_config_t *fresh)
+{
+    const struct
+    {
+        const char *key;
+        bool same;
+    } items[] = {
+        { "hub", sp_hubs_equal (&self->hubs, &fresh->hubs) },
+        { "hub_return", self->hub_return == fresh->hub_return },
+        { "key", s_same_text (self->key, fresh->key) },
+        { "code", s_same_text (self->code, fresh->code) },
+        { "engine", self->engine == fresh->engine },
+        { "spool", s_same_text (self->spool, fresh->spool) },
+        { "spool_size", self->spool_size == fresh->spool_size },
+        { "control", s_same_text (self->control, fresh->control) },
+    };
+    for (size_t i = 0; i < sizeof items / sizeof *items; i++)
+        if (!items[i].same)
+            return items[i].key;
+    return NULL;
+}
+
+sh_err_t
+sc_config_adopt (sc_config_t *self, sc_config_t *fresh, sh_why_t *why)
+{
+    const char *key = s_needs_restart (self, fresh);
+    if (key)
+        return sh_fail (why, SH_E_CONFIG,
+                        "'%s' changed, which takes a restart; nothing was "
+                        "reloaded",
+                        key);
+    self->log_level = fresh->log_level;
+    self->resolve = fresh->resolve;
+    self->interval = fresh->interval;
+    sc_nmap_settings_t nmap = self->nmap;
+    self->nmap = fresh->nmap;
+    fresh->nmap = nmap; /* goes with 'fresh' */
+    return SH_OK;
 }
 
 const sc_engine_t *

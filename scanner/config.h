@@ -10,9 +10,10 @@
         engine: nmap
         nmap: {program: nmap, rate: 1000, retries: 1, deadline: 300}
         resolve: assigned                 (assigned, never)
-        interval: 300
+        interval: 300                     (default: what the hub says)
         spool: /var/lib/scanhub/scanner.spool   (or none)
         spool_size: 256                   (MiB)
+        control: /run/scanhub/scanner.sock   (or none)
         log_level: info
 */
 
@@ -40,7 +41,9 @@ typedef struct
     int log_level;    /* sh_level_t */
     int engine;       /* index into the table of engines */
     int resolve;      /* sc_resolve_t */
-    uint32_t interval; /* seconds from one scan of a subnet to the next */
+    uint32_t interval; /* seconds from one scan of a subnet to the next, of
+                          either kind; 0: what the hub says */
+    char *control;       /* path of the control socket; NULL: none */
     char *spool;         /* path; NULL: none is wanted */
     uint32_t spool_size; /* MiB */
     sc_nmap_settings_t nmap;
@@ -62,6 +65,12 @@ sh_err_t sc_config_parse (sc_config_t **out, const char *text, size_t size,
                           const char *label, sh_why_t *why) SH_MUST_CHECK;
 
 void sc_config_destroy (sc_config_t **self_p);
+
+/*  Take over from 'fresh' what may change in a running program; 'fresh' stays
+    the caller's.  SH_E_CONFIG if something else differs: then nothing was
+    taken.  */
+sh_err_t sc_config_adopt (sc_config_t *self, sc_config_t *fresh,
+                          sh_why_t *why) SH_MUST_CHECK;
 
 /*  The engine that was chosen, and its settings; borrowed.  */
 const sc_engine_t *sc_config_engine (const sc_config_t *self,

@@ -23,6 +23,7 @@ struct sc_link
     int pollset; /* holds the two below, so that the client sees but one */
     int signals;
     int signal; /* received */
+    bool reload;
     sp_event_t event;
     bool stale, was_up;
     uint8_t revision[SP_REVISION];
@@ -95,6 +96,7 @@ s_client (sc_link_t *self, const sc_config_t *config, const char *version,
                                     .secret_key = key->secret_key,
                                     .version = version,
                                     .clock = self->clock,
+                                    .orders = !self->tell->once,
                                     .return_ms = config->hub_return
                                                  * INT64_C (1000) };
     rc = sp_client_new (&self->client, &options, why);
@@ -178,8 +180,12 @@ static void
 s_read_signals (sc_link_t *self)
 {
     struct signalfd_siginfo info;
-    while (read (self->signals, &info, sizeof info) == (ssize_t) sizeof info)
-        self->signal = (int) info.ssi_signo;
+    while (read (self->signals, &info, sizeof info) == (ssize_t) sizeof info) {
+        if (info.ssi_signo == SIGHUP && !self->tell->once)
+            self->reload = true;
+        else
+            self->signal = (int) info.ssi_signo;
+    }
 }
 
 void
@@ -233,6 +239,14 @@ sc_link_wait (sc_link_t *self, int timeout, const sp_event_t **event)
         (void) s_push (self, 0); /* what this brought to an end, ends now */
     }
     return self->signal ? SH_E_INTERRUPTED : rc;
+}
+
+bool
+sc_link_take_reload (sc_link_t *self)
+{
+    bool reload = self->reload;
+    self->reload = false;
+    return reload;
 }
 
 int

@@ -13,13 +13,15 @@
 
 typedef struct sc_link sc_link_t;
 
-/*  Block the signals that end the program (INT, TERM, HUP), for this thread
-    and those that it will start.  They are then read by sc_link_wait.  */
+/*  Block the signals that end the program (INT, TERM) and HUP, which asks the
+    service to reload, for this thread and those that it will start.  They are
+    then read by sc_link_wait.  */
 sh_err_t sc_link_block_signals (void) SH_MUST_CHECK;
 
 /*  Reads our certificate; nothing is connected yet.  SH_E_NOT_FOUND,
     SH_E_MODE, SH_E_SYNTAX for the certificate, SH_E_SYNTAX for the hub's
-    endpoint and key.  'config', 'tell' and 'clock' are borrowed.  */
+    endpoint and key.  'config', 'tell' and 'clock' are borrowed.  Where 'tell'
+    says 'once', no scans can be ordered, and HUP ends the program.  */
 sh_err_t sc_link_new (sc_link_t **out, const sc_config_t *config,
                       const char *version, sc_tell_t *tell,
                       const sh_clock_t *clock, sh_why_t *why) SH_MUST_CHECK;
@@ -36,12 +38,16 @@ void sc_link_carry (sc_link_t *self, sp_outbox_t *outbox);
 sh_err_t sc_link_wait (sc_link_t *self, int timeout, const sp_event_t **event)
     SH_MUST_CHECK;
 
-/*  Watch a descriptor for reading; one at a time.  SH_E_IO.  */
+/*  Watch a descriptor for reading: the event is then SP_EVENT_OTHER.  SH_E_IO.
+ */
 sh_err_t sc_link_watch (sc_link_t *self, int fd) SH_MUST_CHECK;
 void sc_link_unwatch (sc_link_t *self, int fd);
 
 /*  The signal that was received, or 0.  */
 int sc_link_signal (const sc_link_t *self);
+
+/*  Was there a HUP since the last call?  */
+bool sc_link_take_reload (sc_link_t *self);
 
 sp_client_t *sc_link_client (sc_link_t *self);
 const sh_clock_t *sc_link_clock (const sc_link_t *self);

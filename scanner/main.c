@@ -80,6 +80,13 @@ s_run (const options_t *options, sc_config_t *config)
 }
 
 static int
+s_status (const options_t *options, sc_config_t *config)
+{
+    (void) options;
+    return sc_run_status (config);
+}
+
+static int
 s_probe (const options_t *options, sc_config_t *config)
 {
     if (options->engine) {
@@ -145,6 +152,7 @@ static const command_t s_commands[] = {
     { "once", s_once, "scan every assigned subnet once, say what came of it",
       false },
     { "run", s_run, "scan again and again, log to standard error", false },
+    { "status", s_status, "how is the service that runs here?", false },
     { "probe", s_probe, "without a hub: show who answers in a network", true },
     { "check-config", s_check, "check configuration, key and engine", false },
     { NULL, NULL, NULL, false }

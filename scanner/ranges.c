@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 static size_t
 s_width (const sh_addr_t *addr)
@@ -66,6 +67,79 @@ sc_ranges_add (sc_ranges_t *self, const sh_addr_t *first,
         self->items[self->count++]
             = (sc_range_t){ .first = *first, .last = *last };
     return rc;
+}
+
+/*  What is left of 'range' goes to 'out'.  '*at' is the first of 'others' that
+    does not lie before it; both sets ascend, so it only moves on.  */
+static sh_err_t
+s_cut (sc_ranges_t *out, const sc_range_t *range, const sc_ranges_t *others,
+       size_t *at)
+{
+    sh_addr_t first = range->first;
+    while (*at < others->count
+           && sh_addr_cmp (&others->items[*at].last, &first) < 0)
+        (*at)++;
+    for (size_t i = *at; i < others->count; i++) {
+        const sc_range_t *hole = &others->items[i];
+        if (sh_addr_cmp (&hole->first, &range->last) > 0)
+            break;
+        sh_addr_t before = hole->first;
+        if (sh_addr_cmp (&hole->first, &first) > 0
+            && sc_addr_previous (&before)) {
+            sh_err_t rc = sc_ranges_add (out, &first, &before);
+            if (rc != SH_OK)
+                return rc;
+        }
+        first = hole->last;
+        if (sh_addr_cmp (&first, &range->last) >= 0 || !sh_addr_next (&first))
+            return SH_OK;
+    }
+    return sc_ranges_add (out, &first, &range->last);
+}
+
+sh_err_t
+sc_ranges_subtract (sc_ranges_t *self, const sc_ranges_t *others)
+{
+    sc_ranges_t left = { 0 };
+    size_t at = 0;
+    sh_err_t rc = SH_OK;
+    for (size_t i = 0; i < self->count && rc == SH_OK; i++)
+        rc = s_cut (&left, &self->items[i], others, &at);
+    if (rc != SH_OK) {
+        sc_ranges_clear (&left);
+        return rc;
+    }
+    sc_ranges_clear (self);
+    *self = left;
+    return SH_OK;
+}
+
+sh_err_t
+sc_ranges_copy (sc_ranges_t *out, const sc_ranges_t *from)
+{
+    sc_ranges_t copy = { 0 };
+    if (from->count) {
+        copy.items = calloc (from->count, sizeof *copy.items);
+        if (!copy.items)
+            return SH_E_MEMORY;
+        memcpy (copy.items, from->items, from->count * sizeof *copy.items);
+        copy.count = copy.room = from->count;
+    }
+    *out = copy;
+    return SH_OK;
+}
+
+bool
+sc_ranges_equal (const sc_ranges_t *a, const sc_ranges_t *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++) {
+        if (sh_addr_cmp (&a->items[i].first, &b->items[i].first) != 0
+            || sh_addr_cmp (&a->items[i].last, &b->items[i].last) != 0)
+            return false;
+    }
+    return true;
 }
 
 /*  last - first + 1, saturating.  */

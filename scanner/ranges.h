@@ -31,6 +31,17 @@ void sc_ranges_clear (sc_ranges_t *self);
 sh_err_t sc_ranges_add (sc_ranges_t *self, const sh_addr_t *first,
                         const sh_addr_t *last) SH_MUST_CHECK;
 
+/*  Take everything out of the set that is in 'others'.  SH_E_MEMORY, and the set
+    is as it was.  */
+sh_err_t sc_ranges_subtract (sc_ranges_t *self, const sc_ranges_t *others)
+    SH_MUST_CHECK;
+
+/*  Make 'out' (empty) a copy.  SH_E_MEMORY.  */
+sh_err_t sc_ranges_copy (sc_ranges_t *out, const sc_ranges_t *from)
+    SH_MUST_CHECK;
+
+bool sc_ranges_equal (const sc_ranges_t *a, const sc_ranges_t *b);
+
 /*  How many addresses, saturating at UINT64_MAX.  */
 uint64_t sc_ranges_count (const sc_ranges_t *self);
 

@@ -1,383 +1,200 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "scanner/run.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include <time.h>
 
 #include "lib/file.h"
-#include "scanner/ask.h"
-#include "scanner/link.h"
+#include "lib/log.h"
 #include "scanner/rights.h"
-#include "scanner/scan.h"
-#include "scanner/tell.h"
+#include "scanner/run_within.h"
 
 #define PATIENCE_MS 60000 /* of 'run', at least */
-#define PAUSE_MS 5000     /* of 'run', after trouble with the hub */
 #define REST_MS 1000      /* from assignments to the next question for them */
-#define IDLE_MS 60000     /* then held-back log lines are summed up */
-#define KNOWN_MS 5000     /* how long an answer is waited for where an old one
-                             will do, and ... */
-#define UNASKED_MS 30000  /* ... how long none is asked for after that */
+#define LOOK_MS 1000      /* between two looks at quiet hours and such */
+#define KNOWN_MS 5000     /* for assignments where old ones will do */
 #define SPOOL_MS 60000    /* between two attempts to open the spool */
 
-typedef struct
+sc_moment_t
+sc_running_moment (const sc_running_t *self)
 {
-    const sc_run_options_t *options;
-    const sc_engine_t *engine;
-    sc_prober_t *prober;
-    const sh_clock_t *clock;
-    sc_link_t *link;
-    sp_spool_t *spool; /* NULL: none */
-    sp_outbox_t *outbox;
-    sc_ask_t ask;
-    sc_tell_t tell;
-    sc_plan_t plan;
-    int64_t refresh_at; /* mono ms: assignments are not asked for before */
-    int64_t ask_at;     /* nor known addresses, where old ones will do */
-    int64_t spool_at;   /* mono ms: the spool is tried again; 0: not wanted */
-    /*  Of 'once', the report at hand.  */
-    uint64_t ticket; /* 0: none */
-    sc_outcome_t outcome; /* what is known of it before; borrows of the scan */
-} run_t;
+    time_t seconds = (time_t) (sh_clock_wall (self->clock) / 1000);
+    struct tm local = { 0 };
+    (void) localtime_r (&seconds, &local);
+    return (sc_moment_t){
+        .now = sc_running_now (self),
+        .minute = local.tm_hour * 60 + local.tm_min,
+        .hub = self->once || sp_client_is_up (sc_link_client (self->link)),
+    };
+}
 
-static int64_t
-s_now (const run_t *self)
+static bool
+s_is_idle (const sc_running_t *self)
 {
-    return sh_clock_mono (self->clock);
+    for (size_t i = 0; i < SC_WORKS_MOST; i++)
+        if (self->works[i])
+            return false;
+    return sc_ask_is_idle (self->ask);
 }
 
 /*  For the next beats.  */
 static void
-s_set_load (run_t *self, uint64_t running)
+s_set_load (sc_running_t *self)
 {
     sp_client_set_load (sc_link_client (self->link),
-                        sp_outbox_depth (self->outbox), running);
+                        sp_outbox_depth (self->outbox),
+                        sc_running_count (self, SC_WORK_PROBING));
 }
 
-/*  Let the engine work while the session lives on.  */
-static sh_err_t
-s_watch_probe (run_t *self, sc_probe_t *probe)
-{
-    int fd = self->engine->fd (probe);
-    sh_err_t rc = sc_link_watch (self->link, fd);
-    if (rc != SH_OK)
-        return rc;
-    s_set_load (self, 1);
-    while (rc == SH_OK && !self->engine->step (probe)) {
-        const sp_event_t *event;
-        rc = sc_link_wait (self->link, self->engine->timeout (probe), &event);
-    }
-    s_set_load (self, 0);
-    sc_link_unwatch (self->link, fd);
-    return rc;
-}
-
-/*  Fill 'result'.  An error means that there was no scan at all.  */
-static sh_err_t
-s_probe (run_t *self, const sc_job_t *job, const sh_clock_t *clock,
-         sc_result_t *result, sh_why_t *why)
-{
-    if (job->ranges->count == 0) { /* nothing known, nothing to be silent */
-        result->complete = true;
-        return SH_OK;
-    }
-    sc_probe_t *probe = NULL;
-    sh_err_t rc = self->engine->start (&probe, self->prober, job, clock, why);
-    if (rc != SH_OK)
-        return rc;
-    rc = s_watch_probe (self, probe);
-    if (rc != SH_OK) {
-        (void) sh_fail (why, rc, "%s", sh_err_text (rc));
-    } else {
-        sc_result_t *found = self->engine->result (probe);
-        *result = *found;
-        *found = (sc_result_t){ 0 };
-    }
-    self->engine->destroy (&probe);
-    return rc;
-}
-
-/*  A report has reached the hub, of this scan or of an earlier one.  */
+/*  'once' scans everything that is assigned, now, each once.  */
 static void
-s_ended (void *context, const sp_outbox_end_t *end)
+s_all_due (sc_running_t *self)
 {
-    run_t *self = context;
-    bool at_hand = self->ticket && end->ticket == self->ticket;
-    sc_outcome_t outcome = { .cidr = end->report->cidr,
-                             .up = end->report->up,
-                             .note = "" };
-    if (at_hand) {
-        outcome = self->outcome;
-        self->ticket = 0;
+    const sc_moment_t at = sc_running_moment (self);
+    for (size_t i = 0; i < self->plan.count; i++) {
+        sc_subnet_t *subnet = &self->plan.items[i];
+        bool left = subnet->paused || sc_subnet_is_quiet (subnet, at.minute);
+        subnet->check_due = left || !subnet->check ? SC_NEVER : at.now;
+        subnet->discover_due = left || !subnet->discover ? SC_NEVER : at.now;
+        char cidr[SH_PREFIX_TEXT];
+        sh_prefix_text (&subnet->prefix, cidr);
+        if (left)
+            sc_tell_note (&self->tell, cidr,
+                          subnet->paused
+                              ? "paused at the hub, so it is left out"
+                              : "these are quiet hours of it, by the hub's "
+                                "file, so it is left out");
     }
-    outcome.sum = end->sum;
-    if (at_hand || !self->options->once)
-        sc_tell_outcome (&self->tell, &outcome);
-    else
-        sc_tell_note (&self->tell, outcome.cidr,
-                      end->refused ? "the hub refused a report that was kept "
-                                     "on disk"
-                                   : "a report that was kept on disk has been "
-                                     "delivered");
-    /* most refusals of a whole report come from old assignments */
-    if (end->refused)
-        sc_link_set_stale (self->link);
 }
 
-/*  'once' waits until the hub has the report at hand, as long as there is
-    progress.  */
-static sh_err_t
-s_await (run_t *self, sh_why_t *why)
+/*  The question for the assignments is over.  Where old ones will do, they are
+    gone by until the next attempt.  */
+static void
+s_refreshed (sc_running_t *self, sh_err_t rc, const sh_why_t *why)
 {
-    int64_t until = s_now (self) + self->ask.patience;
-    uint64_t progress = sp_outbox_progress (self->outbox);
-    while (self->ticket) {
-        sp_client_t *client = sc_link_client (self->link);
-        if (sp_outbox_progress (self->outbox) != progress) {
-            progress = sp_outbox_progress (self->outbox);
-            until = s_now (self) + self->ask.patience;
-        }
-        int64_t left = until - s_now (self);
-        bool over = left <= 0 || sc_link_is_hopeless (self->link);
-        if (over && !sp_client_is_up (client))
-            return sc_link_why (self->link, why);
-        if (over) {
-            const char *text = sp_outbox_put_off (self->outbox);
-            return sh_fail (why, SH_E_TIMEOUT, "%s",
-                            *text ? text : "no verdict came in time");
-        }
-        const sp_event_t *event;
-        sh_err_t rc = sc_link_wait (
-            self->link, left > INT_MAX ? INT_MAX : (int) left, &event);
-        if (rc != SH_OK)
-            return rc;
+    self->refresh_at
+        = sc_running_now (self) + (rc == SH_OK ? REST_MS : SC_PAUSE_MS);
+    if (rc != SH_OK) {
+        sc_tell_trouble (&self->tell, NULL, rc, why->text);
+        return;
     }
-    return SH_OK;
+    sc_plan_adopt (&self->plan, &self->fresh, sc_running_now (self));
+    if (self->once)
+        s_all_due (self);
+    sc_running_review (self);
+    if (self->plan.count == 0)
+        sc_tell_note (&self->tell, NULL,
+                      "phpIPAM assigns no subnet to this scanner; in "
+                      "phpIPAM, Edit subnet: choose this scan agent and "
+                      "switch on host check or discovery");
 }
 
-/*  Hand the report over to be delivered; 'once' also waits for that.  */
-static sh_err_t
-s_report (run_t *self, const sc_scan_t *scan, int64_t epoch, sh_why_t *why)
+static void
+s_refresh (sc_running_t *self)
 {
-    const sp_report_t *report = sc_scan_report (scan);
-    bool durable = false;
-    uint64_t ticket;
-    sh_err_t rc = sp_outbox_put (self->outbox, "", report, epoch, &ticket,
-                                 &durable);
-    if (rc != SH_OK)
-        return sh_fail (why, rc, "the report could not be kept: %s",
-                        sh_err_text (rc));
-    sc_tell_kept (&self->tell, report, &self->outcome, durable);
-    s_set_load (self, 0);
-    if (!self->options->once)
-        return SH_OK;
-    self->ticket = ticket;
-    rc = s_await (self, why);
-    self->ticket = 0;
-    self->tell.kept += rc != SH_OK && durable;
-    if (rc != SH_OK && rc != SH_E_INTERRUPTED && durable)
-        sc_tell_note (&self->tell, sc_scan_cidr (scan),
-                      "the report is kept on disk for the next run");
-    return rc;
-}
-
-/*  Does the error say that nobody could answer, rather than that we may not ask?
-    The hub's database may be away, or be of no use to it.  */
-static bool
-s_is_no_answer (sh_err_t rc)
-{
-    return sh_err_class (rc) == SH_CLASS_RETRY
-           || sh_err_class (rc) == SH_CLASS_OURS;
-}
-
-/*  The addresses that phpIPAM knows; while nobody answers those of the last
-    time, so that a site goes on scanning.  */
-static sh_err_t
-s_learn_targets (run_t *self, sc_subnet_t *subnet, sc_scan_t *scan,
-                 sh_why_t *why)
-{
-    sc_ask_t ask = self->ask;
-    bool old_will_do = !ask.once && subnet->known.valid;
-    if (old_will_do && ask.patience > KNOWN_MS)
-        ask.patience = KNOWN_MS;
-    sh_err_t rc = SH_E_DISCONNECTED;
-    if (!old_will_do
-        || (sp_client_is_up (sc_link_client (self->link))
-            && s_now (self) >= self->ask_at)) {
-        rc = sc_ask_targets (&ask, subnet->id, scan, why);
-        self->ask_at = rc == SH_OK ? 0 : s_now (self) + UNASKED_MS;
-    }
-    if (rc != SH_E_INTERRUPTED && old_will_do && s_is_no_answer (rc))
-        rc = sc_scan_use (scan, &subnet->known);
-    return rc;
-}
-
-/*  Probe, and make the report.  All of its times are by one clock that nobody
-    sets; '*epoch' tells which.  */
-static sh_err_t
-s_probe_all (run_t *self, sc_scan_t *scan, sc_result_t *result, int64_t *epoch,
-             sh_why_t *why)
-{
-    sh_held_clock_t held;
-    sh_clock_hold (&held, self->clock);
-    *epoch = held.epoch;
-    int64_t started = sh_clock_wall (&held.clock);
-    sc_job_t job = *sc_scan_job (scan);
-    job.resolve = job.resolve
-                  && self->options->config->resolve == SC_RESOLVE_ASSIGNED;
-    sh_err_t rc = s_probe (self, &job, &held.clock, result, why);
-    if (rc != SH_OK)
-        return rc;
-    rc = sc_scan_finish (scan, result, started, sh_clock_wall (&held.clock));
-    return rc == SH_OK ? rc : sh_fail (why, rc, "%s", sh_err_text (rc));
-}
-
-/*  '*begin' becomes the time at which probing begins: waiting for a hub
-    before is no part of the scan, or its end would be followed by the next
-    one at once.  */
-static sh_err_t
-s_scan (run_t *self, sc_subnet_t *subnet, sc_scan_t *scan, int64_t *begin,
-        sh_why_t *why)
-{
-    sc_result_t result = { 0 };
-    sh_err_t rc = s_learn_targets (self, subnet, scan, why);
-    *begin = s_now (self);
-    if (rc != SH_OK)
-        return rc;
-    rc = sc_scan_plan (scan);
-    if (rc != SH_OK)
-        return sh_fail (why, rc, "%s", sh_err_text (rc));
-    sc_scan_remember (scan, &subnet->known);
-    int64_t epoch = 0;
-    rc = s_probe_all (self, scan, &result, &epoch, why);
-    if (rc != SH_OK)
-        return rc;
-    self->outcome = (sc_outcome_t){ .cidr = sc_scan_cidr (scan),
-                                    .up = sc_scan_report (scan)->up,
-                                    .note = sc_scan_note (scan),
-                                    .incomplete = sc_scan_trouble (scan),
-                                    .took = s_now (self) - *begin };
-    return s_report (self, scan, epoch, why);
-}
-
-/*  When to look at a subnet again.  */
-static int64_t
-s_due (const run_t *self, sh_err_t rc, int64_t begin)
-{
-    if (self->options->once)
-        return SC_NEVER;
-    if (sh_err_class (rc) == SH_CLASS_RETRY)
-        return s_now (self) + PAUSE_MS;
-    return begin + (int64_t) self->options->config->interval * 1000;
-}
-
-static sh_err_t
-s_scan_next (run_t *self, sc_subnet_t *subnet)
-{
-    char cidr[SH_PREFIX_TEXT];
-    sh_prefix_text (&subnet->prefix, cidr);
-    if (subnet->bad_nameservers && subnet->resolve)
-        sc_tell_note (&self->tell, cidr,
-                      "some of its name servers in phpIPAM are no addresses "
-                      "and are not asked");
-    sh_why_t why = { 0 };
-    sc_scan_t *scan = NULL;
-    int64_t begin = s_now (self);
-    sh_err_t rc
-        = sc_scan_new (&scan, subnet, self->options->config->code);
-    if (rc == SH_OK)
-        rc = s_scan (self, subnet, scan, &begin, &why);
-    sc_scan_destroy (&scan);
-    if (rc == SH_E_INTERRUPTED)
-        return rc;
-    if (rc != SH_OK)
-        sc_tell_trouble (&self->tell, cidr, rc, why.text);
-    self->tell.failed += rc != SH_OK;
-    subnet->due = s_due (self, rc, begin);
-    /* without a hub the other subnets would fail the same way */
-    bool end = self->options->once && sc_link_is_hopeless (self->link);
-    return end ? rc : SH_OK;
-}
-
-/*  Ask for the assignments.  Where old ones will do, they are gone by until the
-    next attempt.  */
-static sh_err_t
-s_refresh (run_t *self)
-{
-    sh_why_t why = { 0 };
-    sc_plan_t fresh = { 0 };
-    sc_ask_t ask = self->ask;
-    if (!ask.once && self->plan.count && ask.patience > KNOWN_MS)
-        ask.patience = KNOWN_MS;
-    sh_err_t rc = sc_ask_assignments (&ask, &fresh, &self->tell, &why);
-    self->refresh_at = s_now (self) + (rc == SH_OK ? REST_MS : PAUSE_MS);
-    if (rc == SH_OK) {
-        sc_plan_adopt (&self->plan, &fresh, s_now (self));
-        if (self->plan.count == 0)
-            sc_tell_note (&self->tell, NULL,
-                          "phpIPAM assigns no subnet to this scanner; in "
-                          "phpIPAM, Edit subnet: choose this scan agent and "
-                          "switch on host check or discovery");
-    } else if (rc != SH_E_INTERRUPTED) {
-        sc_tell_trouble (&self->tell, NULL, rc, why.text);
-    }
-    return rc;
+    int64_t patience = self->patience;
+    if (!self->once && self->plan.count && patience > KNOWN_MS)
+        patience = KNOWN_MS;
+    sc_ask_assignments (self->ask, &self->fresh, &self->tell, patience);
 }
 
 /*  While the hub is away the site is scanned by its last word.  */
 static bool
-s_must_refresh (const run_t *self)
+s_must_refresh (const sc_running_t *self)
 {
-    return sc_link_is_stale (self->link) && s_now (self) >= self->refresh_at
+    return sc_link_is_stale (self->link)
+           && sc_running_now (self) >= self->refresh_at
            && (self->plan.count == 0
                || sp_client_is_up (sc_link_client (self->link)));
 }
 
-static sh_err_t
-s_once (run_t *self)
+/*  True: a question for assignments is over, with 'rc'.  */
+static bool
+s_step_ask (sc_running_t *self, sh_err_t *rc)
 {
-    sh_err_t rc = s_refresh (self);
-    sc_subnet_t *subnet;
-    while (rc == SH_OK
-           && (subnet = sc_plan_next (&self->plan, s_now (self))) != NULL)
-        rc = s_scan_next (self, subnet);
-    if (self->tell.subnets || rc == SH_OK)
-        sc_tell_total (&self->tell, s_now (self));
-    return rc;
+    sh_why_t why = { "" };
+    bool targets = sc_running_count (self, SC_WORK_ASKING) > 0;
+    if (!sc_ask_step (self->ask, rc, &why))
+        return false;
+    if (targets)
+        sc_running_answered (self, *rc, &why);
+    else
+        s_refreshed (self, *rc, &why);
+    return !targets;
 }
 
-/*  Wait, but not longer than 'timeout', for new assignments.  */
-static sh_err_t
-s_idle (run_t *self, int timeout, bool until_stale)
-{
-    int64_t end = s_now (self) + timeout;
-    sh_err_t rc = SH_OK;
-    sh_log_flush ();
-    while (rc == SH_OK && s_now (self) < end
-           && !(until_stale && sc_link_is_stale (self->link))) {
-        const sp_event_t *event;
-        rc = sc_link_wait (self->link, (int) (end - s_now (self)), &event);
-    }
-    return rc;
-}
-
-/*  Until the next scan, the next attempt to get assignments, or new ones.  */
 static int
-s_rest (const run_t *self)
+s_least (int a, int b)
 {
-    int timeout = sc_plan_timeout (&self->plan, s_now (self));
-    if (timeout < 0 || timeout > IDLE_MS)
-        timeout = IDLE_MS;
-    return sc_link_is_stale (self->link) && timeout > REST_MS ? REST_MS
-                                                              : timeout;
+    return a < 0 ? b : b < 0 || a < b ? a : b;
+}
+
+/*  ms until there is something to do that no descriptor tells.  */
+static int
+s_timeout (const sc_running_t *self)
+{
+    int64_t now = sc_running_now (self);
+    int timeout = sc_ask_timeout (self->ask);
+    bool room = sc_running_count (self, SC_WORK_ASKING)
+                    + sc_running_count (self, SC_WORK_PROBING)
+                < self->tools.engine->at_once;
+    const sc_moment_t at = sc_running_moment (self);
+    if (room && sc_ask_is_idle (self->ask))
+        timeout = s_least (timeout, sc_plan_timeout (&self->plan, &at));
+    for (size_t i = 0; i < SC_WORKS_MOST; i++)
+        if (self->works[i])
+            timeout = s_least (timeout, sc_work_timeout (self->works[i]));
+    timeout = s_least (timeout, sc_orders_timeout (&self->orders, now));
+    return s_least (timeout, LOOK_MS);
 }
 
 static sh_err_t
-s_open_spool (run_t *self, sh_why_t *why)
+s_wait (sc_running_t *self)
 {
-    const sc_config_t *config = self->options->config;
+    const sp_event_t *event;
+    s_set_load (self);
+    sh_err_t rc = sc_link_wait (self->link, s_timeout (self), &event);
+    if (rc != SH_OK)
+        return rc;
+    if (event->kind == SP_EVENT_UP || event->kind == SP_EVENT_DOWN)
+        self->since = sc_running_now (self);
+    if (event->kind == SP_EVENT_OTHER && self->control)
+        sh_control_serve (self->control);
+    sc_ask_take (self->ask, event);
+    sc_running_take (self, event);
+    return SH_OK;
+}
+
+static sh_err_t
+s_once (sc_running_t *self)
+{
+    sh_err_t rc = SH_OK;
+    s_refresh (self);
+    while (rc == SH_OK) {
+        sh_err_t asked = SH_OK;
+        if (s_step_ask (self, &asked) && asked != SH_OK)
+            rc = asked;
+        if (rc == SH_OK)
+            sc_running_begin (self);
+        sc_running_step (self);
+        /* without a hub the other subnets would fail the same way */
+        if (s_is_idle (self) || (rc == SH_OK && self->tell.failed
+                                 && sc_link_is_hopeless (self->link)))
+            break;
+        if (rc == SH_OK)
+            rc = s_wait (self);
+    }
+    if (self->tell.subnets || rc == SH_OK)
+        sc_tell_total (&self->tell, sc_running_now (self));
+    return rc;
+}
+
+static sh_err_t
+s_open_spool (sc_running_t *self, sh_why_t *why)
+{
+    const sc_config_t *config = self->config;
     sh_err_t rc = sh_file_make_parent (config->spool, "the spool", why);
     if (rc == SH_OK)
         rc = sp_spool_open (&self->spool, config->spool,
@@ -389,64 +206,99 @@ s_open_spool (run_t *self, sh_why_t *why)
 /*  A scanner without a spool is better than none.  But where another one is at
     work with it, 'once' would only take its connection.  */
 static sh_err_t
-s_find_spool (run_t *self, sh_why_t *why)
+s_find_spool (sc_running_t *self, sh_why_t *why)
 {
-    if (!self->options->config->spool)
+    if (!self->config->spool)
         return SH_OK;
     sh_err_t rc = s_open_spool (self, why);
-    if (rc == SH_E_EXISTS && self->options->once)
+    if (rc == SH_E_EXISTS && self->once)
         return sh_fail (why, SH_E_OVERLOAD,
                         "another scanhub-scanner is at work with %s; stop it "
                         "first, or look into its log",
-                        self->options->config->spool);
+                        self->config->spool);
     if (rc == SH_OK)
         return rc;
     sh_log (SH_LOG_WARNING, "no spool: reports wait in memory, and are lost if "
                             "the program ends before the hub has them",
             SH_STR ("because", why->text));
-    self->spool_at = s_now (self) + SPOOL_MS;
+    self->spool_at = sc_running_now (self) + SPOOL_MS;
     return SH_OK;
 }
 
 /*  What was in the way may be gone.  */
 static void
-s_retry_spool (run_t *self)
+s_retry_spool (sc_running_t *self)
 {
     sh_why_t why = { "" };
-    if (!self->spool_at || s_now (self) < self->spool_at)
+    if (!self->spool_at || sc_running_now (self) < self->spool_at)
         return;
-    self->spool_at = s_now (self) + SPOOL_MS;
+    self->spool_at = sc_running_now (self) + SPOOL_MS;
     if (s_open_spool (self, &why) != SH_OK)
         return;
     self->spool_at = 0;
     sp_outbox_use (self->outbox, self->spool);
     sh_log (SH_LOG_NOTICE, "the spool is there now",
-            SH_STR ("file", self->options->config->spool));
+            SH_STR ("file", self->config->spool));
+}
+
+/*  All or nothing: on any error what is in force stays in force.  */
+static void
+s_reload (sc_running_t *self)
+{
+    sh_why_t why = { "" };
+    sc_config_t *fresh = NULL;
+    sh_err_t rc = sc_config_load (&fresh, self->config->path, &why);
+    if (rc == SH_OK)
+        rc = sc_config_adopt (self->config, fresh, &why);
+    sc_config_destroy (&fresh);
+    if (rc != SH_OK) {
+        sh_log (SH_LOG_ERROR, "not reloaded", SH_STR ("because", why.text));
+        return;
+    }
+    const void *settings;
+    const sc_engine_t *engine = sc_config_engine (self->config, &settings);
+    engine->adopt (self->tools.prober, settings);
+    sh_log_set_level ((sh_level_t) self->config->log_level);
+    sc_plan_set_interval (&self->plan, self->config->interval,
+                          sc_running_now (self));
+    sh_log (SH_LOG_NOTICE, "reloaded", SH_STR ("file", self->config->path));
+}
+
+/*  What changes without anybody telling.  */
+static void
+s_look (sc_running_t *self)
+{
+    if (sc_running_now (self) < self->look_at)
+        return;
+    self->look_at = sc_running_now (self) + LOOK_MS;
+    sc_running_review (self);
+    s_retry_spool (self);
+    if (s_is_idle (self))
+        sh_log_flush ();
 }
 
 static sh_err_t
-s_forever (run_t *self)
+s_forever (sc_running_t *self)
 {
     sh_err_t rc = SH_OK;
     while (rc != SH_E_INTERRUPTED) {
-        s_retry_spool (self);
-        if (s_must_refresh (self)) {
-            rc = s_refresh (self);
-            if (rc != SH_OK && self->plan.count == 0)
-                rc = s_idle (self, PAUSE_MS, false);
-            continue;
-        }
-        sc_subnet_t *subnet = sc_plan_next (&self->plan, s_now (self));
-        if (subnet)
-            rc = s_scan_next (self, subnet);
-        else
-            rc = s_idle (self, s_rest (self), !sc_link_is_stale (self->link));
+        sh_err_t asked;
+        if (sc_link_take_reload (self->link))
+            s_reload (self);
+        s_look (self);
+        (void) s_step_ask (self, &asked); /* told where it failed */
+        if (sc_ask_is_idle (self->ask) && s_must_refresh (self))
+            s_refresh (self);
+        sc_running_begin (self);
+        sc_running_step (self);
+        sc_running_tell_orders (self);
+        rc = s_wait (self);
     }
     return rc;
 }
 
 static sh_err_t
-s_open_outbox (run_t *self, sh_why_t *why)
+s_open_outbox (sc_running_t *self, sh_why_t *why)
 {
     sh_err_t rc = s_find_spool (self, why);
     if (rc != SH_OK)
@@ -454,66 +306,123 @@ s_open_outbox (run_t *self, sh_why_t *why)
     sp_outbox_options_t options = { .spool = self->spool,
                                     .in_memory = true,
                                     .clock = self->clock,
-                                    .ended = s_ended,
+                                    .ended = sc_running_ended,
                                     .context = self };
     rc = sp_outbox_new (&self->outbox, &options);
     if (rc != SH_OK)
         return rc;
     sc_link_carry (self->link, self->outbox);
-    if (!self->options->once)
+    if (!self->once)
         sh_log (SH_LOG_NOTICE, "asking the hub what to scan; until it answers, "
                                "nothing is scanned",
                 SH_INT ("reports_of_earlier", sp_outbox_depth (self->outbox)));
     return rc;
 }
 
+/*  A scanner that nobody can ask is better than none.  */
+static void
+s_open_control (sc_running_t *self)
+{
+    sh_why_t why = { "" };
+    const char *path = self->config->control;
+    if (!path || self->once)
+        return;
+    const sh_control_options_t options = { .program = "scanhub-scanner",
+                                           .answer = sc_running_answer,
+                                           .context = self };
+    sh_err_t rc = sh_file_make_parent (path, "the control socket", &why);
+    if (rc == SH_OK)
+        rc = sh_control_new (&self->control, path, &options, &why);
+    if (rc == SH_OK)
+        rc = sc_link_watch (self->link, sh_control_fd (self->control));
+    if (rc == SH_OK)
+        return;
+    sh_control_destroy (&self->control);
+    sh_log (SH_LOG_WARNING, "no control socket: 'scanhub-scanner status' will "
+                            "not reach this program",
+            SH_STR ("because", why.text));
+}
+
 static sh_err_t
-s_prepare (run_t *self)
+s_open_engine (sc_running_t *self, sh_why_t *why)
+{
+    const void *settings;
+    const sc_engine_t *engine = sc_config_engine (self->config, &settings);
+    self->tools = (sc_tools_t){ .engine = engine, .clock = self->clock };
+    sh_err_t rc = engine->check (settings, why);
+    if (rc == SH_OK && *why->text)
+        sc_tell_note (&self->tell, NULL, why->text);
+    if (rc == SH_OK)
+        rc = engine->open (&self->tools.prober, settings, self->clock, why);
+    return rc;
+}
+
+static sh_err_t
+s_prepare (sc_running_t *self)
 {
     const sc_run_options_t *options = self->options;
-    sh_why_t why = { 0 };
-    const void *settings;
-    self->engine = sc_config_engine (options->config, &settings);
-    sh_err_t rc = self->engine->check (settings, &why);
-    if (rc == SH_OK && why.text[0])
-        sc_tell_note (&self->tell, NULL, why.text);
+    sh_why_t why = { "" };
+    sh_err_t rc = s_open_engine (self, &why);
     if (rc == SH_OK)
-        rc = self->engine->open (&self->prober, settings, self->clock, &why);
-    if (rc == SH_OK)
-        rc = sc_link_new (&self->link, options->config, options->version,
+        rc = sc_link_new (&self->link, self->config, options->version,
                           &self->tell, self->clock, &why);
+    if (rc == SH_OK) {
+        self->tools.link = self->link;
+        rc = sc_ask_new (&self->ask, self->link, self->config->code,
+                         self->once);
+    }
     if (rc == SH_OK)
         rc = s_open_outbox (self, &why);
+    if (rc == SH_OK)
+        s_open_control (self);
     /*  All files are open, nothing is connected.  */
     if (rc == SH_OK)
         rc = sc_rights_reduce (&why);
     if (rc != SH_OK)
         sc_tell_trouble (&self->tell, NULL, rc, why.text);
-    int64_t patience = (int64_t) options->config->interval * 1000;
-    if (patience < PATIENCE_MS)
-        patience = PATIENCE_MS;
-    self->ask = (sc_ask_t){ .link = self->link,
-                            .code = options->config->code,
-                            .patience = options->once
-                                            ? (int64_t) options->wait * 1000
-                                            : patience,
-                            .once = options->once };
+    self->plan.interval = self->config->interval;
+    int64_t interval = INT64_C (1000) * self->config->interval;
+    self->patience = self->once ? INT64_C (1000) * options->wait
+                     : interval > PATIENCE_MS ? interval
+                                              : PATIENCE_MS;
     return rc;
 }
 
 /*  A service that was told to stop has done nothing wrong.  */
 static int
-s_exit_status (const run_t *self, sh_err_t rc)
+s_exit_status (const sc_running_t *self, sh_err_t rc)
 {
     if (rc != SH_E_INTERRUPTED)
         return self->tell.exit_status;
-    return self->options->once ? 128 + sc_link_signal (self->link) : EX_OK;
+    return self->once ? 128 + sc_link_signal (self->link) : EX_OK;
+}
+
+static void
+s_clear (sc_running_t *self)
+{
+    for (size_t i = 0; i < SC_WORKS_MOST; i++)
+        sc_work_destroy (&self->works[i]);
+    sc_ask_destroy (&self->ask);
+    sc_plan_clear (&self->plan);
+    sc_plan_clear (&self->fresh);
+    if (self->tools.prober)
+        self->tools.engine->close (&self->tools.prober);
+    if (self->link)
+        sc_link_carry (self->link, NULL);
+    sp_outbox_destroy (&self->outbox);
+    sp_spool_close (&self->spool);
+    if (self->control)
+        sh_control_destroy (&self->control);
+    sc_link_destroy (&self->link);
 }
 
 int
 sc_run (const sc_run_options_t *options)
 {
-    run_t self = { .options = options, .clock = options->clock };
+    sc_running_t self = { .options = options,
+                          .config = options->config,
+                          .once = options->once,
+                          .clock = options->clock };
     self.tell.once = options->once;
     self.tell.begin = sh_clock_mono (options->clock);
     int status;
@@ -528,14 +437,7 @@ sc_run (const sc_run_options_t *options)
     } else {
         status = self.tell.exit_status;
     }
-    sc_plan_clear (&self.plan);
-    if (self.prober)
-        self.engine->close (&self.prober);
-    if (self.link)
-        sc_link_carry (self.link, NULL);
-    sp_outbox_destroy (&self.outbox);
-    sp_spool_close (&self.spool);
-    sc_link_destroy (&self.link);
+    s_clear (&self);
     sh_log_flush ();
     return status;
 }

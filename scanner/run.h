@@ -9,7 +9,7 @@
 
 typedef struct
 {
-    const sc_config_t *config;
+    sc_config_t *config; /* changes when it is read again */
     const char *version; /* program and version */
     bool once;           /* every subnet once, then return */
     uint32_t wait;       /* 'once': seconds to wait for the hub, each time */
@@ -18,5 +18,9 @@ typedef struct
 
 /*  Returns the exit status.  sc_link_block_signals must have been called.  */
 int sc_run (const sc_run_options_t *options);
+
+/*  Ask the service that runs on this machine how it is, and print that.  Returns
+    the exit status.  */
+int sc_run_status (const sc_config_t *config);
 
 #endif

@@ -13,7 +13,11 @@ struct sc_scan
     size_t count, room;
     size_t strays; /* left out */
     sh_addr_t last; /* of what was added, in the prefix or not */
+    int kind;       /* as wanted, sp_kind_t */
     sc_ranges_t ranges;
+    sc_ranges_t known; /* those of 'targets' that may be probed */
+    sc_ranges_t skip;  /* what must not, in the prefix */
+    sc_ranges_t covered;
     sc_job_t job;
     char note[160];
     sc_result_t result;
@@ -21,20 +25,27 @@ struct sc_scan
 };
 
 sh_err_t
-sc_scan_new (sc_scan_t **out, const sc_subnet_t *subnet, const char *code)
+sc_scan_new (sc_scan_t **out, const sc_subnet_t *subnet, int kind,
+             const char *code)
 {
     sc_scan_t *self = calloc (1, sizeof *self);
     if (!self)
         return SH_E_MEMORY;
-    self->subnet = *subnet;
-    self->subnet.known = (sc_known_t){ 0 }; /* stays the plan's */
+    if (sc_subnet_copy (&self->subnet, subnet) != SH_OK) {
+        free (self);
+        return SH_E_MEMORY;
+    }
     sh_prefix_text (&subnet->prefix, self->cidr);
+    self->kind = kind;
     self->report.subnet = subnet->id;
     self->report.cidr = self->cidr;
     self->report.code = code;
     self->job = (sc_job_t){
         .ranges = &self->ranges,
+        .known = &self->known,
+        .skip = &self->skip,
         .prefix = subnet->prefix,
+        .rate = subnet->rate,
         .resolve = subnet->resolve,
         .nameservers = self->subnet.nameservers,
         .nameserver_count = subnet->nameserver_count,
@@ -53,6 +64,10 @@ sc_scan_destroy (sc_scan_t **self_p)
     free (self->report.hosts);
     free (self->report.covered);
     sc_ranges_clear (&self->ranges);
+    sc_ranges_clear (&self->known);
+    sc_ranges_clear (&self->skip);
+    sc_ranges_clear (&self->covered);
+    sc_subnet_clear (&self->subnet);
     sc_result_clear (&self->result);
     free (self);
     *self_p = NULL;
@@ -143,62 +158,122 @@ s_bounds (const sc_scan_t *self, sh_addr_t *first, sh_addr_t *last)
            && sh_addr_cmp (first, last) <= 0;
 }
 
+/*  Those of the known addresses that are excluded, or those that are not.  */
+static sh_err_t
+s_gather (const sc_scan_t *self, bool excluded, sc_ranges_t *out)
+{
+    sh_err_t rc = SH_OK;
+    for (size_t i = 0; i < self->count && rc == SH_OK; i++)
+        if (self->targets[i].exclude == excluded)
+            rc = sc_ranges_add (out, &self->targets[i].ip,
+                                &self->targets[i].ip);
+    return rc;
+}
+
+/*  'skip' is everything that must not be probed: the prefix without what the
+    hub's file skips and phpIPAM excludes, taken away from the prefix.  */
+static sh_err_t
+s_plan_skip (sc_scan_t *self)
+{
+    const sh_prefix_t *prefix = &self->subnet.prefix;
+    sh_addr_t last = sh_prefix_last (prefix);
+    sc_ranges_t allowed = { 0 }, excluded = { 0 };
+    sh_err_t rc = sc_ranges_add (&allowed, &prefix->base, &last);
+    if (rc == SH_OK)
+        rc = s_gather (self, true, &excluded);
+    if (rc == SH_OK)
+        rc = sc_ranges_subtract (&allowed, &self->subnet.skip);
+    if (rc == SH_OK)
+        rc = sc_ranges_subtract (&allowed, &excluded);
+    if (rc == SH_OK)
+        rc = sc_ranges_add (&self->skip, &prefix->base, &last);
+    if (rc == SH_OK)
+        rc = sc_ranges_subtract (&self->skip, &allowed);
+    sc_ranges_clear (&allowed);
+    sc_ranges_clear (&excluded);
+    return rc;
+}
+
+/*  The edges are no hosts and count as known all the same, if phpIPAM has a row
+    for one.  */
+static sh_err_t
+s_cut_edges (const sc_scan_t *self, sc_ranges_t *ranges)
+{
+    sh_addr_t first, last;
+    sc_ranges_t edges = { 0 };
+    const sh_prefix_t *prefix = &self->subnet.prefix;
+    sh_addr_t end = sh_prefix_last (prefix);
+    if (!sh_prefix_has_edges (prefix, self->subnet.pool))
+        return SH_OK;
+    sh_err_t rc = sc_ranges_add (&edges, &prefix->base, &end);
+    sc_ranges_t inner = { 0 };
+    if (rc == SH_OK && s_bounds (self, &first, &last))
+        rc = sc_ranges_add (&inner, &first, &last);
+    if (rc == SH_OK)
+        rc = sc_ranges_subtract (&edges, &inner);
+    if (rc == SH_OK)
+        rc = sc_ranges_subtract (ranges, &edges);
+    sc_ranges_clear (&inner);
+    sc_ranges_clear (&edges);
+    return rc;
+}
+
+static sh_err_t
+s_plan_known (sc_scan_t *self)
+{
+    sh_err_t rc = s_gather (self, false, &self->known);
+    if (rc == SH_OK)
+        rc = s_cut_edges (self, &self->known);
+    if (rc == SH_OK)
+        rc = sc_ranges_subtract (&self->known, &self->skip);
+    return rc;
+}
+
 static sh_err_t
 s_plan_sweep (sc_scan_t *self)
 {
     sh_addr_t first, last;
     if (!s_bounds (self, &first, &last))
         return SH_OK;
-    sh_err_t rc = SH_OK;
-    bool left = true;
-    for (size_t i = 0; i < self->count && left && rc == SH_OK; i++) {
-        sh_addr_t ip = self->targets[i].ip;
-        if (!self->targets[i].exclude || sh_addr_cmp (&ip, &first) < 0
-            || sh_addr_cmp (&ip, &last) > 0)
-            continue;
-        sh_addr_t before = ip;
-        if (sh_addr_cmp (&ip, &first) > 0 && sc_addr_previous (&before))
-            rc = sc_ranges_add (&self->ranges, &first, &before);
-        first = ip;
-        left = sh_addr_next (&first) && sh_addr_cmp (&first, &last) <= 0;
-    }
-    if (rc == SH_OK && left)
-        rc = sc_ranges_add (&self->ranges, &first, &last);
+    sh_err_t rc = sc_ranges_add (&self->ranges, &first, &last);
+    if (rc == SH_OK)
+        rc = sc_ranges_subtract (&self->ranges, &self->skip);
     return rc;
 }
 
-static sh_err_t
-s_plan_check (sc_scan_t *self)
+/*  A prefix that is too large to be swept.  Of IPv6 that is the normal one, and
+    hosts are found as neighbours.  */
+static int
+s_plan_large (sc_scan_t *self)
 {
-    sh_addr_t first, last;
-    if (!s_bounds (self, &first, &last))
-        return SH_OK;
-    sh_err_t rc = SH_OK;
-    for (size_t i = 0; i < self->count && rc == SH_OK; i++) {
-        const sh_addr_t *ip = &self->targets[i].ip;
-        if (!self->targets[i].exclude && sh_addr_cmp (ip, &first) >= 0
-            && sh_addr_cmp (ip, &last) <= 0)
-            rc = sc_ranges_add (&self->ranges, ip, ip);
+    const sc_subnet_t *subnet = &self->subnet;
+    if (subnet->prefix.base.family == 6) {
+        self->job.neighbours = subnet->neighbours;
+        return subnet->check ? SP_KIND_BOTH : SP_KIND_DISCOVER;
     }
-    return rc;
+    (void) snprintf (self->note, sizeof self->note,
+                     "more than %d addresses: not swept, only known ones are "
+                     "checked",
+                     SC_SWEEP_MOST);
+    return SP_KIND_CHECK;
 }
 
 sh_err_t
 sc_scan_plan (sc_scan_t *self)
 {
-    const sc_subnet_t *subnet = &self->subnet;
-    bool sweep = subnet->discover;
-    if (sweep && sh_prefix_count (&subnet->prefix) > SC_SWEEP_MOST) {
-        sweep = false;
-        (void) snprintf (self->note, sizeof self->note,
-                         "more than %d addresses: not swept, only known ones "
-                         "are checked",
-                         SC_SWEEP_MOST);
-    }
-    self->report.kind = !sweep          ? SP_KIND_CHECK
-                        : subnet->check ? SP_KIND_BOTH
-                                        : SP_KIND_DISCOVER;
-    return sweep ? s_plan_sweep (self) : s_plan_check (self);
+    const sh_prefix_t *prefix = &self->subnet.prefix;
+    bool large = sh_prefix_count (prefix) > SC_SWEEP_MOST;
+    bool sweep = self->kind != SP_KIND_CHECK && !large;
+    self->report.kind = self->kind;
+    if (self->kind != SP_KIND_CHECK && large)
+        self->report.kind = s_plan_large (self);
+    sh_err_t rc = s_plan_skip (self);
+    if (rc == SH_OK)
+        rc = s_plan_known (self);
+    if (rc == SH_OK)
+        rc = sweep ? s_plan_sweep (self)
+                   : sc_ranges_copy (&self->ranges, &self->known);
+    return rc;
 }
 
 const sc_job_t *
@@ -244,18 +319,23 @@ s_report_hosts (sc_scan_t *self)
 static sh_err_t
 s_report_covered (sc_scan_t *self)
 {
-    if (!self->result.complete || self->ranges.count == 0)
+    if (!self->result.complete)
         return SH_OK;
-    sp_range_t *covered = calloc (self->ranges.count, sizeof *covered);
+    sh_err_t rc = sc_ranges_copy (&self->covered, &self->ranges);
+    if (rc == SH_OK)
+        rc = sc_ranges_subtract (&self->covered, &self->result.missed);
+    if (rc != SH_OK || self->covered.count == 0)
+        return rc;
+    sp_range_t *covered = calloc (self->covered.count, sizeof *covered);
     if (!covered)
         return SH_E_MEMORY;
-    for (size_t i = 0; i < self->ranges.count; i++) {
-        const sc_range_t *range = &self->ranges.items[i];
+    for (size_t i = 0; i < self->covered.count; i++) {
+        const sc_range_t *range = &self->covered.items[i];
         covered[i] = (sp_range_t){ .first = sh_addr_bytes (&range->first),
                                    .last = sh_addr_bytes (&range->last) };
     }
     self->report.covered = covered;
-    self->report.covered_count = self->ranges.count;
+    self->report.covered_count = self->covered.count;
     return SH_OK;
 }
 
@@ -295,5 +375,18 @@ sc_scan_cidr (const sc_scan_t *self)
 const char *
 sc_scan_trouble (const sc_scan_t *self)
 {
-    return self->result.complete ? NULL : self->result.text;
+    bool trouble = !self->result.complete || self->result.missed.count;
+    return trouble ? self->result.text : NULL;
+}
+
+const sc_subnet_t *
+sc_scan_subnet (const sc_scan_t *self)
+{
+    return &self->subnet;
+}
+
+int
+sc_scan_kind (const sc_scan_t *self)
+{
+    return self->report.kind;
 }

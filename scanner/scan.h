@@ -18,8 +18,9 @@
 
 typedef struct sc_scan sc_scan_t;
 
-/*  'subnet' is copied; 'code' (may be NULL) is borrowed.  SH_E_MEMORY.  */
-sh_err_t sc_scan_new (sc_scan_t **out, const sc_subnet_t *subnet,
+/*  'subnet' is copied; 'kind' is sp_kind_t, one that it has; 'code' (may be
+    NULL) is borrowed.  SH_E_MEMORY.  */
+sh_err_t sc_scan_new (sc_scan_t **out, const sc_subnet_t *subnet, int kind,
                       const char *code) SH_MUST_CHECK;
 void sc_scan_destroy (sc_scan_t **self_p);
 
@@ -40,9 +41,10 @@ void sc_scan_remember (sc_scan_t *self, sc_known_t *known);
 /*  The last address that was added, for the next question; size 0: none.  */
 sh_bytes_t sc_scan_last (const sc_scan_t *self);
 
-/*  Decide what to probe.  With discovery everything in the prefix but network
-    and broadcast (unless it is a pool) and excluded addresses; without it, or
-    in a prefix of more than SC_SWEEP_MOST addresses, the known ones.  */
+/*  Decide what to probe.  A discovery: everything in the prefix but network and
+    broadcast (unless it is a pool).  A check, or a prefix of more than
+    SC_SWEEP_MOST addresses: the known ones, and of IPv6 the link's neighbours.
+    Never what is excluded in phpIPAM or skipped by the hub's file.  */
 sh_err_t sc_scan_plan (sc_scan_t *self) SH_MUST_CHECK;
 
 /*  What an engine is to do; borrowed.  There may be no addresses in it.  */
@@ -52,15 +54,21 @@ const sc_job_t *sc_scan_job (const sc_scan_t *self);
 const char *sc_scan_note (const sc_scan_t *self);
 
 /*  Take the result over (it is left empty) and make the report.  Times in ms
-    since the epoch.  A result that is not complete covers nothing.  */
+    since the epoch.  A result that is not complete covers nothing; what it
+    missed is not covered.  */
 sh_err_t sc_scan_finish (sc_scan_t *self, sc_result_t *result,
                          int64_t started, int64_t finished) SH_MUST_CHECK;
 
 /*  Borrowed; valid after sc_scan_finish until the scan is destroyed.  */
 const sp_report_t *sc_scan_report (const sc_scan_t *self);
 
-/*  Why it is not complete, or NULL.  */
+/*  Why it is not complete, or why addresses were missed; or NULL.  */
 const char *sc_scan_trouble (const sc_scan_t *self);
+
+const sc_subnet_t *sc_scan_subnet (const sc_scan_t *self);
+
+/*  sp_kind_t  */
+int sc_scan_kind (const sc_scan_t *self);
 
 /*  The network in text.  */
 const char *sc_scan_cidr (const sc_scan_t *self);

@@ -27,19 +27,25 @@ s_take_assignments (scanner_t *self, const sp_assignments_page_t *page)
                       == page->subnets[i].nameserver_count);
         size_t before = self->plan.count;
         uint64_t last = before ? self->plan.items[before - 1].id : 0;
+        uint64_t id = subnet.id;
+        if (!self->scan) {
+            sc_subnet_clear (&self->subnet);
+            fuzz_require (sc_subnet_copy (&self->subnet, &subnet) == SH_OK);
+        }
         sh_err_t rc = sc_plan_add (&self->plan, &subnet);
         fuzz_require (rc == SH_OK || rc == SH_E_BAD_MESSAGE);
-        fuzz_require (rc != SH_OK || before == 0 || subnet.id > last);
-        if (!self->scan)
-            self->subnet = subnet;
+        fuzz_require (rc != SH_OK || before == 0 || id > last);
     }
 }
 
 static void
 s_take_targets (scanner_t *self, const sp_targets_page_t *page)
 {
+    int kind = SP_KIND_CHECK;
+    (void) sc_subnet_kind (&self->subnet, SP_KIND_BOTH, &kind);
     if (!self->scan && self->subnet.prefix.base.family)
-        fuzz_require (sc_scan_new (&self->scan, &self->subnet, NULL) == SH_OK);
+        fuzz_require (sc_scan_new (&self->scan, &self->subnet, kind, NULL)
+                      == SH_OK);
     for (size_t i = 0; self->scan && i < page->target_count; i++) {
         sh_why_t why = { "" };
         sh_err_t rc = sc_scan_add (self->scan, &page->targets[i], &why);
@@ -66,6 +72,9 @@ s_check_ranges (scanner_t *self)
         fuzz_require (
             sh_prefix_contains (&self->subnet.prefix, &range->first)
             && sh_prefix_contains (&self->subnet.prefix, &range->last));
+        fuzz_require (!sc_ranges_contain (&self->subnet.skip, &range->first)
+                      && !sc_ranges_contain (&self->subnet.skip,
+                                             &range->last));
         fuzz_require (i == 0
                       || sh_addr_cmp (&ranges->items[i - 1].last,
                                       &range->first)
@@ -98,11 +107,16 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     }
     sc_plan_t adopted = { 0 };
     sc_plan_adopt (&adopted, &self.plan, 1000);
-    fuzz_require (self.plan.count == 0
-                  && (adopted.count == 0 || sc_plan_next (&adopted, 1000)));
+    const sc_moment_t at = { .now = INT64_MAX - 1, .hub = true };
+    sc_due_t due;
+    fuzz_require (self.plan.count == 0);
+    if (sc_plan_next (&adopted, &at, &due))
+        sc_plan_done (&adopted, due.subnet, due.kind, 1000, 2000);
+    fuzz_require (sc_plan_timeout (&adopted, &at) >= -1);
     if (self.scan)
         s_check_ranges (&self);
     sc_scan_destroy (&self.scan);
+    sc_subnet_clear (&self.subnet);
     sc_plan_clear (&self.plan);
     sc_plan_clear (&adopted);
     return 0;

@@ -96,7 +96,7 @@ an_empty_file_is_the_defaults (void **state)
     assert_string_equal (config->key, SYSCONFDIR "/scanhub/hub.cert");
     assert_string_equal (config->registry, SYSCONFDIR "/scanhub/scanners");
     assert_string_equal (config->control,
-                         RUNSTATEDIR "/scanlib/control.sock");
+                         RUNSTATEDIR "/scanhub/control.sock");
     assert_int_equal (config->workers, 2);
     assert_int_equal (config->memory_ceiling, 0);
     assert_string_equal (config->database.host, "127.0.0.1");

@@ -535,7 +535,7 @@ systemd_names_the_directories (void **state)
     assert_string_equal (config->registry,
                          LOCALSTATEDIR "/lib/scanhub/scanners");
     assert_string_equal (config->control,
-                         RUNSTATEDIR "/scanlib/control.sock");
+                         RUNSTATEDIR "/scanhub/control.sock");
     hub_config_destroy (&config);
 }
 
