@@ -20,6 +20,7 @@ libmariadb-dev      library libmariadb
 libmsgpack-dev      library msgpack-c msgpack
 libyaml-dev         library yaml-0.1
 libexpat1-dev       library expat
+libc-ares-dev       library libcares
 libmicrohttpd-dev   library libmicrohttpd
 libgnutls28-dev     library gnutls
 libjansson-dev      library jansson
