@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "lib/log.h"
+#include "scanner/names.h"
 #include "scanner/rights.h"
 #include "scanner/scan.h"
 #include "scanner/tell.h"
@@ -128,7 +129,6 @@ s_prepare (adhoc_t *self, sh_why_t *why)
         return rc;
     self->job = *sc_scan_job (self->scan);
     self->job.rate = options->rate;
-    self->job.resolve = options->names;
     sigset_t set;
     sigemptyset (&set);
     sigaddset (&set, SIGINT);
@@ -169,6 +169,15 @@ s_wipe (const adhoc_t *self)
         (void) fputs ("\r\033[K", stderr);
 }
 
+static bool
+s_is_signalled (adhoc_t *self)
+{
+    struct signalfd_siginfo info;
+    if (read (self->signals, &info, sizeof info) == sizeof info)
+        self->signal = (int) info.ssi_signo;
+    return self->signal != 0;
+}
+
 /*  Until the probe is over, or a signal ends it.  */
 static sh_err_t
 s_watch (adhoc_t *self, sc_probe_t *probe)
@@ -183,12 +192,8 @@ s_watch (adhoc_t *self, sc_probe_t *probe)
             timeout = SHOW_MS;
         if (poll (items, 2, timeout) < 0 && errno != EINTR)
             return SH_E_IO;
-        struct signalfd_siginfo info;
-        if (items[1].revents
-            && read (self->signals, &info, sizeof info) == sizeof info) {
-            self->signal = (int) info.ssi_signo;
+        if (items[1].revents && s_is_signalled (self))
             return SH_E_INTERRUPTED;
-        }
     }
     return SH_OK;
 }
@@ -219,6 +224,30 @@ s_probe (adhoc_t *self, sh_why_t *why)
         rc = SH_OK;
     }
     return rc == SH_OK ? rc : sh_fail (why, rc, "%s", sh_err_text (rc));
+}
+
+/*  Names at the system's servers; they may be missing.  */
+static void
+s_find_names (adhoc_t *self)
+{
+    sc_names_t *names = NULL;
+    sh_why_t why = { "" };
+    const sc_names_options_t options = { .form = self->options->config->names };
+    if (!self->options->names || self->signal || self->result.count == 0)
+        return;
+    if (sc_names_start (&names, &self->result, NULL, 0, &options,
+                        self->options->clock, &why)
+        != SH_OK) {
+        sc_tell_note (&self->tell, NULL, why.text);
+        return;
+    }
+    struct pollfd items[] = { { .fd = sc_names_fd (names), .events = POLLIN },
+                              { .fd = self->signals, .events = POLLIN } };
+    while (!sc_names_step (names) && !s_is_signalled (self))
+        (void) poll (items, 2, sc_names_timeout (names));
+    if (*sc_names_note (names))
+        sc_tell_note (&self->tell, NULL, sc_names_note (names));
+    sc_names_destroy (&names);
 }
 
 static void
@@ -319,6 +348,8 @@ sc_adhoc_run (const sc_adhoc_t *options)
     sh_err_t rc = s_prepare (&self, &why);
     if (rc == SH_OK)
         rc = s_probe (&self, &why);
+    if (rc == SH_OK)
+        s_find_names (&self);
     int status = rc == SH_OK ? s_tell (&self)
                              : s_fail (&self, rc, why.text);
     if (rc == SH_E_SYNTAX)

@@ -12,6 +12,7 @@
 
 static const char *const s_engines[] = { "nmap", NULL };
 static const char *const s_resolve[] = { "assigned", "never", NULL };
+static const char *const s_names[] = { "fqdn", "short", NULL };
 
 static sh_err_t s_bind_hub (void *target, const sh_yaml_t *node,
                             const char *path, sh_why_t *why);
@@ -53,6 +54,8 @@ static const sh_config_field_t s_fields[] = {
       AT (sc_config_t, nmap) },
     { .key = "resolve", .kind = SH_CONFIG_ENUM, .words = s_resolve,
       AT (sc_config_t, resolve) },
+    { .key = "names", .kind = SH_CONFIG_ENUM, .words = s_names,
+      AT (sc_config_t, names) },
     { .key = "interval", .kind = SH_CONFIG_UINT, .low = 1, .high = 604800,
       AT (sc_config_t, interval) },
     { .key = "spool", .kind = SH_CONFIG_CALL, .call = s_bind_spool },
@@ -300,6 +303,7 @@ sc_config_adopt (sc_config_t *self, sc_config_t *fresh, sh_why_t *why)
                         key);
     self->log_level = fresh->log_level;
     self->resolve = fresh->resolve;
+    self->names = fresh->names;
     self->interval = fresh->interval;
     sc_nmap_settings_t nmap = self->nmap;
     self->nmap = fresh->nmap;

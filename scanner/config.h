@@ -10,6 +10,7 @@
         engine: nmap
         nmap: {program: nmap, rate: 1000, retries: 1, deadline: 300}
         resolve: assigned                 (assigned, never)
+        names: fqdn                       (fqdn, short)
         interval: 300                     (default: what the hub says)
         spool: /var/lib/scanhub/scanner.spool   (or none)
         spool_size: 256                   (MiB)
@@ -23,6 +24,7 @@
 #include "lib/config.h"
 #include "lib/log.h"
 #include "scanner-proto/hubs.h"
+#include "scanner/names.h"
 #include "scanner/nmap.h"
 
 typedef enum
@@ -41,6 +43,7 @@ typedef struct
     int log_level;    /* sh_level_t */
     int engine;       /* index into the table of engines */
     int resolve;      /* sc_resolve_t */
+    int names;        /* sc_names_form_t */
     uint32_t interval; /* seconds from one scan of a subnet to the next, of
                           either kind; 0: what the hub says */
     char *control;       /* path of the control socket; NULL: none */

@@ -23,6 +23,7 @@
 #include "scanner/adhoc.h"
 #include "scanner/link.h"
 #include "scanner/nmap_xml.h"
+#include "scanner/resolver.h"
 #include "scanner/run.h"
 
 #define PROGRAM "scanhub-scanner"
@@ -198,9 +199,10 @@ s_version (void)
     int major, minor, patch;
     zmq_version (&major, &minor, &patch);
     (void) printf (PROGRAM " " PACKAGE_VERSION "\n"
-                           "libzmq %d.%d.%d, CZMQ %d.%d.%d, %s\n",
+                           "libzmq %d.%d.%d, CZMQ %d.%d.%d, %s, %s\n",
                    major, minor, patch, CZMQ_VERSION_MAJOR, CZMQ_VERSION_MINOR,
-                   CZMQ_VERSION_PATCH, sc_nmap_xml_library ());
+                   CZMQ_VERSION_PATCH, sc_nmap_xml_library (),
+                   sc_resolver_library ());
 }
 
 static bool

@@ -55,18 +55,7 @@ sc_nmap_targets (char **text, size_t *size, const sc_ranges_t *ranges)
     return SH_OK;
 }
 
-/*  "--dns-servers" takes them with commas.  */
-static void
-s_print_servers (FILE *stream, const sc_job_t *job)
-{
-    for (size_t i = 0; i < job->nameserver_count; i++) {
-        char server[SH_ADDR_TEXT];
-        sh_addr_text (&job->nameservers[i], server);
-        (void) fprintf (stream, "%s%s", i ? "," : "", server);
-    }
-}
-
-/*  Rate, retries and servers as three texts in one block.  */
+/*  Rate and retries as two texts in one block.  */
 static sh_err_t
 s_print (char **text, const sc_nmap_settings_t *settings, const sc_job_t *job)
 {
@@ -74,10 +63,8 @@ s_print (char **text, const sc_nmap_settings_t *settings, const sc_job_t *job)
     FILE *stream = open_memstream (text, &size);
     if (!stream)
         return SH_E_MEMORY;
-    (void) fprintf (stream, "%u%c%u%c",
-                    job->rate ? job->rate : settings->rate, 0,
-                    settings->retries, 0);
-    s_print_servers (stream, job);
+    (void) fprintf (stream, "%u%c%u", job->rate ? job->rate : settings->rate,
+                    0, settings->retries);
     bool failed = ferror (stream) != 0;
     if (fclose (stream) != 0 || failed) {
         free (*text);
@@ -85,23 +72,6 @@ s_print (char **text, const sc_nmap_settings_t *settings, const sc_job_t *job)
         return SH_E_MEMORY;
     }
     return SH_OK;
-}
-
-/*  Without -R: nmap looks up the names of hosts that are up; -R would ask for
-    those of the silent ones, too.  And without --system-dns: nmap then reads
-    the system's servers and hosts file itself and asks in parallel, while
-    the system's resolver is asked one name after the other.  */
-static size_t
-s_put_names (const char **argv, size_t n, const sc_job_t *job,
-             const char *servers)
-{
-    if (!job->resolve) {
-        argv[n++] = "-n";
-    } else if (job->nameserver_count) {
-        argv[n++] = "--dns-servers";
-        argv[n++] = servers;
-    }
-    return n;
 }
 
 sh_err_t
@@ -114,7 +84,6 @@ sc_nmap_command (sc_nmap_command_t *out, const sc_nmap_settings_t *settings,
         return rc;
     const char *rate = self.text;
     const char *retries = rate + strlen (rate) + 1;
-    const char *servers = retries + strlen (retries) + 1;
     const char **argv = self.argv;
     size_t n = 0;
     argv[n++] = "nmap";
@@ -130,7 +99,7 @@ sc_nmap_command (sc_nmap_command_t *out, const sc_nmap_settings_t *settings,
     argv[n++] = retries;
     argv[n++] = "--min-rate";
     argv[n++] = rate;
-    n = s_put_names (argv, n, job, servers);
+    argv[n++] = "-n"; /* names are looked up afterwards, see names.h */
     argv[n++] = "--no-stylesheet";
     argv[n++] = "-oX";
     argv[n++] = "-";

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "lib/log.h"
-#include "scanner-proto/limits.h"
 
 /*  The elements that matter, each only below its proper parent.  */
 typedef enum
@@ -18,8 +17,6 @@ typedef enum
     NODE_HOST,
     NODE_STATUS,
     NODE_ADDRESS,
-    NODE_NAMES,
-    NODE_NAME,
     NODE_TARGET,
     NODE_STATS,
     NODE_FINISHED,
@@ -115,20 +112,6 @@ s_on_address (sc_nmap_xml_t *self, const XML_Char **pairs)
     }
 }
 
-/*  The first PTR name.  Whether it is a good one is the hub's decision, who
-    counts bad ones; too long for the protocol it is none.  */
-static void
-s_on_name (sc_nmap_xml_t *self, const XML_Char **pairs)
-{
-    const char *name = s_attribute (pairs, "name");
-    if (self->host.name || strcmp (s_attribute (pairs, "type"), "PTR") != 0
-        || !*name || strlen (name) > SP_LONG_TEXT_MOST)
-        return;
-    self->host.name = strdup (name);
-    if (!self->host.name)
-        s_stop (self, SH_E_MEMORY, sh_err_text (SH_E_MEMORY));
-}
-
 static void
 s_on_target (sc_nmap_xml_t *self, const XML_Char **pairs)
 {
@@ -161,9 +144,6 @@ s_enter (sc_nmap_xml_t *self, node_t node, const XML_Char **pairs)
     case NODE_ADDRESS:
         s_on_address (self, pairs);
         break;
-    case NODE_NAME:
-        s_on_name (self, pairs);
-        break;
     case NODE_TARGET:
         s_on_target (self, pairs);
         break;
@@ -190,8 +170,6 @@ s_node (node_t parent, bool top, const char *name)
         { NODE_RUN, "host", NODE_HOST },
         { NODE_HOST, "status", NODE_STATUS },
         { NODE_HOST, "address", NODE_ADDRESS },
-        { NODE_HOST, "hostnames", NODE_NAMES },
-        { NODE_NAMES, "hostname", NODE_NAME },
         { NODE_RUN, "target", NODE_TARGET },
         { NODE_RUN, "runstats", NODE_STATS },
         { NODE_STATS, "finished", NODE_FINISHED },
@@ -229,17 +207,16 @@ s_end_host (sc_nmap_xml_t *self)
     bool wanted = self->up && host.ip.family != 0;
     self->host = (sc_host_t){ 0 };
     self->up = false;
-    if (!wanted) {
-        free (host.name);
-    } else if (self->result->count >= self->hosts_most) {
-        free (host.name);
+    if (!wanted)
+        return;
+    if (self->result->count >= self->hosts_most) {
         s_stop (self, SH_E_PROBE,
                 "nmap reports more hosts than it was asked for");
-    } else {
-        host.seen = sh_clock_wall (self->clock);
-        if (sc_result_add (self->result, &host) != SH_OK)
-            s_stop (self, SH_E_MEMORY, sh_err_text (SH_E_MEMORY));
+        return;
     }
+    host.seen = sh_clock_wall (self->clock);
+    if (sc_result_add (self->result, &host) != SH_OK)
+        s_stop (self, SH_E_MEMORY, sh_err_text (SH_E_MEMORY));
 }
 
 static void XMLCALL
@@ -292,7 +269,6 @@ sc_nmap_xml_destroy (sc_nmap_xml_t **self_p)
     if (!self)
         return;
     XML_ParserFree (self->parser);
-    free (self->host.name);
     free (self);
     *self_p = NULL;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*  nmap's XML output (-oX) as it comes out of the pipe: hosts that are up go
     into a result at once, and in the end it is known whether the run was a
-    whole one.  What strangers put into names and vendor texts passes through
+    whole one.  What strangers put into vendor texts and the like passes through
     here, so size and depth are bounded and entity declarations refused.  */
 
 #ifndef SC_NMAP_XML_H

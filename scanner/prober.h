@@ -42,9 +42,6 @@ typedef struct
     sh_prefix_t prefix;
     const sc_ranges_t *skip;
     uint32_t rate; /* probes per second; 0: the prober's own pace */
-    bool resolve;  /* look up the names of what answered */
-    const sh_addr_t *nameservers; /* where; none: the system's */
-    size_t nameserver_count;
 } sc_job_t;
 
 typedef struct
@@ -53,7 +50,7 @@ typedef struct
     int64_t seen;           /* ms since the epoch, our clock */
     char mac[SC_MAC_TEXT];  /* "" if unknown */
     char how[SC_HOW_TEXT];  /* what answered: arp, nd, echo, tcp, ... */
-    char *name;             /* NULL if unknown; malloc'ed */
+    char *name;             /* NULL if unknown; malloc'ed; see names.h */
 } sc_host_t;
 
 /*  What was found.  'complete' means that the job ran to its end; if not,

@@ -45,7 +45,8 @@ s_set_load (sc_running_t *self)
 {
     sp_client_set_load (sc_link_client (self->link),
                         sp_outbox_depth (self->outbox),
-                        sc_running_count (self, SC_WORK_PROBING));
+                        sc_running_count (self, SC_WORK_PROBING)
+                            + sc_running_count (self, SC_WORK_NAMING));
 }
 
 /*  'once' scans everything that is assigned, now, each once.  */
@@ -348,7 +349,9 @@ s_open_engine (sc_running_t *self, sh_why_t *why)
 {
     const void *settings;
     const sc_engine_t *engine = sc_config_engine (self->config, &settings);
-    self->tools = (sc_tools_t){ .engine = engine, .clock = self->clock };
+    self->tools = (sc_tools_t){ .config = self->config,
+                                .engine = engine,
+                                .clock = self->clock };
     sh_err_t rc = engine->check (settings, why);
     if (rc == SH_OK && *why->text)
         sc_tell_note (&self->tell, NULL, why->text);

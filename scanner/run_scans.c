@@ -235,6 +235,8 @@ s_report (sc_running_t *self, sc_work_t *work)
         return;
     }
     const sc_outcome_t outcome = s_outcome (work);
+    if (*work->note)
+        sc_tell_note (&self->tell, outcome.cidr, work->note);
     sc_tell_kept (&self->tell, report, &outcome, work->durable);
     work->state = SC_WORK_REPORTING;
     work->until = sc_running_now (self) + self->patience;
@@ -301,7 +303,9 @@ sc_running_step (sc_running_t *self)
 {
     for (size_t i = 0; i < SC_WORKS_MOST; i++) {
         sc_work_t *work = self->works[i];
-        if (work && work->state == SC_WORK_PROBING)
+        if (work
+            && (work->state == SC_WORK_PROBING
+                || work->state == SC_WORK_NAMING))
             s_step_probe (self, work);
         else if (work && work->state == SC_WORK_REPORTING)
             s_await (self, work);

@@ -39,6 +39,8 @@ s_print_work (FILE *stream, sc_running_t *self, const sc_subnet_t *subnet)
         if (work->state == SC_WORK_PROBING)
             (void) fprintf (stream, "probing, %d %%, %" PRIu64 " up",
                             (int) (100 * now.done / total), now.up);
+        else if (work->state == SC_WORK_NAMING)
+            (void) fprintf (stream, "looking up names, %" PRIu64 " up", now.up);
         else
             (void) fprintf (stream, "asking for known addresses");
     }

@@ -46,9 +46,6 @@ sc_scan_new (sc_scan_t **out, const sc_subnet_t *subnet, int kind,
         .skip = &self->skip,
         .prefix = subnet->prefix,
         .rate = subnet->rate,
-        .resolve = subnet->resolve,
-        .nameservers = self->subnet.nameservers,
-        .nameserver_count = subnet->nameserver_count,
     };
     *out = self;
     return SH_OK;
@@ -276,6 +273,12 @@ sc_scan_plan (sc_scan_t *self)
     return rc;
 }
 
+const sc_subnet_t *
+sc_scan_subnet (const sc_scan_t *self)
+{
+    return &self->subnet;
+}
+
 const sc_job_t *
 sc_scan_job (const sc_scan_t *self)
 {
@@ -377,12 +380,6 @@ sc_scan_trouble (const sc_scan_t *self)
 {
     bool trouble = !self->result.complete || self->result.missed.count;
     return trouble ? self->result.text : NULL;
-}
-
-const sc_subnet_t *
-sc_scan_subnet (const sc_scan_t *self)
-{
-    return &self->subnet;
 }
 
 int

@@ -3,8 +3,8 @@
     are to be probed, and what the hub is told about them.  Pure: what runs
     the engine and talks to the hub is elsewhere.
 
-        new - add (every known address), or use - plan - [probe] - finish -
-        report  */
+        new - add (every known address), or use - plan - [probe, names] -
+        finish - report  */
 
 #ifndef SC_SCAN_H
 #define SC_SCAN_H
@@ -47,6 +47,9 @@ sh_bytes_t sc_scan_last (const sc_scan_t *self);
     Never what is excluded in phpIPAM or skipped by the hub's file.  */
 sh_err_t sc_scan_plan (sc_scan_t *self) SH_MUST_CHECK;
 
+/*  Its own copy of the assignment, without known addresses; borrowed.  */
+const sc_subnet_t *sc_scan_subnet (const sc_scan_t *self);
+
 /*  What an engine is to do; borrowed.  There may be no addresses in it.  */
 const sc_job_t *sc_scan_job (const sc_scan_t *self);
 
@@ -64,8 +67,6 @@ const sp_report_t *sc_scan_report (const sc_scan_t *self);
 
 /*  Why it is not complete, or why addresses were missed; or NULL.  */
 const char *sc_scan_trouble (const sc_scan_t *self);
-
-const sc_subnet_t *sc_scan_subnet (const sc_scan_t *self);
 
 /*  sp_kind_t  */
 int sc_scan_kind (const sc_scan_t *self);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "scanner/work.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 sh_err_t
@@ -29,6 +30,15 @@ s_end_probe (sc_work_t *self)
     self->tools->engine->destroy (&self->probe);
 }
 
+static void
+s_end_names (sc_work_t *self)
+{
+    if (!self->names)
+        return;
+    sc_link_unwatch (self->tools->link, sc_names_fd (self->names));
+    sc_names_destroy (&self->names);
+}
+
 void
 sc_work_destroy (sc_work_t **self_p)
 {
@@ -36,6 +46,8 @@ sc_work_destroy (sc_work_t **self_p)
     if (!self)
         return;
     s_end_probe (self);
+    s_end_names (self);
+    sc_result_clear (&self->result);
     sc_scan_destroy (&self->scan);
     free (self);
     *self_p = NULL;
@@ -74,27 +86,81 @@ sc_work_probe (sc_work_t *self, sh_why_t *why)
     return SH_OK;
 }
 
+/*  The engine has done its part: its result is ours now.  */
+static void
+s_take_result (sc_work_t *self)
+{
+    const sc_tools_t *tools = self->tools;
+    self->result = (sc_result_t){ .complete = true };
+    if (self->probe) {
+        sc_result_t *found = tools->engine->result (self->probe);
+        self->result = *found;
+        *found = (sc_result_t){ 0 };
+    }
+    self->finished = sh_clock_wall (&self->held.clock);
+    s_end_probe (self);
+}
+
+/*  Give the hosts their names, where that is wanted.  A scan without names is
+    better than none.  */
+static void
+s_begin_names (sc_work_t *self)
+{
+    const sc_tools_t *tools = self->tools;
+    const sc_subnet_t *subnet = sc_scan_subnet (self->scan);
+    if (!subnet->resolve || tools->config->resolve != SC_RESOLVE_ASSIGNED
+        || self->result.count == 0)
+        return;
+    const sc_names_options_t options = { .form = tools->config->names };
+    sh_why_t why = { "" };
+    sh_err_t rc = sc_names_start (&self->names, &self->result,
+                                  subnet->nameservers,
+                                  subnet->nameserver_count, &options,
+                                  tools->clock, &why);
+    if (rc == SH_OK
+        && sc_link_watch (tools->link, sc_names_fd (self->names)) != SH_OK) {
+        sc_names_destroy (&self->names);
+        rc = sh_fail (&why, SH_E_IO, "%s", sh_err_text (SH_E_IO));
+    }
+    if (rc != SH_OK)
+        (void) snprintf (self->note, sizeof self->note, "no names: %.240s",
+                         why.text);
+}
+
+static bool
+s_finish (sc_work_t *self, sh_err_t *rc)
+{
+    self->took = sh_clock_mono (self->tools->clock) - self->begin;
+    *rc = sc_scan_finish (self->scan, &self->result, self->started,
+                          self->finished);
+    return true;
+}
+
 bool
 sc_work_step (sc_work_t *self, sh_err_t *rc)
 {
-    const sc_tools_t *tools = self->tools;
-    sc_result_t nothing = { .complete = true };
-    sc_result_t *result = &nothing;
-    if (self->probe) {
-        if (!tools->engine->step (self->probe))
+    if (self->state == SC_WORK_PROBING) {
+        if (self->probe && !self->tools->engine->step (self->probe))
             return false;
-        result = tools->engine->result (self->probe);
+        s_take_result (self);
+        self->state = SC_WORK_NAMING;
+        s_begin_names (self);
     }
-    self->took = sh_clock_mono (tools->clock) - self->begin;
-    *rc = sc_scan_finish (self->scan, result, self->started,
-                          sh_clock_wall (&self->held.clock));
-    s_end_probe (self);
-    return true;
+    if (self->names) {
+        if (!sc_names_step (self->names))
+            return false;
+        (void) snprintf (self->note, sizeof self->note, "%s",
+                         sc_names_note (self->names));
+        s_end_names (self);
+    }
+    return s_finish (self, rc);
 }
 
 int
 sc_work_timeout (const sc_work_t *self)
 {
+    if (self->state == SC_WORK_NAMING)
+        return self->names ? sc_names_timeout (self->names) : 0;
     if (self->state != SC_WORK_PROBING)
         return -1;
     return self->probe ? self->tools->engine->timeout (self->probe) : 0;
@@ -104,8 +170,16 @@ void
 sc_work_progress (const sc_work_t *self, sc_progress_t *out)
 {
     *out = (sc_progress_t){ 0 };
-    if (self->probe)
+    if (self->probe) {
         self->tools->engine->progress (self->probe, out);
+        return;
+    }
+    if (self->state < SC_WORK_NAMING)
+        return;
+    out->total = out->done = sc_ranges_count (sc_scan_job (self->scan)->ranges);
+    out->up = self->state == SC_WORK_NAMING
+                  ? self->result.count
+                  : sc_scan_report (self->scan)->up;
 }
 
 int64_t

@@ -4,6 +4,7 @@
 
         asking     for the addresses that phpIPAM knows
         probing
+        naming     looking up the names of those that answered
         reporting  the report is in the outbox
 
     The owner moves it on; this is what it holds meanwhile.  */
@@ -12,6 +13,7 @@
 #define SC_WORK_H
 
 #include "scanner/link.h"
+#include "scanner/names.h"
 #include "scanner/order.h"
 #include "scanner/scan.h"
 
@@ -19,12 +21,14 @@ typedef enum
 {
     SC_WORK_ASKING,
     SC_WORK_PROBING,
+    SC_WORK_NAMING,
     SC_WORK_REPORTING
 } sc_work_state_t;
 
-/*  What a probe needs; borrowed.  */
+/*  What a scan needs; borrowed.  */
 typedef struct
 {
+    const sc_config_t *config; /* are names wanted, and in which form? */
     const sc_engine_t *engine;
     sc_prober_t *prober;
     sc_link_t *link; /* which watches the probe's descriptor */
@@ -47,6 +51,11 @@ typedef struct
     sc_probe_t *probe;
     sh_held_clock_t held; /* of all times of the scan */
     int64_t started;      /* wall ms */
+    /*  And after.  */
+    int64_t finished; /* wall ms */
+    sc_result_t result;
+    sc_names_t *names;
+    char note[256]; /* "" or why names may be missing */
 } sc_work_t;
 
 /*  A scan of 'subnet' (copied).  SH_E_MEMORY.  */
@@ -61,7 +70,7 @@ void sc_work_destroy (sc_work_t **self_p);
     at all.  */
 sh_err_t sc_work_probe (sc_work_t *self, sh_why_t *why) SH_MUST_CHECK;
 
-/*  While probing: do what is due.  True: it is over, and the scan has its
+/*  While probing or naming: do what is due.  True: it is over, and the scan has its
     report, or '*rc' says why not (SH_E_MEMORY).  */
 bool sc_work_step (sc_work_t *self, sh_err_t *rc);
 

@@ -238,6 +238,7 @@ test_config_defaults (void **state)
     assert_non_null (strstr (config->spool, "/scanhub/scanner.spool"));
     assert_int_equal (config->log_level, SH_LOG_INFO);
     assert_int_equal (config->resolve, SC_RESOLVE_ASSIGNED);
+    assert_int_equal (config->names, SC_NAMES_FQDN);
     assert_null (config->code);
     assert_non_null (strstr (config->key, "/scanhub/scanner.cert"));
     const void *settings;
@@ -275,7 +276,7 @@ test_config_all (void **state)
                   "  - {endpoint: 'tcp://a:1', key: " KEY "}\n"
                   "  - {endpoint: 'tcp://[::1]:2', key: " KEY "}\n"
                   "key: /k\ncode: site-a\nlog_level: debug\nengine: nmap\n"
-                  "resolve: never\ninterval: 60\nhub_return: 9\n"
+                  "resolve: never\nnames: short\ninterval: 60\nhub_return: 9\n"
                   "spool: /var/spool/site-a\nspool_size: 7\n"
                   "nmap: {program: /opt/nmap, rate: 50, retries: 0, "
                   "deadline: 9}\n",
@@ -287,6 +288,7 @@ test_config_all (void **state)
     assert_string_equal (config->code, "site-a");
     assert_int_equal (config->log_level, SH_LOG_DEBUG);
     assert_int_equal (config->resolve, SC_RESOLVE_NEVER);
+    assert_int_equal (config->names, SC_NAMES_SHORT);
     assert_int_equal (config->interval, 60);
     assert_int_equal (config->hub_return, 9);
     assert_string_equal (config->spool, "/var/spool/site-a");
@@ -327,6 +329,7 @@ test_config_errors (void **state)
         { HUB "engine: ping\n", "x.yaml:2:" },
         { HUB "log_level: loud\n", "x.yaml:2:" },
         { HUB "code: abcdefghijabcdefghijabcdefghijabc\n", "1 to 32" },
+        { HUB "names: long\n", "x.yaml:2:" },
         { HUB "interval: 0\n", "x.yaml:2:" },
         { HUB "hub_return: 0\n", "x.yaml:2:" },
         { HUB "hub_return: 86401\n", "x.yaml:2:" },
@@ -1175,23 +1178,17 @@ test_nmap_command (void **state)
     sc_ranges_t four = { 0 }, six = { 0 };
     assert_int_equal (s_add (&four, "10.0.0.1", "10.0.0.2"), SH_OK);
     assert_int_equal (s_add (&six, "2001:db8::1", "2001:db8::2"), SH_OK);
-    sh_addr_t servers[] = { s_ip ("10.0.0.53"), s_ip ("2001:db8::53") };
-    sc_job_t job = { .ranges = &four,
-                     .nameservers = servers,
-                     .nameserver_count = 2 };
+    sc_job_t job = { .ranges = &four };
     assert_string_equal (s_words (&job, true),
                          "nmap --privileged -sn -PE --max-retries 1 "
                          "--min-rate 1000 -n --no-stylesheet -oX - -iL -");
-    job.resolve = true;
     assert_string_equal (s_words (&job, false),
                          "nmap --unprivileged -sn --max-retries 1 "
-                         "--min-rate 1000 --dns-servers "
-                         "10.0.0.53,2001:db8::53 --no-stylesheet -oX - -iL -");
+                         "--min-rate 1000 -n --no-stylesheet -oX - -iL -");
     job.ranges = &six;
-    job.nameserver_count = 0;
     assert_string_equal (s_words (&job, true),
                          "nmap --privileged -sn -6 -PE --max-retries 1 "
-                         "--min-rate 1000 --no-stylesheet -oX - -iL -");
+                         "--min-rate 1000 -n --no-stylesheet -oX - -iL -");
     sc_ranges_clear (&four);
     sc_ranges_clear (&six);
 }
