@@ -17,6 +17,7 @@
 #include "lib/log.h"
 
 #define CHUNK 65536   /* bytes moved per step, so that beats are not late */
+#define FEED 16384    /* bytes of input asked for at once */
 #define TICK_MS 10    /* looking again for a child that closed its pipes */
 #define LINGER_MS 200 /* waiting for pipes that a reaped child left open */
 #define LOOK_MS 500   /* looking for a child that ended with its pipes held
@@ -35,6 +36,7 @@ struct sc_child
     int64_t termed;    /* when SIGTERM was sent; 0: not yet */
     int64_t reaped;
     bool killed;
+    bool starved; /* no memory for more input */
 };
 
 static void
@@ -251,11 +253,31 @@ sc_child_timeout (const sc_child_t *self)
     return left < 0 ? 0 : left > LOOK_MS ? LOOK_MS : (int) left;
 }
 
+/*  What was fed and is written makes room for the next piece.  */
+static void
+s_refill (sc_child_t *self)
+{
+    sc_child_options_t *options = &self->options;
+    if (!options->feed || self->written < options->input_size)
+        return;
+    free (options->input);
+    self->written = options->input_size = 0;
+    options->input = malloc (FEED);
+    if (options->input)
+        options->input_size
+            = options->feed (options->context, options->input, FEED);
+    else
+        self->starved = true;
+    if (options->input_size == 0)
+        options->feed = NULL;
+}
+
 static void
 s_write (sc_child_t *self)
 {
     if (self->in < 0)
         return;
+    s_refill (self);
     size_t left = self->options.input_size - self->written;
     ssize_t sent = 0;
     if (left)
@@ -264,7 +286,9 @@ s_write (sc_child_t *self)
     if (sent > 0)
         self->written += (size_t) sent;
     bool later = sent < 0 && (errno == EAGAIN || errno == EINTR);
-    if (self->written == self->options.input_size || (sent < 0 && !later))
+    bool all = !self->options.feed
+               && self->written == self->options.input_size;
+    if (all || (sent < 0 && !later))
         s_close (&self->in);
 }
 
@@ -287,8 +311,11 @@ s_read (sc_child_t *self, int *fd)
     ssize_t got = read (*fd, data, sizeof data);
     if (got > 0 && fd == &self->out)
         self->options.output (self->options.context, data, (size_t) got);
-    else if (got > 0)
+    else if (got > 0) {
         s_keep_errors (self, data, (size_t) got);
+        if (self->options.errors)
+            self->options.errors (self->options.context, data, (size_t) got);
+    }
     else if (got == 0 || (errno != EAGAIN && errno != EINTR))
         s_close (fd);
 }
@@ -347,7 +374,10 @@ sc_child_succeeded (const sc_child_t *self, sh_why_t *why)
         (void) sh_fail (why, SH_E_PROBE, "killed by signal %d (%s)",
                         WTERMSIG (self->status),
                         strsignal (WTERMSIG (self->status)));
-    else if (!WIFEXITED (self->status) || WEXITSTATUS (self->status) != 0)
+    else if (self->starved)
+        (void) sh_fail (why, SH_E_MEMORY, "%s", sh_err_text (SH_E_MEMORY));
+    else if (!WIFEXITED (self->status)
+             || WEXITSTATUS (self->status) > self->options.good)
         (void) sh_fail (why, SH_E_PROBE, "exit status %d%s%s",
                         WEXITSTATUS (self->status), *said ? ": " : "; ",
                         *said ? said : "try it by hand");

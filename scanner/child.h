@@ -26,9 +26,16 @@ typedef struct
     char *const *argv;   /* ends with NULL; used during the call only */
     char *input;         /* malloc'ed, becomes the child's; may be NULL */
     size_t input_size;
+    /*  What comes after 'input', piece by piece, for more than should be held:
+        write up to 'room' bytes, return how many; 0: that was all.  May be
+        NULL.  */
+    size_t (*feed) (void *context, char *data, size_t room);
     int64_t deadline;    /* ms from now; then it is stopped */
     void (*output) (void *context, const void *data, size_t size);
+    void (*errors) (void *context, const void *data, size_t size); /* all of
+                            standard error, besides what is kept; may be NULL */
     void *context;
+    int good; /* the highest exit status that is no failure */
     const sh_clock_t *clock;
 } sc_child_options_t;
 
@@ -48,7 +55,7 @@ int sc_child_timeout (const sc_child_t *self);
     all its output was passed on.  */
 bool sc_child_step (sc_child_t *self);
 
-/*  After the end: did it exit with 0?  If not, a sentence in 'why': its
+/*  After the end: did it exit with 0 to 'good'?  If not, a sentence in 'why': its
     deadline, its signal, or its exit status and the end of what it wrote to
     standard error, or advice if it wrote nothing.  */
 bool sc_child_succeeded (const sc_child_t *self, sh_why_t *why);

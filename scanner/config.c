@@ -10,7 +10,17 @@
 
 #define DEFAULT_KEY SYSCONFDIR "/scanhub/scanner.cert"
 
-static const char *const s_engines[] = { "nmap", NULL };
+/*  What can probe, and where its settings are.  */
+static const struct
+{
+    const sc_engine_t *engine;
+    size_t settings; /* offset in sc_config_t */
+} s_engines[] = {
+    { &sc_engine_nmap, offsetof (sc_config_t, nmap) },
+    { &sc_engine_fping, offsetof (sc_config_t, fping) },
+};
+#define ENGINES (sizeof s_engines / sizeof *s_engines)
+
 static const char *const s_resolve[] = { "assigned", "never", NULL };
 static const char *const s_names[] = { "fqdn", "short", NULL };
 
@@ -20,6 +30,8 @@ static sh_err_t s_bind_key (void *target, const sh_yaml_t *node,
                             const char *path, sh_why_t *why);
 static sh_err_t s_bind_code (void *target, const sh_yaml_t *node,
                              const char *path, sh_why_t *why);
+static sh_err_t s_bind_engine (void *target, const sh_yaml_t *node,
+                               const char *path, sh_why_t *why);
 static sh_err_t s_bind_level (void *target, const sh_yaml_t *node,
                               const char *path, sh_why_t *why);
 static sh_err_t s_bind_spool (void *target, const sh_yaml_t *node,
@@ -31,14 +43,14 @@ static sh_err_t s_bind_program (void *target, const sh_yaml_t *node,
 
 #define AT(type, member) .offset = offsetof (type, member)
 
-static const sh_config_field_t s_nmap_fields[] = {
+static const sh_config_field_t s_program_fields[] = {
     { .key = "program", .kind = SH_CONFIG_CALL, .call = s_bind_program },
     { .key = "rate", .kind = SH_CONFIG_UINT, .low = 1, .high = 1000000,
-      AT (sc_nmap_settings_t, rate) },
+      AT (sc_program_t, rate) },
     { .key = "retries", .kind = SH_CONFIG_UINT, .low = 0, .high = 10,
-      AT (sc_nmap_settings_t, retries) },
+      AT (sc_program_t, retries) },
     { .key = "deadline", .kind = SH_CONFIG_UINT, .low = 1, .high = 86400,
-      AT (sc_nmap_settings_t, deadline) },
+      AT (sc_program_t, deadline) },
     { 0 }
 };
 
@@ -48,10 +60,11 @@ static const sh_config_field_t s_fields[] = {
       AT (sc_config_t, hub_return) },
     { .key = "key", .kind = SH_CONFIG_CALL, .call = s_bind_key },
     { .key = "code", .kind = SH_CONFIG_CALL, .call = s_bind_code },
-    { .key = "engine", .kind = SH_CONFIG_ENUM, .words = s_engines,
-      AT (sc_config_t, engine) },
-    { .key = "nmap", .kind = SH_CONFIG_MAP, .fields = s_nmap_fields,
+    { .key = "engine", .kind = SH_CONFIG_CALL, .call = s_bind_engine },
+    { .key = "nmap", .kind = SH_CONFIG_MAP, .fields = s_program_fields,
       AT (sc_config_t, nmap) },
+    { .key = "fping", .kind = SH_CONFIG_MAP, .fields = s_program_fields,
+      AT (sc_config_t, fping) },
     { .key = "resolve", .kind = SH_CONFIG_ENUM, .words = s_resolve,
       AT (sc_config_t, resolve) },
     { .key = "names", .kind = SH_CONFIG_ENUM, .words = s_names,
@@ -134,6 +147,17 @@ s_bind_code (void *target, const sh_yaml_t *node, const char *path,
 }
 
 static sh_err_t
+s_bind_engine (void *target, const sh_yaml_t *node, const char *path,
+               sh_why_t *why)
+{
+    sc_config_t *self = target;
+    const char *words[ENGINES + 1] = { NULL };
+    for (size_t i = 0; i < ENGINES; i++)
+        words[i] = s_engines[i].engine->name;
+    return sh_config_word (&self->engine, node, "engine", words, path, why);
+}
+
+static sh_err_t
 s_bind_level (void *target, const sh_yaml_t *node, const char *path,
               sh_why_t *why)
 {
@@ -151,7 +175,7 @@ static sh_err_t
 s_bind_program (void *target, const sh_yaml_t *node, const char *path,
                 sh_why_t *why)
 {
-    sc_nmap_settings_t *self = target;
+    sc_program_t *self = target;
     sh_err_t rc
         = sh_config_str (&self->program, node, "program", path, why);
     if (rc == SH_OK
@@ -163,6 +187,16 @@ s_bind_program (void *target, const sh_yaml_t *node, const char *path,
     return rc;
 }
 
+static bool
+s_default_program (sc_program_t *self, const char *name)
+{
+    *self = (sc_program_t){ .program = strdup (name),
+                            .rate = 1000,
+                            .retries = 1,
+                            .deadline = 300 };
+    return self->program != NULL;
+}
+
 static sh_err_t
 s_new (sc_config_t **out, const char *path)
 {
@@ -171,10 +205,8 @@ s_new (sc_config_t **out, const char *path)
         return SH_E_MEMORY;
     self->path = strdup (path);
     self->key = strdup (DEFAULT_KEY);
-    self->nmap.program = strdup ("nmap");
-    self->nmap.rate = 1000;
-    self->nmap.retries = 1;
-    self->nmap.deadline = 300;
+    bool programs = s_default_program (&self->nmap, "nmap")
+                    && s_default_program (&self->fping, "fping");
     self->spool_size = SP_SPOOL_DEFAULT_MOST / (1024 * 1024);
     self->hub_return = 300;
     self->log_level = SH_LOG_INFO;
@@ -182,7 +214,7 @@ s_new (sc_config_t **out, const char *path)
     if (rc == SH_OK)
         rc = sh_config_path_in (&self->control, "RUNTIME_DIRECTORY",
                                 RUNSTATEDIR "/scanhub", "scanner.sock");
-    if (rc != SH_OK || !self->path || !self->key || !self->nmap.program) {
+    if (rc != SH_OK || !self->path || !self->key || !programs) {
         sc_config_destroy (&self);
         return SH_E_MEMORY;
     }
@@ -221,9 +253,9 @@ sc_config_default (sc_config_t **out)
 int
 sc_config_engine_index (const char *name)
 {
-    for (int i = 0; s_engines[i]; i++)
-        if (strcmp (s_engines[i], name) == 0)
-            return i;
+    for (size_t i = 0; i < ENGINES; i++)
+        if (strcmp (s_engines[i].engine->name, name) == 0)
+            return (int) i;
     return -1;
 }
 
@@ -257,6 +289,7 @@ sc_config_destroy (sc_config_t **self_p)
     free (self->spool);
     free (self->control);
     free (self->nmap.program);
+    free (self->fping.program);
     free (self);
     *self_p = NULL;
 }
@@ -314,7 +347,7 @@ sc_config_adopt (sc_config_t *self, sc_config_t *fresh, sh_why_t *why)
 const sc_engine_t *
 sc_config_engine (const sc_config_t *self, const void **settings)
 {
-    assert (self->engine == 0); /* the only entry of s_engines */
-    *settings = &self->nmap;
-    return &sc_engine_nmap;
+    assert (self->engine >= 0 && (size_t) self->engine < ENGINES);
+    *settings = (const char *) self + s_engines[self->engine].settings;
+    return s_engines[self->engine].engine;
 }

@@ -9,6 +9,7 @@
         code: site-a                      (only for keys with several codes)
         engine: nmap
         nmap: {program: nmap, rate: 1000, retries: 1, deadline: 300}
+        fping: {program: fping, rate: 1000, retries: 1, deadline: 300}
         resolve: assigned                 (assigned, never)
         names: fqdn                       (fqdn, short)
         interval: 300                     (default: what the hub says)
@@ -24,6 +25,7 @@
 #include "lib/config.h"
 #include "lib/log.h"
 #include "scanner-proto/hubs.h"
+#include "scanner/fping.h"
 #include "scanner/names.h"
 #include "scanner/nmap.h"
 
@@ -50,6 +52,7 @@ typedef struct
     char *spool;         /* path; NULL: none is wanted */
     uint32_t spool_size; /* MiB */
     sc_nmap_settings_t nmap;
+    sc_fping_settings_t fping;
 } sc_config_t;
 
 /*  SH_E_CONFIG with file and line; SH_E_MEMORY.  The caller destroys it.  */

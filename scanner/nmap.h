@@ -6,15 +6,9 @@
 #ifndef SC_NMAP_H
 #define SC_NMAP_H
 
-#include "scanner/prober.h"
+#include "scanner/program.h"
 
-typedef struct
-{
-    char *program;     /* name or absolute path; malloc'ed */
-    uint32_t rate;     /* packets per second, at least */
-    uint32_t retries;  /* of an unanswered probe */
-    uint32_t deadline; /* seconds for one job; what ran longer is incomplete */
-} sc_nmap_settings_t;
+typedef sc_program_t sc_nmap_settings_t; /* 'rate' is at least */
 
 /*  Its 'settings' are a sc_nmap_settings_t.  */
 extern const sc_engine_t sc_engine_nmap;

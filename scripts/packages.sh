@@ -36,6 +36,7 @@ curl                command curl
 '
 # What the tests need besides.
 PACKAGES_TEST='
+fping               command fping
 iproute2            command ip
 libcmocka-dev       library cmocka
 galera-4            file    /usr/lib/galera/libgalera_smm.so

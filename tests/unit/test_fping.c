@@ -1,0 +1,523 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*  The engine that runs fping: its command line and targets, what is made of
+    its lines, and fping itself on the loopback network.  */
+
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "scanner/config.h"
+#include "scanner/fping_text.h"
+
+static sh_addr_t
+s_ip (const char *text)
+{
+    sh_addr_t ip;
+    assert_int_equal (sh_addr_parse (&ip, text), SH_OK);
+    return ip;
+}
+
+static void
+s_add (sc_ranges_t *ranges, const char *first, const char *last)
+{
+    sh_addr_t a = s_ip (first), b = s_ip (last);
+    assert_int_equal (sc_ranges_add (ranges, &a, &b), SH_OK);
+}
+
+/*  "a-b c-d" of a set.  */
+static const char *
+s_show (const sc_ranges_t *ranges)
+{
+    static char text[1024];
+    text[0] = '\0';
+    for (size_t i = 0; i < ranges->count; i++) {
+        char first[SH_ADDR_TEXT], last[SH_ADDR_TEXT];
+        sh_addr_text (&ranges->items[i].first, first);
+        sh_addr_text (&ranges->items[i].last, last);
+        size_t used = strlen (text);
+        (void) snprintf (text + used, sizeof text - used, "%s%s-%s",
+                         i ? " " : "", first, last);
+    }
+    return text;
+}
+
+/* command line and targets */
+
+static const char *
+s_words (const sc_job_t *job, uint32_t rate, bool root)
+{
+    static char line[256];
+    sc_fping_settings_t settings = { .rate = rate, .retries = 1 };
+    sc_fping_command_t command;
+    sc_fping_command (&command, &settings, job, root);
+    line[0] = '\0';
+    for (size_t i = 0; command.argv[i]; i++) {
+        size_t used = strlen (line);
+        (void) snprintf (line + used, sizeof line - used, "%s%s",
+                         i ? " " : "", command.argv[i]);
+    }
+    return line;
+}
+
+/*  Never faster than told, and never below what fping takes.  */
+static void
+test_command (void **state)
+{
+    (void) state;
+    sc_ranges_t four = { 0 }, six = { 0 };
+    s_add (&four, "10.0.0.1", "10.0.0.2");
+    s_add (&six, "2001:db8::1", "2001:db8::2");
+    sc_job_t job = { .ranges = &four };
+    assert_string_equal (s_words (&job, 1000, false), "fping -4 -r 1 -i 1.00");
+    assert_string_equal (s_words (&job, 5000, true), "fping -4 -r 1 -i 0.20");
+    assert_string_equal (s_words (&job, 5000, false), "fping -4 -r 1 -i 1.00");
+    assert_string_equal (s_words (&job, 3000, true), "fping -4 -r 1 -i 0.34");
+    assert_string_equal (s_words (&job, 1000000, true),
+                         "fping -4 -r 1 -i 0.01");
+    assert_string_equal (s_words (&job, 1, true), "fping -4 -r 1 -i 1000.00");
+    job = (sc_job_t){ .ranges = &six, .rate = 50 };
+    assert_string_equal (s_words (&job, 1000, true), "fping -6 -r 1 -i 20.00");
+    sc_ranges_clear (&four);
+    sc_ranges_clear (&six);
+}
+
+static void
+test_targets (void **state)
+{
+    (void) state;
+    sc_ranges_t set = { 0 };
+    s_add (&set, "10.0.0.254", "10.0.1.1");
+    s_add (&set, "255.255.255.254", "255.255.255.255");
+    char all[256] = "", data[SH_ADDR_TEXT + 4];
+    sc_fping_cursor_t cursor = { 0 };
+    size_t pieces = 0, size;
+    while ((size = sc_fping_targets (&cursor, &set, data, sizeof data)) > 0) {
+        (void) snprintf (all + strlen (all), sizeof all - strlen (all), "%.*s",
+                         (int) size, data);
+        pieces++;
+    }
+    assert_string_equal (all, "10.0.0.254\n10.0.0.255\n10.0.1.0\n10.0.1.1\n"
+                              "255.255.255.254\n255.255.255.255\n");
+    assert_in_range (pieces, 2, 6);
+    assert_int_equal (sc_fping_targets (&cursor, &set, data, sizeof data), 0);
+    sc_ranges_clear (&set);
+    s_add (&set, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe",
+           "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff");
+    cursor = (sc_fping_cursor_t){ 0 };
+    char two[2 * SH_ADDR_TEXT];
+    size = sc_fping_targets (&cursor, &set, two, sizeof two);
+    assert_int_equal (size, 80);
+    assert_int_equal (sc_fping_targets (&cursor, &set, two, sizeof two), 0);
+    sc_ranges_clear (&set);
+}
+
+/* lines */
+
+typedef struct
+{
+    const char *output, *errors;
+    const char *hosts;  /* last bytes of those found */
+    const char *missed;
+    const char *text;   /* of the result if whole, else of the error */
+    bool whole;
+} lines_t;
+
+#define ALIVE(n) "10.0.0." #n " is alive\n"
+#define SILENT(n) "10.0.0." #n " is unreachable\n"
+#define UNSENT(n) "10.0.0." #n ": error while sending ping: No buffer\n"
+#define CANARY "127.0.0.1 is alive\n"
+
+static void
+s_check_lines (const lines_t *row, size_t piece)
+{
+    sc_ranges_t ranges = { 0 };
+    s_add (&ranges, "10.0.0.1", "10.0.0.3");
+    sc_job_t job = { .ranges = &ranges };
+    sc_result_t result = { 0 };
+    sc_fping_text_t *text = NULL;
+    sh_addr_t canary = s_ip ("127.0.0.1");
+    assert_int_equal (sc_fping_text_new (&text, &result, &job, &canary,
+                                         sh_clock_system ()),
+                      SH_OK);
+    for (size_t at = 0; at < strlen (row->output); at += piece)
+        sc_fping_text_feed (text, row->output + at,
+                            strnlen (row->output + at, piece));
+    sc_fping_text_feed_errors (text, row->errors, strlen (row->errors));
+    sh_why_t why = { "" };
+    sh_err_t rc = sc_fping_text_finish (text, &why);
+    assert_int_equal (rc, row->whole ? SH_OK : SH_E_PROBE);
+    const char *said = row->whole ? result.text : why.text;
+    if (*row->text ? !strstr (said, row->text) : *said)
+        fail_msg ("'%s' is not in '%s'", row->text, said);
+    char hosts[64] = "";
+    for (size_t i = 0; i < result.count; i++) {
+        assert_string_equal (result.hosts[i].how, "echo");
+        (void) snprintf (hosts + strlen (hosts), sizeof hosts - strlen (hosts),
+                         "%u ", result.hosts[i].ip.bytes[3]);
+    }
+    assert_string_equal (hosts, row->hosts);
+    assert_string_equal (s_show (&result.missed), row->missed);
+    sc_fping_text_destroy (&text);
+    sc_result_clear (&result);
+    sc_ranges_clear (&ranges);
+}
+
+static void
+test_lines (void **state)
+{
+    (void) state;
+    static const lines_t table[] = {
+        { CANARY ALIVE (2) SILENT (1) SILENT (3), "", "2 ", "", "", true },
+        /* a reply from another of the host's addresses */
+        { CANARY "10.0.0.2 is alive [<- 10.9.9.9]\n" SILENT (1) SILENT (3), "",
+          "2 ", "", "", true },
+        { CANARY SILENT (1) SILENT (2) SILENT (3), "", "", "", "", true },
+        /* one that answers is proof enough */
+        { ALIVE (1) SILENT (2) SILENT (3), "", "1 ", "", "", true },
+        { "127.0.0.1 is unreachable\n" SILENT (1) SILENT (2) SILENT (3), "", "",
+          "", "not even this machine's own", false },
+        { CANARY ALIVE (1) SILENT (2), "", "1 ", "", "ended before", false },
+        /* a line without its end is none */
+        { CANARY ALIVE (1) SILENT (2) "10.0.0.3 is unreachable", "", "1 ", "",
+          "ended before", false },
+        { CANARY SILENT (1) SILENT (2) SILENT (3), UNSENT (3) UNSENT (2), "",
+          "10.0.0.2-10.0.0.3", "2 addresses could not be asked: No buffer",
+          true },
+        /* the note before it has no line of its own */
+        { CANARY SILENT (1) SILENT (2) SILENT (3),
+          " [<- 10.0.0.9]" UNSENT (1) " [<- 10.0.0.9]\n", "",
+          "10.0.0.1-10.0.0.1", "1 addresses could not", true },
+        /* not sent once, answered another time; and said twice */
+        { CANARY ALIVE (2) SILENT (1) SILENT (3),
+          UNSENT (2) UNSENT (3) UNSENT (3), "2 ", "10.0.0.3-10.0.0.3",
+          "1 addresses could not be asked", true },
+        { CANARY SILENT (1) SILENT (2) SILENT (3),
+          UNSENT (1) UNSENT (2) UNSENT (3), "", "10.0.0.1-10.0.0.3",
+          "fping could not send: No buffer", false },
+        /* of others, and of remote machines */
+        { CANARY ALIVE (1) SILENT (2) SILENT (3) ALIVE (4) "::1 is alive\n",
+          UNSENT (4) "ICMP Host Unreachable from 10.0.0.9 for ICMP Echo sent "
+                     "to 10.0.0.2\n",
+          "1 ", "", "", true },
+        /* what is no line of fping's */
+        { CANARY "10.0.0.1  is alive\n10.0.0.1 is alive!\n 10.0.0.1 is alive\n"
+                 "x 10.0.0.1 is alive\n10.0.0.01 is alive\n10.0.0.1 is\n\n"
+                 "10.0.0.1 is alive (1 ms)\n" SILENT (1) SILENT (2) SILENT (3),
+          "10.0.0.1 error while sending ping: x\n", "", "", "", true },
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        s_check_lines (&table[i], 1);
+        s_check_lines (&table[i], 7);
+        s_check_lines (&table[i], 4096);
+    }
+}
+
+/*  However long a line is and whatever is in it, the next one counts.  */
+static void
+test_hostile_lines (void **state)
+{
+    (void) state;
+    static char line[100000];
+    memset (line, 'x', sizeof line);
+    static const char begin[] = "10.0.0.1 is alive",
+                      end[] = "\n10.0.0.2 is alive\n10.0.0.3 is alive";
+    memcpy (line, begin, sizeof begin - 1);
+    memcpy (line + sizeof line - sizeof end, end, sizeof end);
+    sc_ranges_t ranges = { 0 };
+    s_add (&ranges, "10.0.0.1", "10.0.0.3");
+    sc_job_t job = { .ranges = &ranges };
+    sc_result_t result = { 0 };
+    sc_fping_text_t *text = NULL;
+    sh_addr_t canary = s_ip ("127.0.0.1");
+    assert_int_equal (sc_fping_text_new (&text, &result, &job, &canary,
+                                         sh_clock_system ()),
+                      SH_OK);
+    sc_fping_text_feed (text, line, sizeof line);
+    sc_fping_text_feed (text, "\n", 1); /* behind a NUL */
+    assert_int_equal (result.count, 1);
+    assert_int_equal (result.hosts[0].ip.bytes[3], 2);
+    for (size_t i = 0; i < 1000; i++)
+        sc_fping_text_feed (text, ALIVE (3), strlen (ALIVE (3)));
+    assert_int_equal (result.count, 3); /* as many as were asked */
+    sc_fping_text_destroy (&text);
+    sc_result_clear (&result);
+    sc_ranges_clear (&ranges);
+}
+
+/* fping itself */
+
+static void
+s_run (sc_probe_t *probe)
+{
+    while (!sc_engine_fping.step (probe)) {
+        struct pollfd item
+            = { .fd = sc_engine_fping.fd (probe), .events = POLLIN };
+        (void) poll (&item, 1, sc_engine_fping.timeout (probe));
+    }
+}
+
+/*  Run the engine on a range; the caller clears the result.  */
+static sh_err_t
+s_probe (sc_result_t *out, const char *program, const char *first,
+         const char *last, uint32_t deadline, sh_why_t *why)
+{
+    sc_ranges_t ranges = { 0 };
+    s_add (&ranges, first, last);
+    char *name = strdup (program);
+    sc_fping_settings_t settings = { .program = name,
+                                     .rate = 1000,
+                                     .retries = 1,
+                                     .deadline = deadline };
+    sc_job_t job = { .ranges = &ranges };
+    sc_prober_t *prober = NULL;
+    sc_probe_t *probe = NULL;
+    sh_err_t rc = sc_engine_fping.open (&prober, &settings,
+                                        sh_clock_system (), why);
+    if (rc == SH_OK)
+        rc = sc_engine_fping.start (&probe, prober, &job, sh_clock_system (),
+                                    why);
+    if (rc == SH_OK) {
+        s_run (probe);
+        sc_result_t *result = sc_engine_fping.result (probe);
+        *out = *result;
+        *result = (sc_result_t){ 0 };
+        sc_engine_fping.destroy (&probe);
+    }
+    assert_null (probe);
+    if (prober)
+        sc_engine_fping.close (&prober);
+    free (name);
+    sc_ranges_clear (&ranges);
+    return rc;
+}
+
+static void
+s_need_fping (void)
+{
+    char name[] = "fping";
+    sc_fping_settings_t settings = { .program = name };
+    sh_why_t why = { "" };
+    if (sc_engine_fping.check (&settings, &why) == SH_OK && !*why.text)
+        return;
+    print_message ("skipped: %s\n", why.text);
+    skip ();
+}
+
+static void
+test_loopback (void **state)
+{
+    (void) state;
+    s_need_fping ();
+    sc_result_t result = { 0 };
+    sh_why_t why = { "" };
+    int64_t begin = sh_clock_wall (sh_clock_system ());
+    if (s_probe (&result, "fping", "127.0.0.1", "127.0.0.14", 60, &why)
+        != SH_OK)
+        fail_msg ("%s", why.text);
+    if (!result.complete)
+        fail_msg ("%s", result.text);
+    assert_string_equal (result.text, "");
+    sc_ranges_t ranges = { 0 };
+    s_add (&ranges, "127.0.0.1", "127.0.0.14");
+    sc_job_t job = { .ranges = &ranges };
+    sc_result_settle (&result, &job, begin,
+                      sh_clock_wall (sh_clock_system ()));
+    assert_int_equal (result.count, 14);
+    for (size_t i = 0; i < result.count; i++)
+        assert_int_equal (result.hosts[i].ip.bytes[3], i + 1);
+    sc_ranges_clear (&ranges);
+    sc_result_clear (&result);
+}
+
+static void
+test_v6 (void **state)
+{
+    (void) state;
+    s_need_fping ();
+    if (access ("/proc/net/if_inet6", R_OK) != 0) {
+        print_message ("skipped: no IPv6 here\n");
+        skip ();
+    }
+    sc_result_t result = { 0 };
+    sh_why_t why = { "" };
+    assert_int_equal (s_probe (&result, "fping", "::1", "::1", 60, &why),
+                      SH_OK);
+    if (!result.complete)
+        fail_msg ("%s", result.text);
+    assert_int_equal (result.count, 1);
+    assert_int_equal (result.hosts[0].ip.family, 6);
+    sc_result_clear (&result);
+}
+
+/*  No machine may be asked for 255.255.255.255 without saying that a broadcast
+    is meant: an error of our own, not a silent host.  */
+static void
+test_local_error (void **state)
+{
+    (void) state;
+    s_need_fping ();
+    sc_result_t result = { 0 };
+    sh_why_t why = { "" };
+    assert_int_equal (s_probe (&result, "fping", "255.255.255.255",
+                               "255.255.255.255", 60, &why),
+                      SH_OK);
+    assert_false (result.complete);
+    assert_int_equal (result.count, 0);
+    assert_string_equal (s_show (&result.missed),
+                         "255.255.255.255-255.255.255.255");
+    assert_non_null (strstr (result.text, "fping could not send: "));
+    sc_result_clear (&result);
+}
+
+static void
+test_missing (void **state)
+{
+    (void) state;
+    sc_result_t result = { 0 };
+    sh_why_t why = { "" };
+    assert_int_equal (s_probe (&result, "/no/such/fping", "127.0.0.1",
+                               "127.0.0.2", 60, &why),
+                      SH_E_NOT_FOUND);
+    assert_non_null (strstr (why.text, "apt-get install fping"));
+}
+
+/*  Runs that the real one cannot be made to have, played by a script: hosts that
+    were found are kept.  */
+static void
+test_broken (void **state)
+{
+    (void) state;
+#define START                                                                  \
+    "#!/bin/sh\ncat >/dev/null\necho 127.0.0.1 is alive\n"                     \
+    "echo 10.0.0.1 is alive\n"
+#define END "echo 10.0.0.2 is unreachable\n"
+    static const struct
+    {
+        const char *script, *text;
+        bool complete;
+    } table[] = {
+        { START END "exit 0\n", "", true },
+        { START END "exit 1\n", "", true },
+        { START END "echo no luck >&2; exit 2\n",
+          "fping: exit status 2: no luck", false },
+        { START END "exit 4\n", "fping: exit status 4; try it by hand", false },
+        { START "exit 0\n", "ended before all addresses", false },
+        { START END "kill -KILL $$\n", "killed by signal 9", false },
+        { START "sleep 60\n", "stopped at its deadline", false },
+        /* gone before it has read all targets */
+        { "#!/bin/sh\necho 10.0.0.1 is alive\nexit 3\n", "exit status 3",
+          false },
+    };
+    char path[] = "/tmp/test_fping-XXXXXX";
+    int fd = mkstemp (path);
+    assert_true (fd >= 0);
+    (void) close (fd);
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        FILE *file = fopen (path, "w");
+        assert_non_null (file);
+        assert_true (fputs (table[i].script, file) >= 0);
+        assert_int_equal (fclose (file), 0);
+        assert_int_equal (chmod (path, 0700), 0);
+        sc_result_t result = { 0 };
+        sh_why_t why = { "" };
+        if (s_probe (&result, path, "10.0.0.1", "10.0.0.2", 1, &why) != SH_OK)
+            fail_msg ("%s", why.text);
+        assert_int_equal (result.count, 1);
+        assert_int_equal (result.complete, table[i].complete);
+        if (!strstr (result.text, table[i].text))
+            fail_msg ("'%s' is not in '%s'", table[i].text, result.text);
+        sc_result_clear (&result);
+    }
+    (void) unlink (path);
+}
+
+/*  All targets reach it, in order, however many pieces that takes.  */
+static void
+test_all_targets (void **state)
+{
+    (void) state;
+    char path[] = "/tmp/test_fping-XXXXXX";
+    int fd = mkstemp (path);
+    assert_true (fd >= 0);
+    static const char script[]
+        = "#!/bin/sh\nsed 's/$/ is alive/'\n";
+    assert_int_equal (write (fd, script, sizeof script - 1),
+                      sizeof script - 1);
+    assert_int_equal (fchmod (fd, 0700), 0);
+    assert_int_equal (close (fd), 0);
+    sc_result_t result = { 0 };
+    sh_why_t why = { "" };
+    assert_int_equal (s_probe (&result, path, "10.1.0.0", "10.1.255.255", 60,
+                               &why),
+                      SH_OK);
+    (void) unlink (path);
+    if (!result.complete)
+        fail_msg ("%s", result.text);
+    assert_int_equal (result.count, 65536);
+    for (unsigned i = 0; i < 65536; i++)
+        if (result.hosts[i].ip.bytes[2] * 256u + result.hosts[i].ip.bytes[3]
+            != i)
+            fail_msg ("host %u is another one", i);
+    sc_result_clear (&result);
+}
+
+/* configuration */
+
+static void
+test_config (void **state)
+{
+    (void) state;
+    static const char text[]
+        = "hub: {endpoint: 'tcp://h:5766', key: "
+          "'0123456789012345678901234567890123456789'}\n"
+          "engine: fping\nfping: {program: /opt/fping, rate: 50, retries: 2, "
+          "deadline: 9}\n";
+    sc_config_t *config = NULL;
+    sh_why_t why = { "" };
+    if (sc_config_parse (&config, text, sizeof text - 1, "x.yaml", &why)
+        != SH_OK)
+        fail_msg ("%s", why.text);
+    const void *settings;
+    assert_ptr_equal (sc_config_engine (config, &settings), &sc_engine_fping);
+    assert_ptr_equal (settings, &config->fping);
+    assert_string_equal (config->fping.program, "/opt/fping");
+    assert_int_equal (config->fping.rate, 50);
+    assert_int_equal (config->fping.retries, 2);
+    assert_int_equal (config->fping.deadline, 9);
+    sc_config_destroy (&config);
+    assert_int_equal (sc_config_default (&config), SH_OK);
+    assert_string_equal (config->fping.program, "fping");
+    assert_int_equal (config->fping.rate, 1000);
+    int index = sc_config_engine_index ("fping");
+    assert_true (index >= 0);
+    config->engine = index;
+    assert_ptr_equal (sc_config_engine (config, &settings), &sc_engine_fping);
+    assert_int_equal (sc_config_engine_index ("ping"), -1);
+    sc_config_destroy (&config);
+}
+
+int
+main (void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test (test_command),
+        cmocka_unit_test (test_targets),
+        cmocka_unit_test (test_lines),
+        cmocka_unit_test (test_hostile_lines),
+        cmocka_unit_test (test_loopback),
+        cmocka_unit_test (test_v6),
+        cmocka_unit_test (test_local_error),
+        cmocka_unit_test (test_missing),
+        cmocka_unit_test (test_broken),
+        cmocka_unit_test (test_all_targets),
+        cmocka_unit_test (test_config),
+    };
+    return cmocka_run_group_tests (tests, NULL, NULL);
+}
