@@ -325,6 +325,14 @@ s_needs_restart (const sc_config_t *self, const sc_config_t *fresh)
     return NULL;
 }
 
+static void
+s_trade (sc_program_t *a, sc_program_t *b)
+{
+    sc_program_t old = *a;
+    *a = *b;
+    *b = old;
+}
+
 sh_err_t
 sc_config_adopt (sc_config_t *self, sc_config_t *fresh, sh_why_t *why)
 {
@@ -338,9 +346,8 @@ sc_config_adopt (sc_config_t *self, sc_config_t *fresh, sh_why_t *why)
     self->resolve = fresh->resolve;
     self->names = fresh->names;
     self->interval = fresh->interval;
-    sc_nmap_settings_t nmap = self->nmap;
-    self->nmap = fresh->nmap;
-    fresh->nmap = nmap; /* goes with 'fresh' */
+    s_trade (&self->nmap, &fresh->nmap); /* the old ones go with 'fresh' */
+    s_trade (&self->fping, &fresh->fping);
     return SH_OK;
 }
 
