@@ -192,6 +192,12 @@ static void
 s_link_down (sp_client_t *self, sp_link_t link, sp_event_t *event)
 {
     const char *hub = sp_client_endpoint (self);
+    char proxy[200];
+    if (link != SP_LINK_LOST && link != SP_LINK_KEY_REFUSED
+        && sp_session_proxy_trouble (self->session, proxy, sizeof proxy)) {
+        s_down (self, event, SH_E_DISCONNECTED, "%s", proxy);
+        return;
+    }
     self->handshakes = link == SP_LINK_NO_HANDSHAKE ? self->handshakes + 1 : 0;
     switch (link) {
     case SP_LINK_KEY_REFUSED:
@@ -231,9 +237,8 @@ static sh_err_t
 s_connect (const sp_client_t *self, size_t at, sp_session_t **session,
            sh_why_t *why)
 {
-    const sp_hub_t *hub = &self->hubs.items[at];
-    return sp_session_new (session, hub->endpoint, hub->public_key,
-                           self->public_key, self->secret_key, why);
+    return sp_session_new (session, &self->hubs.items[at], self->public_key,
+                           self->secret_key, why);
 }
 
 static void

@@ -14,19 +14,16 @@
 static const sh_config_field_t s_fields[] = {
     { .key = "endpoint", .kind = SH_CONFIG_STR, AT (endpoint) },
     { .key = "key", .kind = SH_CONFIG_STR, AT (public_key) },
+    { .key = "socks", .kind = SH_CONFIG_STR, AT (socks) },
     { 0 }
 };
 
-/*  What ZeroMQ takes for an endpoint is only found out by connecting, and
-    libzmq resolves host names later still, so the form is checked here.  A port
-    is asked for, because ZeroMQ has no default for one.  */
+/*  HOST:PORT with a port from 1 to 65535.  */
 static bool
-s_endpoint_valid (const char *text)
+s_place_valid (const char *host)
 {
-    if (!text || strncmp (text, "tcp://", 6) != 0 || strlen (text) > 270)
-        return false;
-    const char *host = text + 6, *colon = strrchr (host, ':');
-    if (!colon || colon == host
+    const char *colon = strrchr (host, ':');
+    if (strlen (host) > 264 || !colon || colon == host
         || strspn (host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
                          "0123456789.-_:[]%")
                != strlen (host))
@@ -36,6 +33,24 @@ s_endpoint_valid (const char *text)
         return false;
     long port = strtol (colon + 1, NULL, 10);
     return port > 0 && port < 65536;
+}
+
+/*  What ZeroMQ takes for an endpoint is only found out by connecting, and
+    libzmq resolves host names later still, so the form is checked here.  A port
+    is asked for, because ZeroMQ has no default for one.  */
+static bool
+s_endpoint_valid (const char *text)
+{
+    return text && strncmp (text, "tcp://", 6) == 0 && s_place_valid (text + 6);
+}
+
+/*  The same for a proxy.  Of an IPv6 address without brackets the last group
+    would be taken for a port.  */
+static bool
+s_socks_valid (const char *text)
+{
+    return s_place_valid (text)
+           && (text[0] == '[' || strchr (text, ':') == strrchr (text, ':'));
 }
 
 /*  The examples hold a key of zeros, which is well-formed.  */
@@ -69,6 +84,12 @@ s_add (sp_hubs_t *self, const sh_yaml_t *node, const char *path, sh_why_t *why)
         return sh_fail (why, SH_E_CONFIG,
                         "%s:%d: 'key' must be the hub's public key, 40 "
                         "characters in quotes",
+                        path, node->line);
+    if (hub->socks && !s_socks_valid (hub->socks))
+        return sh_fail (why, SH_E_CONFIG,
+                        "%s:%d: 'socks' must be the HOST:PORT of a SOCKS5 "
+                        "proxy, usually with port 1080, an IPv6 address in "
+                        "brackets",
                         path, node->line);
     if (s_is_example (hub->public_key))
         return sh_fail (why, SH_E_CONFIG,
@@ -105,6 +126,9 @@ sp_hub_check (const sp_hub_t *self, sh_why_t *why)
                         "the public key of the hub %s is not 40 characters of "
                         "Z85",
                         safe);
+    if (self->socks && !s_socks_valid (self->socks))
+        return sh_fail (why, SH_E_SYNTAX,
+                        "the SOCKS proxy of the hub %s is not HOST:PORT", safe);
     return SH_OK;
 }
 
@@ -119,6 +143,10 @@ sp_hubs_copy (sp_hubs_t *self, const sp_hub_t *items, size_t count)
         hub->endpoint = strdup (items[self->count].endpoint);
         hub->public_key = strdup (items[self->count].public_key);
         whole = hub->endpoint && hub->public_key;
+        if (whole && items[self->count].socks) {
+            hub->socks = strdup (items[self->count].socks);
+            whole = hub->socks != NULL;
+        }
     }
     if (!whole)
         sp_hubs_clear (self);
@@ -131,6 +159,7 @@ sp_hubs_clear (sp_hubs_t *self)
     for (size_t i = 0; i < SP_HUBS_MOST; i++) {
         free (self->items[i].endpoint);
         free (self->items[i].public_key);
+        free (self->items[i].socks);
     }
     *self = (sp_hubs_t){ 0 };
 }

@@ -5,6 +5,7 @@
         hub:                              (or a list of such maps)
           endpoint: tcp://hub.example:5766
           key: '40 characters of Z85'
+          socks: proxy.example:1080       (only where there is a proxy)
 
     A scanner stays with one hub; which one, and when, is scanner-proto/rota.
 */
@@ -20,6 +21,7 @@ typedef struct
 {
     char *endpoint;
     char *public_key; /* the hub's, Z85 */
+    char *socks;      /* HOST:PORT of a SOCKS5 proxy; NULL: none */
 } sp_hub_t;
 
 typedef struct
@@ -34,8 +36,8 @@ sh_err_t sp_hubs_bind (sp_hubs_t *self, const sh_yaml_t *node,
                        const char *path, sh_why_t *why) SH_MUST_CHECK;
 void sp_hubs_clear (sp_hubs_t *self);
 
-/*  SH_E_SYNTAX with a sentence for an endpoint or key that ZeroMQ would not
-    take; either may be NULL.  */
+/*  SH_E_SYNTAX with a sentence for an endpoint, key or proxy that could not be
+    used; each may be NULL.  */
 sh_err_t sp_hub_check (const sp_hub_t *self, sh_why_t *why) SH_MUST_CHECK;
 
 /*  Make 'self' a copy of up to SP_HUBS_MOST checked hubs; the caller clears

@@ -10,13 +10,16 @@
 
 #include "lib/clock.h"
 #include "scanner-proto/limits.h"
+#include "scanner-proto/tunnel.h"
 
 /*  libzmq tells a handshake that timed out like one that the peer broke off.
     The time tells them apart, but that is when we read of the two events.  */
-#define SILENT_MS (SP_HANDSHAKE_MS - 500)
+#define READ_MS 500
 
 struct sp_session
 {
+    sp_tunnel_t *tunnel; /* NULL: none */
+    int handshake;       /* ms */
     void *socket, *monitor;
     bool told;      /* the monitor said something */
     bool connected; /* TCP */
@@ -36,16 +39,18 @@ static const s_option_t s_options[] = {
     { ZMQ_RCVHWM, 100 },
     { ZMQ_IPV6, 1 },
     { ZMQ_CONNECT_TIMEOUT, SP_CONNECT_MS },
-    { ZMQ_HANDSHAKE_IVL, SP_HANDSHAKE_MS },
     { ZMQ_HEARTBEAT_IVL, 10000 },
     { ZMQ_HEARTBEAT_TIMEOUT, 30000 },
 };
 
 static sh_err_t
-s_set_options (void *socket, sh_why_t *why)
+s_set_options (void *socket, int handshake, sh_why_t *why)
 {
     int64_t most = SP_FRAME_MOST + SP_CURVE_AROUND;
     int rc = zmq_setsockopt (socket, ZMQ_MAXMSGSIZE, &most, sizeof most);
+    if (rc == 0)
+        rc = zmq_setsockopt (socket, ZMQ_HANDSHAKE_IVL, &handshake,
+                             sizeof handshake);
     for (size_t i = 0; rc == 0 && i < sizeof s_options / sizeof *s_options; i++)
         rc = zmq_setsockopt (socket, s_options[i].name, &s_options[i].value,
                              sizeof s_options[i].value);
@@ -95,9 +100,11 @@ s_start_monitor (sp_session_t *self, void *context, sh_why_t *why)
 }
 
 static sh_err_t
-s_connect (sp_session_t *self, const char *endpoint, sh_why_t *why)
+s_connect (const sp_session_t *self, const char *endpoint, sh_why_t *why)
 {
-    if (zmq_connect (self->socket, endpoint) == 0)
+    const char *place
+        = self->tunnel ? sp_tunnel_endpoint (self->tunnel) : endpoint;
+    if (zmq_connect (self->socket, place) == 0)
         return SH_OK;
     int error = zmq_errno ();
     sh_err_t rc = error == EINVAL || error == EPROTONOSUPPORT ? SH_E_SYNTAX
@@ -105,29 +112,44 @@ s_connect (sp_session_t *self, const char *endpoint, sh_why_t *why)
     return sh_fail (why, rc, "%s: %s", endpoint, zmq_strerror (error));
 }
 
+static sh_err_t
+s_open_tunnel (sp_session_t *self, const sp_hub_t *hub, sh_why_t *why)
+{
+    static const char scheme[] = "tcp://";
+    self->handshake = SP_HANDSHAKE_MS;
+    if (!hub->socks)
+        return SH_OK;
+    self->handshake += SP_CONNECT_MS;
+    assert (strncmp (hub->endpoint, scheme, sizeof scheme - 1) == 0);
+    return sp_tunnel_new (&self->tunnel, hub->socks,
+                          hub->endpoint + sizeof scheme - 1, SP_CONNECT_MS,
+                          why);
+}
+
 sh_err_t
-sp_session_new (sp_session_t **out, const char *endpoint, const char *hub_key,
+sp_session_new (sp_session_t **out, const sp_hub_t *hub,
                 const char *public_key, const char *secret_key, sh_why_t *why)
 {
-    assert (out && endpoint && hub_key && public_key && secret_key);
+    assert (out && hub && public_key && secret_key);
     void *context = zsys_init ();
     sp_session_t *self = calloc (1, sizeof *self);
     if (!self || !context) {
         free (self);
         return sh_fail (why, SH_E_MEMORY, "no memory for a session");
     }
-    sh_err_t rc = SH_OK;
+    sh_err_t rc = s_open_tunnel (self, hub, why);
     self->socket = zmq_socket (context, ZMQ_DEALER);
-    if (!self->socket)
+    if (rc == SH_OK && !self->socket)
         rc = sh_fail (why, SH_E_IO, "socket: %s", zmq_strerror (zmq_errno ()));
     if (rc == SH_OK)
-        rc = s_set_options (self->socket, why);
+        rc = s_set_options (self->socket, self->handshake, why);
     if (rc == SH_OK)
-        rc = s_set_keys (self->socket, hub_key, public_key, secret_key, why);
+        rc = s_set_keys (self->socket, hub->public_key, public_key, secret_key,
+                         why);
     if (rc == SH_OK)
         rc = s_start_monitor (self, context, why);
     if (rc == SH_OK)
-        rc = s_connect (self, endpoint, why);
+        rc = s_connect (self, hub->endpoint, why);
     if (rc == SH_OK)
         *out = self;
     else
@@ -148,6 +170,7 @@ sp_session_destroy (sp_session_t **self_p)
     }
     if (self->monitor)
         zmq_close (self->monitor);
+    sp_tunnel_release (&self->tunnel);
     free (self);
     *self_p = NULL;
 }
@@ -170,6 +193,12 @@ sp_session_has_news (const sp_session_t *self)
     return self->told;
 }
 
+bool
+sp_session_proxy_trouble (const sp_session_t *self, char *out, size_t size)
+{
+    return self->tunnel && sp_tunnel_trouble (self->tunnel, out, size);
+}
+
 /*  libzmq waits in real time, whatever clock the client has.  */
 static int64_t
 s_now (void)
@@ -180,7 +209,8 @@ s_now (void)
 static sp_link_t
 s_no_handshake (const sp_session_t *self)
 {
-    bool silent = self->connected && s_now () - self->since >= SILENT_MS;
+    bool silent = self->connected
+                  && s_now () - self->since >= self->handshake - READ_MS;
     return silent ? SP_LINK_SILENT : SP_LINK_NO_HANDSHAKE;
 }
 

@@ -11,9 +11,11 @@
 
 #include "lib/bytes.h"
 #include "lib/err.h"
+#include "scanner-proto/hubs.h"
 
 #define SP_CONNECT_MS 5000   /* for TCP to connect */
 #define SP_HANDSHAKE_MS 5000 /* for ZMTP and CURVE after that */
+/*  Through a proxy both times are one, of which it may take the first.  */
 
 /*  What the monitor tells.  All but NOTHING and SECURED are the end.  */
 typedef enum
@@ -29,11 +31,12 @@ typedef enum
 
 typedef struct sp_session sp_session_t;
 
-/*  Begin to connect to 'endpoint' with keys in Z85, in CZMQ's context.
-    SH_E_SYNTAX if ZeroMQ does not take a key or the endpoint, SH_E_IO.  */
-sh_err_t sp_session_new (sp_session_t **out, const char *endpoint,
-                         const char *hub_key, const char *public_key,
-                         const char *secret_key, sh_why_t *why) SH_MUST_CHECK;
+/*  Begin to connect to 'hub' with our keys in Z85, in CZMQ's context.
+    SH_E_SYNTAX if ZeroMQ does not take a key or the endpoint, SH_E_IO,
+    SH_E_MEMORY.  */
+sh_err_t sp_session_new (sp_session_t **out, const sp_hub_t *hub,
+                         const char *public_key, const char *secret_key,
+                         sh_why_t *why) SH_MUST_CHECK;
 
 /*  What was sent shortly before still leaves, in the background.  */
 void sp_session_destroy (sp_session_t **self_p);
@@ -48,6 +51,11 @@ bool sp_session_news (sp_session_t *self, sp_link_t *link);
 /*  Did the monitor tell anything yet?  Nothing for long after 'new' means that
     the host's name does not resolve, of which libzmq says nothing at all.  */
 bool sp_session_has_news (const sp_session_t *self);
+
+/*  Is the hub's SOCKS proxy what stands between us and the hub?  Then 'out'
+    becomes a sentence on it.  */
+bool sp_session_proxy_trouble (const sp_session_t *self, char *out,
+                               size_t size);
 
 /*  Send one frame without waiting.  SH_E_DISCONNECTED if there is no peer that
     could take it.  */

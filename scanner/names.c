@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  Every name server is a resolver that asks once.  Which of them is asked next,
-    and which one not any more, is decided here and not in c-ares, whose
+/*  Every name server is a resolver that asks once.  Which of them is asked
+    next, and which one not any more, is decided here and not in c-ares, whose
     versions differ in it: a dead server costs one time-out and not one for
     each host.
 
-    A resolver answers in the middle of its work, so that is only noted; all that
-    follows from it is done in the step.  */
+    A resolver answers in the middle of its work, so that is only noted; all
+    that follows from it is done in the step.  */
 
 #include "scanner/names.h"
 
@@ -249,8 +249,8 @@ s_name_host (const sc_names_t *self, query_t *query)
     query->state = QUERY_FREE;
 }
 
-/*  After some silence a server is not asked any more, and what waits for it goes
-    elsewhere.  One that has answered others meanwhile is there.  */
+/*  After some silence a server is not asked any more, and what waits for it
+    goes elsewhere.  One that has answered others meanwhile is there.  */
 static void
 s_count_silence (source_t *source, uint64_t heard)
 {

@@ -56,7 +56,7 @@ int sc_names_timeout (const sc_names_t *self);
 /*  Do what can be done without waiting.  True: all is known that will be.  */
 bool sc_names_step (sc_names_t *self);
 
-/*  "" or, when it is over, a sentence on why names may be missing; borrowed.  */
+/*  When it is over: "" or a sentence on why names may be missing; borrowed.  */
 const char *sc_names_note (const sc_names_t *self);
 
 /*  At any time; '*self_p' becomes NULL; NULL is fine.  */

@@ -272,7 +272,7 @@ s_client (const sp_hub_t *hubs, size_t count)
 static sp_client_t *
 s_client_of (hub_t *hub)
 {
-    return s_client (&(sp_hub_t){ hub->endpoint, hub->public_key }, 1);
+    return s_client (&(sp_hub_t){ hub->endpoint, hub->public_key, NULL }, 1);
 }
 
 /*  Wait for the next event, which must be of that kind.  */
@@ -414,7 +414,7 @@ test_silent_listener (void **state)
     char endpoint[64];
     snprintf (endpoint, sizeof endpoint, "tcp://127.0.0.1:%d",
               ntohs (addr.sin_port));
-    sp_client_t *client = s_client (&(sp_hub_t){ endpoint, s_public }, 1);
+    sp_client_t *client = s_client (&(sp_hub_t){ endpoint, s_public, NULL }, 1);
     s_wait_down (client, SH_E_DISCONNECTED,
                  "accepts the connection and is silent; is it a Scanhub hub?");
     sp_client_destroy (&client);
@@ -457,7 +457,8 @@ test_wrong_hub_key (void **state)
     s_hub_start (&hub);
     char other[41], secret[41];
     assert_int_equal (zmq_curve_keypair (other, secret), 0);
-    sp_client_t *client = s_client (&(sp_hub_t){ hub.endpoint, other }, 1);
+    sp_client_t *client
+        = s_client (&(sp_hub_t){ hub.endpoint, other, NULL }, 1);
     s_wait_down (client, SH_E_DISCONNECTED, "in the handshake");
     s_wait_down (client, SH_E_DISCONNECTED, "in the handshake");
     s_wait_down (client, SH_E_HUB_KEY, "the hub key in our configuration");
@@ -473,7 +474,7 @@ test_nobody_listens (void **state)
     (void) state;
     char endpoint[64];
     s_free_endpoint (endpoint, sizeof endpoint);
-    sp_client_t *client = s_client (&(sp_hub_t){ endpoint, s_public }, 1);
+    sp_client_t *client = s_client (&(sp_hub_t){ endpoint, s_public, NULL }, 1);
     sp_event_t event = { 0 };
     for (int i = 0; i < 7; i++) {
         event = s_wait_down (client, SH_E_DISCONNECTED, "no hub answers at");
@@ -490,7 +491,9 @@ test_name_does_not_resolve (void **state)
     (void) state;
     /* not a name at all, so that no name server is asked */
     sp_client_t *client
-        = s_client (&(sp_hub_t){ (char[]){ "tcp://a..b:5766" }, s_public }, 1);
+        = s_client (&(sp_hub_t){ (char[]){ "tcp://a..b:5766" }, s_public,
+                                 NULL },
+                    1);
     sp_event_t event;
     assert_int_equal (sp_client_wait (client, NULL, 200, &event), SH_OK);
     assert_int_equal (event.kind, SP_EVENT_NOTHING);
@@ -558,8 +561,8 @@ test_second_hub (void **state)
     s_hub_start (&hub);
     char endpoint[64];
     s_free_endpoint (endpoint, sizeof endpoint);
-    sp_hub_t hubs[] = { { endpoint, s_public },
-                        { hub.endpoint, hub.public_key } };
+    sp_hub_t hubs[] = { { endpoint, s_public, NULL },
+                        { hub.endpoint, hub.public_key, NULL } };
     sp_client_t *client = s_client (hubs, 2);
     assert_string_equal (sp_client_endpoint (client), endpoint);
     s_wait_down (client, SH_E_DISCONNECTED, endpoint);
@@ -609,8 +612,8 @@ s_client_at_second (hub_t *first, hub_t *second)
     s_hub_start (first);
     s_hub_stop (first);
     s_hub_start (second);
-    sp_hub_t hubs[] = { { first->endpoint, first->public_key },
-                        { second->endpoint, second->public_key } };
+    sp_hub_t hubs[] = { { first->endpoint, first->public_key, NULL },
+                        { second->endpoint, second->public_key, NULL } };
     sp_client_t *client = s_client (hubs, 2);
     s_wait_down (client, SH_E_DISCONNECTED, first->endpoint);
     s_wait_up (client);
@@ -657,8 +660,8 @@ test_comes_back_after_five_minutes (void **state)
     s_hub_start (&first);
     s_hub_stop (&first);
     s_hub_start (&second);
-    sp_hub_t hubs[] = { { first.endpoint, first.public_key },
-                        { second.endpoint, second.public_key } };
+    sp_hub_t hubs[] = { { first.endpoint, first.public_key, NULL },
+                        { second.endpoint, second.public_key, NULL } };
     sp_client_options_t options = { .hubs = hubs,
                                     .hub_count = 2,
                                     .public_key = s_public,
@@ -752,8 +755,8 @@ test_hub_is_of_no_use (void **state)
     hub_t first = { 0 }, second = { 0 };
     s_hub_start (&first);
     s_hub_start (&second);
-    sp_hub_t hubs[] = { { first.endpoint, first.public_key },
-                        { second.endpoint, second.public_key } };
+    sp_hub_t hubs[] = { { first.endpoint, first.public_key, NULL },
+                        { second.endpoint, second.public_key, NULL } };
     sp_client_t *client = s_client (hubs, 2);
     s_wait_up (client);
     atomic_store (&first.put_off, "database-busy");
@@ -925,7 +928,7 @@ test_interrupted (void **state)
     (void) state;
     char endpoint[64];
     s_free_endpoint (endpoint, sizeof endpoint);
-    sp_client_t *client = s_client (&(sp_hub_t){ endpoint, s_public }, 1);
+    sp_client_t *client = s_client (&(sp_hub_t){ endpoint, s_public, NULL }, 1);
     sp_event_t event;
     assert_int_equal (sp_client_wait (client, NULL, PATIENCE_MS, &event),
                       SH_OK);
@@ -964,7 +967,7 @@ test_options (void **state)
     char bad_key[41];
     memset (bad_key, '"', 40);
     bad_key[40] = '\0';
-    sp_hub_t hub = { (char[]){ "tcp://[::1]:5766" }, s_public };
+    sp_hub_t hub = { (char[]){ "tcp://[::1]:5766" }, s_public, NULL };
     sp_client_options_t options = { .hubs = &hub,
                                     .hub_count = 1,
                                     .public_key = s_public,

@@ -274,7 +274,8 @@ test_config_all (void **state)
         s_config (&config,
                   "hub:\n"
                   "  - {endpoint: 'tcp://a:1', key: " KEY "}\n"
-                  "  - {endpoint: 'tcp://[::1]:2', key: " KEY "}\n"
+                  "  - {endpoint: 'tcp://[::1]:2', key: " KEY
+                  ", socks: 'proxy.example:1080'}\n"
                   "key: /k\ncode: site-a\nlog_level: debug\nengine: nmap\n"
                   "resolve: never\nnames: short\ninterval: 60\nhub_return: 9\n"
                   "spool: /var/spool/site-a\nspool_size: 7\n"
@@ -284,6 +285,8 @@ test_config_all (void **state)
         SH_OK);
     assert_int_equal (config->hubs.count, 2);
     assert_string_equal (config->hubs.items[1].endpoint, "tcp://[::1]:2");
+    assert_null (config->hubs.items[0].socks);
+    assert_string_equal (config->hubs.items[1].socks, "proxy.example:1080");
     assert_string_equal (config->key, "/k");
     assert_string_equal (config->code, "site-a");
     assert_int_equal (config->log_level, SH_LOG_DEBUG);
@@ -322,6 +325,10 @@ test_config_errors (void **state)
         { "hub: {endpoint: 'tcp://h:1', key: short}\n",
           "the hub's public key" },
         { "hub: {endpoint: 'tcp://h:1', kee: short}\n", "unknown key 'kee'" },
+        { "hub: {endpoint: 'tcp://h:1', key: " KEY ", socks: proxy}\n",
+          "x.yaml:1: 'socks' must be the HOST:PORT of a SOCKS5 proxy" },
+        { "hub: {endpoint: 'tcp://h:1', key: " KEY ", socks: '::1:1080'}\n",
+          "an IPv6 address in brackets" },
         { HUB "nmpa: {}\n", "x.yaml:2: unknown key 'nmpa'" },
         { HUB "nmap:\n  rate: 0\n", "x.yaml:3:" },
         { HUB "nmap: {program: ./nmap}\n", "absolute path" },
