@@ -164,14 +164,21 @@ sp_hubs_clear (sp_hubs_t *self)
     *self = (sp_hubs_t){ 0 };
 }
 
+static bool
+s_same_text (const char *a, const char *b)
+{
+    return a && b ? strcmp (a, b) == 0 : a == b;
+}
+
 bool
 sp_hubs_equal (const sp_hubs_t *a, const sp_hubs_t *b)
 {
     if (a->count != b->count)
         return false;
     for (size_t i = 0; i < a->count; i++) {
-        if (strcmp (a->items[i].endpoint, b->items[i].endpoint) != 0
-            || strcmp (a->items[i].public_key, b->items[i].public_key) != 0)
+        if (!s_same_text (a->items[i].endpoint, b->items[i].endpoint)
+            || !s_same_text (a->items[i].public_key, b->items[i].public_key)
+            || !s_same_text (a->items[i].socks, b->items[i].socks))
             return false;
     }
     return true;
