@@ -23,6 +23,8 @@ typedef struct
         sp_refused_t refused[ITEMS];
     } items;
     sp_range_t ranges[ITEMS];
+    sp_range_t skips[ITEMS][4];
+    sp_hours_t hours[ITEMS][SP_QUIET_MOST];
     const char *nameservers[ITEMS][SP_NAMESERVERS_MOST];
 } draft_t;
 
@@ -113,6 +115,38 @@ s_draw_welcome (draft_t *self, sp_welcome_t *out)
 }
 
 static void
+s_draw_range (draft_t *self, sp_range_t *out)
+{
+    size_t size = s_bool (self) ? 4 : 16;
+    sh_bytes_t first = s_bytes (self, size);
+    sh_bytes_t last = s_bytes (self, size);
+    bool ascend = memcmp (first.data, last.data, size) <= 0;
+    out->first = ascend ? first : last;
+    out->last = ascend ? last : first;
+}
+
+static void
+s_draw_settings (draft_t *self, size_t i, sp_subnet_t *out)
+{
+    out->check_s = s_uint (self, SP_EVERY_MOST);
+    out->discover_s = s_uint (self, SP_EVERY_MOST);
+    out->rate = s_uint (self, SP_RATE_MOST);
+    out->ipv6 = s_text (self, SP_TEXT_MOST, false);
+    out->paused = s_bool (self);
+    out->skip = self->skips[i];
+    out->skip_count = (size_t) s_uint (self, 4);
+    for (size_t n = 0; n < out->skip_count; n++)
+        s_draw_range (self, &out->skip[n]);
+    out->quiet = self->hours[i];
+    out->quiet_count = (size_t) s_uint (self, SP_QUIET_MOST);
+    for (size_t n = 0; n < out->quiet_count; n++)
+        out->quiet[n] = (sp_hours_t){
+            .from = s_uint (self, SP_DAY_MINUTES - 1),
+            .to = s_uint (self, SP_DAY_MINUTES - 1),
+        };
+}
+
+static void
 s_draw_subnets (draft_t *self, sp_assignments_page_t *out)
 {
     out->revision = s_bytes (self, SP_REVISION);
@@ -133,6 +167,7 @@ s_draw_subnets (draft_t *self, sp_assignments_page_t *out)
         };
         for (size_t n = 0; n < subnet->nameserver_count; n++)
             self->nameservers[i][n] = s_text (self, SP_TEXT_MOST, true);
+        s_draw_settings (self, i, subnet);
     }
 }
 
@@ -172,14 +207,8 @@ s_draw_covered (draft_t *self, sp_report_t *out)
     out->up = s_uint (self, INT64_MAX);
     out->covered = self->ranges;
     out->covered_count = s_count (self);
-    for (size_t i = 0; i < out->covered_count; i++) {
-        size_t size = s_bool (self) ? 4 : 16;
-        sh_bytes_t first = s_bytes (self, size);
-        sh_bytes_t last = s_bytes (self, size);
-        bool ascend = memcmp (first.data, last.data, size) <= 0;
-        out->covered[i].first = ascend ? first : last;
-        out->covered[i].last = ascend ? last : first;
-    }
+    for (size_t i = 0; i < out->covered_count; i++)
+        s_draw_range (self, &out->covered[i]);
 }
 
 static void
@@ -233,6 +262,25 @@ s_draw_verdict (draft_t *self, sp_verdict_t *out)
 }
 
 static void
+s_draw_progress (draft_t *self, sp_progress_t *out)
+{
+    *out = (sp_progress_t){
+        .id = s_bytes (self, SP_ORDER_ID),
+        .state = (int) s_uint (self, SP_STATE_COUNT - 1),
+        .done = s_uint (self, INT64_MAX),
+        .total = s_uint (self, INT64_MAX),
+        .up = s_uint (self, INT64_MAX),
+        .rate = s_uint (self, INT64_MAX),
+        .cause = s_text (self, SP_TEXT_MOST, false),
+        .text = s_text (self, SP_LONG_TEXT_MOST, false),
+        .complete = s_bool (self),
+        .seen = s_uint (self, INT64_MAX),
+        .added = s_uint (self, INT64_MAX),
+        .refused = s_uint (self, INT64_MAX),
+    };
+}
+
+static void
 s_draw (draft_t *self, sp_message_t *out)
 {
     *out = (sp_message_t){ .type
@@ -241,6 +289,7 @@ s_draw (draft_t *self, sp_message_t *out)
     case SP_HELLO:
         out->u.hello.now = s_time (self);
         out->u.hello.version = s_text (self, SP_TEXT_MOST, true);
+        out->u.hello.orders = s_bool (self);
         break;
     case SP_WELCOME:
         s_draw_welcome (self, &out->u.welcome);
@@ -276,6 +325,19 @@ s_draw (draft_t *self, sp_message_t *out)
         break;
     case SP_VERDICT:
         s_draw_verdict (self, &out->u.verdict);
+        break;
+    case SP_SCAN:
+        out->u.scan = (sp_scan_t){
+            .id = s_bytes (self, SP_ORDER_ID),
+            .subnet = s_uint (self, INT64_MAX),
+            .kind = (int) s_uint (self, SP_KIND_COUNT - 1),
+        };
+        break;
+    case SP_CANCEL:
+        out->u.cancel.id = s_bytes (self, SP_ORDER_ID);
+        break;
+    case SP_PROGRESS:
+        s_draw_progress (self, &out->u.progress);
         break;
     default:
         out->u.error.cause = s_text (self, SP_TEXT_MOST, true);
