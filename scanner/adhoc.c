@@ -120,7 +120,7 @@ s_prepare (adhoc_t *self, sh_why_t *why)
         sc_tell_note (&self->tell, NULL, note.text);
     rc = self->engine->open (&self->prober, settings, options->clock, why);
     if (rc == SH_OK)
-        rc = sc_rights_reduce (why);
+        rc = sc_rights_reduce (!self->engine->alone, why);
     if (rc == SH_OK)
         rc = sc_scan_new (&self->scan, &subnet, SP_KIND_DISCOVER, NULL);
     if (rc == SH_OK)

@@ -16,6 +16,7 @@ static const struct
     const sc_engine_t *engine;
     size_t settings; /* offset in sc_config_t */
 } s_engines[] = {
+    { &sc_engine_builtin, offsetof (sc_config_t, builtin) },
     { &sc_engine_nmap, offsetof (sc_config_t, nmap) },
     { &sc_engine_fping, offsetof (sc_config_t, fping) },
 };
@@ -38,10 +39,19 @@ static sh_err_t s_bind_spool (void *target, const sh_yaml_t *node,
                               const char *path, sh_why_t *why);
 static sh_err_t s_bind_control (void *target, const sh_yaml_t *node,
                                 const char *path, sh_why_t *why);
+static sh_err_t s_bind_ports (void *target, const sh_yaml_t *node,
+                              const char *path, sh_why_t *why);
 static sh_err_t s_bind_program (void *target, const sh_yaml_t *node,
                                 const char *path, sh_why_t *why);
 
 #define AT(type, member) .offset = offsetof (type, member)
+
+static const sh_config_field_t s_builtin_fields[] = {
+    { .key = "rate", .kind = SH_CONFIG_UINT, .low = 1, .high = 1000000,
+      AT (sc_builtin_settings_t, rate) },
+    { .key = "tcp_ports", .kind = SH_CONFIG_CALL, .call = s_bind_ports },
+    { 0 }
+};
 
 static const sh_config_field_t s_program_fields[] = {
     { .key = "program", .kind = SH_CONFIG_CALL, .call = s_bind_program },
@@ -61,6 +71,8 @@ static const sh_config_field_t s_fields[] = {
     { .key = "key", .kind = SH_CONFIG_CALL, .call = s_bind_key },
     { .key = "code", .kind = SH_CONFIG_CALL, .call = s_bind_code },
     { .key = "engine", .kind = SH_CONFIG_CALL, .call = s_bind_engine },
+    { .key = "builtin", .kind = SH_CONFIG_MAP, .fields = s_builtin_fields,
+      AT (sc_config_t, builtin) },
     { .key = "nmap", .kind = SH_CONFIG_MAP, .fields = s_program_fields,
       AT (sc_config_t, nmap) },
     { .key = "fping", .kind = SH_CONFIG_MAP, .fields = s_program_fields,
@@ -171,6 +183,30 @@ s_bind_level (void *target, const sh_yaml_t *node, const char *path,
     return rc;
 }
 
+/*  One number or a list of them, instead of those that were there.  */
+static sh_err_t
+s_bind_ports (void *target, const sh_yaml_t *node, const char *path,
+              sh_why_t *why)
+{
+    sc_builtin_settings_t *self = target;
+    bool list = node->kind == SH_YAML_LIST;
+    size_t count = list ? node->count : 1;
+    if (count == 0 || count > SC_TCP_PORTS_MOST)
+        return sh_fail (why, SH_E_CONFIG,
+                        "%s:%d: 'tcp_ports' has 1 to %d numbers", path,
+                        node->line, SC_TCP_PORTS_MOST);
+    for (size_t i = 0; i < count; i++) {
+        uint32_t port = 0;
+        sh_err_t rc = sh_config_uint (&port, list ? node->items[i] : node,
+                                      "tcp_ports", 1, 65535, path, why);
+        if (rc != SH_OK)
+            return rc;
+        self->tcp_ports[i] = (uint16_t) port;
+    }
+    self->tcp_port_count = count;
+    return SH_OK;
+}
+
 static sh_err_t
 s_bind_program (void *target, const sh_yaml_t *node, const char *path,
                 sh_why_t *why)
@@ -205,6 +241,7 @@ s_new (sc_config_t **out, const char *path)
         return SH_E_MEMORY;
     self->path = strdup (path);
     self->key = strdup (DEFAULT_KEY);
+    sc_builtin_default (&self->builtin);
     bool programs = s_default_program (&self->nmap, "nmap")
                     && s_default_program (&self->fping, "fping");
     self->spool_size = SP_SPOOL_DEFAULT_MOST / (1024 * 1024);
@@ -346,6 +383,7 @@ sc_config_adopt (sc_config_t *self, sc_config_t *fresh, sh_why_t *why)
     self->resolve = fresh->resolve;
     self->names = fresh->names;
     self->interval = fresh->interval;
+    self->builtin = fresh->builtin;
     s_trade (&self->nmap, &fresh->nmap); /* the old ones go with 'fresh' */
     s_trade (&self->fping, &fresh->fping);
     return SH_OK;

@@ -7,7 +7,8 @@
         hub_return: 300
         key: /etc/scanhub/scanner.cert
         code: site-a                      (only for keys with several codes)
-        engine: nmap
+        engine: builtin                   (builtin, nmap)
+        builtin: {rate: 1000, tcp_ports: [443, 80, 22, 445]}
         nmap: {program: nmap, rate: 1000, retries: 1, deadline: 300}
         fping: {program: fping, rate: 1000, retries: 1, deadline: 300}
         resolve: assigned                 (assigned, never)
@@ -25,6 +26,7 @@
 #include "lib/config.h"
 #include "lib/log.h"
 #include "scanner-proto/hubs.h"
+#include "scanner/builtin.h"
 #include "scanner/fping.h"
 #include "scanner/names.h"
 #include "scanner/nmap.h"
@@ -51,6 +53,7 @@ typedef struct
     char *control;       /* path of the control socket; NULL: none */
     char *spool;         /* path; NULL: none is wanted */
     uint32_t spool_size; /* MiB */
+    sc_builtin_settings_t builtin;
     sc_nmap_settings_t nmap;
     sc_fping_settings_t fping;
 } sc_config_t;

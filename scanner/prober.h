@@ -91,6 +91,7 @@ struct sc_engine
 {
     const char *name;
     size_t at_once; /* probes that one prober can have at the same time */
+    bool alone;     /* starts no program, which would need rights of its own */
 
     /*  Can the engine work here?  SH_E_NOT_FOUND or SH_E_PROBE with a
         sentence.  On SH_OK 'note' is "" or a sentence on what will be

@@ -47,25 +47,28 @@ sc_rights_raw (void)
                   == 0;
 }
 
-/*  Of root's bounding set nothing but CAP_NET_RAW is left.  Without
-    CAP_SETPCAP it cannot be made smaller, and then is not ours to make.  */
+/*  Of root's bounding set nothing but CAP_NET_RAW is left, if 'child' needs
+    that.  Without CAP_SETPCAP it cannot be made smaller, and then is not ours
+    to make.  */
 static void
-s_shrink_bounds (void)
+s_shrink_bounds (bool child)
 {
     for (int cap = 0; prctl (PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
-        if (cap != CAP_NET_RAW)
+        if (!child || cap != CAP_NET_RAW)
             (void) prctl (PR_CAPBSET_DROP, cap, 0, 0, 0);
 }
 
 sh_err_t
-sc_rights_reduce (sh_why_t *why)
+sc_rights_reduce (bool child, sh_why_t *why)
 {
     caps_t caps = { 0 };
-    bool root = s_root_counts ();
-    bool raw = sc_rights_raw ();
-    s_shrink_bounds ();
+    bool root = child && s_root_counts ();
+    bool raw = child && sc_rights_raw ();
+    s_shrink_bounds (child);
     if (!root && raw)
         caps[0].permitted = caps[0].inheritable = RAW;
+    if (!child)
+        (void) prctl (PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     if (s_call (SYS_capset, caps) != 0)
         return sh_fail (why, SH_E_INTERNAL, "cannot give up capabilities: %s",
                         strerror (errno));

@@ -18,7 +18,8 @@ bool sc_rights_raw (void);
     and before there are threads.  What is left is what the prober's program
     needs when it starts: root's bounding set holds CAP_NET_RAW, another user
     keeps it as ambient, not in effect here, and can gain nothing by exec any
-    more.  SH_E_INTERNAL.  */
-sh_err_t sc_rights_reduce (sh_why_t *why) SH_MUST_CHECK;
+    more.  Without such a program ('child' is false) nothing is left, here or
+    after an exec.  SH_E_INTERNAL.  */
+sh_err_t sc_rights_reduce (bool child, sh_why_t *why) SH_MUST_CHECK;
 
 #endif

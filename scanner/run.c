@@ -380,7 +380,7 @@ s_prepare (sc_running_t *self)
         s_open_control (self);
     /*  All files are open, nothing is connected.  */
     if (rc == SH_OK)
-        rc = sc_rights_reduce (&why);
+        rc = sc_rights_reduce (!self->tools.engine->alone, &why);
     if (rc != SH_OK)
         sc_tell_trouble (&self->tell, NULL, rc, why.text);
     self->plan.interval = self->config->interval;

@@ -242,8 +242,11 @@ test_config_defaults (void **state)
     assert_null (config->code);
     assert_non_null (strstr (config->key, "/scanhub/scanner.cert"));
     const void *settings;
-    assert_string_equal (sc_config_engine (config, &settings)->name, "nmap");
-    assert_ptr_equal (settings, &config->nmap);
+    assert_string_equal (sc_config_engine (config, &settings)->name,
+                         "builtin");
+    assert_ptr_equal (settings, &config->builtin);
+    assert_int_equal (config->builtin.rate, 1000);
+    assert_int_equal (config->builtin.tcp_port_count, 4);
     sc_config_destroy (&config);
     assert_null (config);
 }
@@ -279,6 +282,7 @@ test_config_all (void **state)
                   "key: /k\ncode: site-a\nlog_level: debug\nengine: nmap\n"
                   "resolve: never\nnames: short\ninterval: 60\nhub_return: 9\n"
                   "spool: /var/spool/site-a\nspool_size: 7\n"
+                  "builtin: {rate: 70, tcp_ports: [9100, 22]}\n"
                   "nmap: {program: /opt/nmap, rate: 50, retries: 0, "
                   "deadline: 9}\n",
                   &why),
@@ -296,6 +300,13 @@ test_config_all (void **state)
     assert_int_equal (config->hub_return, 9);
     assert_string_equal (config->spool, "/var/spool/site-a");
     assert_int_equal (config->spool_size, 7);
+    assert_int_equal (config->builtin.rate, 70);
+    assert_int_equal (config->builtin.tcp_port_count, 2);
+    assert_int_equal (config->builtin.tcp_ports[0], 9100);
+    assert_int_equal (config->builtin.tcp_ports[1], 22);
+    const void *settings;
+    assert_string_equal (sc_config_engine (config, &settings)->name, "nmap");
+    assert_ptr_equal (settings, &config->nmap);
     assert_string_equal (config->nmap.program, "/opt/nmap");
     assert_int_equal (config->nmap.rate, 50);
     assert_int_equal (config->nmap.retries, 0);
@@ -334,6 +345,12 @@ test_config_errors (void **state)
         { HUB "nmap: {program: ./nmap}\n", "absolute path" },
         { HUB "nmap: {deadline: soon}\n", "x.yaml:2:" },
         { HUB "engine: ping\n", "x.yaml:2:" },
+        { HUB "builtin: {rate: 1000001}\n", "x.yaml:2:" },
+        { HUB "builtin: {tcp_ports: []}\n", "'tcp_ports' has 1 to 8" },
+        { HUB "builtin: {tcp_ports: [1, 2, 3, 4, 5, 6, 7, 8, 9]}\n",
+          "'tcp_ports' has 1 to 8" },
+        { HUB "builtin: {tcp_ports: [80, 65536]}\n", "x.yaml:2:" },
+        { HUB "builtin: {tcp_ports: 0}\n", "x.yaml:2:" },
         { HUB "log_level: loud\n", "x.yaml:2:" },
         { HUB "code: abcdefghijabcdefghijabcdefghijabc\n", "1 to 32" },
         { HUB "names: long\n", "x.yaml:2:" },
