@@ -21,6 +21,7 @@
 #define SHOW_MS 200   /* between two looks of the progress bar */
 #define BAR_WIDTH 30
 #define MAC_WIDTH 17
+#define HOW_WIDTH 6
 #define ADDR_WIDTH 15 /* of an IPv4 address; longer ones push the rest on */
 
 typedef struct
@@ -255,16 +256,17 @@ s_print_table (adhoc_t *self, int64_t took)
 {
     const sc_result_t *result = &self->result;
     if (result->count)
-        (void) printf ("%-*s  %-*s  %-5s %s\n", ADDR_WIDTH, "ADDRESS",
-                       MAC_WIDTH, "MAC", "BY", "NAME");
+        (void) printf ("%-*s  %-*s  %-*s%s\n", ADDR_WIDTH, "ADDRESS",
+                       MAC_WIDTH, "MAC", HOW_WIDTH, "BY", "NAME");
     for (size_t i = 0; i < result->count; i++) {
         const sc_host_t *host = &result->hosts[i];
+        const char *how = *host->how ? host->how : "-";
         char text[SH_ADDR_TEXT], name[SP_LONG_TEXT_MOST];
         sh_addr_text (&host->ip, text);
         sh_escape (name, sizeof name, host->name ? host->name : "");
-        (void) printf ("%-*s  %-*s  %-5s %s\n", ADDR_WIDTH, text, MAC_WIDTH,
-                       *host->mac ? host->mac : "-",
-                       *host->how ? host->how : "-", name);
+        (void) printf ("%-*s  %-*s  %s%*s%s\n", ADDR_WIDTH, text, MAC_WIDTH,
+                       *host->mac ? host->mac : "-", how,
+                       *name ? HOW_WIDTH - (int) strlen (how) : 0, "", name);
     }
     (void) printf ("%zu up of %" PRIu64 " probed in %.1f s\n", result->count,
                    sc_ranges_count (self->job.ranges), (double) took / 1000);

@@ -28,7 +28,6 @@ libsqlite3-dev      library sqlite3
 '
 # What the programs and a private database need.
 PACKAGES_RUN='
-nmap                command nmap
 tzdata              file    /usr/share/zoneinfo/Europe/Berlin
 mariadb-server-core command mariadbd
 mariadb-client-core command mariadb
@@ -43,6 +42,7 @@ galera-4            file    /usr/lib/galera/libgalera_smm.so
 lsof                command lsof ss
 mandoc              command mandoc
 nftables            command nft
+nmap                command nmap
 openssl             command openssl
 python3             file    /usr/bin/python3
 python3-msgpack     module  msgpack
