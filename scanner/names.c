@@ -304,7 +304,7 @@ s_move (sc_names_t *self, query_t *query)
 static void
 s_work (sc_names_t *self)
 {
-    struct epoll_event events[2 * SOURCES_MOST];
+    struct epoll_event events[SC_NAMES_AT_ONCE];
     int count = epoll_wait (self->pollset, events,
                             sizeof events / sizeof *events, 0);
     for (int i = 0; i < count; i++)

@@ -68,6 +68,12 @@ s_open (sc_resolver_t *self, const sc_resolver_options_t *options)
     int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES
                | ARES_OPT_UDP_PORT | ARES_OPT_TCP_PORT | ARES_OPT_LOOKUPS
                | ARES_OPT_SOCK_STATE_CB;
+#ifdef ARES_OPT_UDP_MAX_QUERIES /* 1.20 */
+    /* a socket for each question: these versions close one that a malformed
+       answer came by, with all that others have asked there */
+    wish.udp_max_queries = 1;
+    mask |= ARES_OPT_UDP_MAX_QUERIES;
+#endif
     if (options->resolv_conf) {
         wish.resolvconf_path = strdup (options->resolv_conf);
         if (!wish.resolvconf_path)

@@ -24,6 +24,10 @@
 #include "scanner/generated.h"
 #include "scanner/names.h"
 
+/*  Where nobody else has ports.  */
+#define FIRST "127.53.0.1"
+#define SECOND "127.53.0.2"
+
 #define TYPE_CNAME 5
 #define TYPE_PTR 12
 #define NXDOMAIN 3
@@ -232,7 +236,7 @@ s_send_forged (server_t *self, const packet_t *answer, size_t end,
     if (last == 7)
         forged.data[0] ^= 0x55; /* the id */
     if (last == 8)
-        forged.data[14] ^= 1; /* the question */
+        forged.data[13] ^= 1; /* the question: 9... */
     if (last != 7 && last != 8)
         return;
     s_put_name (&forged, 12, TYPE_PTR, "forged.example");
@@ -414,36 +418,51 @@ s_serve (void *context)
     return NULL;
 }
 
+/*  UDP and TCP on one port; false if that is not to be had.  */
+static bool
+s_bind (server_t *self, struct sockaddr_storage *addr, socklen_t length,
+        uint16_t *port)
+{
+    int one = 1;
+    struct sockaddr *any = (struct sockaddr *) addr;
+    struct sockaddr_in *four = (struct sockaddr_in *) addr;
+    four->sin_port = htons (*port); /* sin6_port is at the same place */
+    self->udp = socket (any->sa_family, SOCK_DGRAM, 0);
+    self->tcp = socket (any->sa_family, SOCK_STREAM, 0);
+    assert_int_equal (setsockopt (self->tcp, SOL_SOCKET, SO_REUSEADDR, &one,
+                                  sizeof one),
+                      0);
+    if (bind (self->udp, any, length) == 0
+        && getsockname (self->udp, any, &length) == 0
+        && bind (self->tcp, any, length) == 0 && listen (self->tcp, 10) == 0) {
+        *port = ntohs (four->sin_port);
+        return true;
+    }
+    (void) close (self->udp);
+    (void) close (self->tcp);
+    return false;
+}
+
 /*  On 'ip', port '*port' or, if that is 0, one that becomes known by it.
     False if there is no such address here.  */
 static bool
 s_open (server_t *self, const char *ip, uint16_t *port)
 {
-    struct sockaddr_in6 six = { .sin6_family = AF_INET6,
-                                .sin6_port = htons (*port) };
-    struct sockaddr_in four = { .sin_family = AF_INET,
-                                .sin_port = htons (*port) };
-    bool is_six = strchr (ip, ':') != NULL;
-    struct sockaddr *addr
-        = is_six ? (struct sockaddr *) &six : (struct sockaddr *) &four;
-    socklen_t length = is_six ? sizeof six : sizeof four;
-    if (is_six)
-        assert_int_equal (inet_pton (AF_INET6, ip, &six.sin6_addr), 1);
-    else
-        assert_int_equal (inet_pton (AF_INET, ip, &four.sin_addr), 1);
-    int family = is_six ? AF_INET6 : AF_INET, one = 1;
-    self->udp = socket (family, SOCK_DGRAM, 0);
-    self->tcp = socket (family, SOCK_STREAM, 0);
-    if (self->udp < 0 || bind (self->udp, addr, length) != 0)
-        return false;
-    assert_int_equal (getsockname (self->udp, addr, &length), 0);
-    *port = ntohs (is_six ? six.sin6_port : four.sin_port);
-    assert_int_equal (setsockopt (self->tcp, SOL_SOCKET, SO_REUSEADDR, &one,
-                                  sizeof one),
-                      0);
-    assert_int_equal (bind (self->tcp, addr, length), 0);
-    assert_int_equal (listen (self->tcp, 10), 0);
-    return true;
+    struct sockaddr_storage addr = { .ss_family = AF_INET };
+    struct sockaddr_in *four = (struct sockaddr_in *) &addr;
+    struct sockaddr_in6 *six = (struct sockaddr_in6 *) &addr;
+    socklen_t length = sizeof *four;
+    if (inet_pton (AF_INET, ip, &four->sin_addr) != 1) {
+        addr.ss_family = AF_INET6;
+        length = sizeof *six;
+        assert_int_equal (inet_pton (AF_INET6, ip, &six->sin6_addr), 1);
+    }
+    bool any = *port == 0;
+    for (int i = 0; i < (any ? 50 : 1); i++) {
+        if (s_bind (self, &addr, length, port))
+            return true;
+    }
+    return false;
 }
 
 static server_t *
@@ -454,6 +473,7 @@ s_start (const char *ip, uint16_t *port, mode_t_ mode)
     self->mode = mode;
     if (!s_open (self, ip, port)) {
         free (self);
+        assert_ptr_not_equal (strchr (ip, ':'), NULL); /* else it is a must */
         return NULL;
     }
     assert_int_equal (pthread_create (&self->thread, NULL, s_serve, self), 0);
@@ -567,7 +587,7 @@ s_count_fds (void)
     return count;
 }
 
-static const char *const s_servers[] = { "127.0.0.1", "127.0.0.2" };
+static const char *const s_servers[] = { FIRST, SECOND };
 
 /* cases */
 
@@ -610,7 +630,7 @@ test_answers (void **state)
         { NULL, NULL },
     };
     uint16_t port = 0;
-    server_t *server = s_start ("127.0.0.1", &port, MODE_ANSWER);
+    server_t *server = s_start (FIRST, &port, MODE_ANSWER);
     sc_names_options_t options = { .port = port, .timeout = 300 };
     for (int round = 0; round < 2; round++) { /* 10.0.0.10 changes its order */
         sc_result_t result = { 0 };
@@ -629,7 +649,7 @@ test_bad_answers (void **state)
 {
     (void) state;
     uint16_t port = 0;
-    server_t *server = s_start ("127.0.0.1", &port, MODE_ANSWER);
+    server_t *server = s_start (FIRST, &port, MODE_ANSWER);
     sc_names_options_t options = { .port = port, .timeout = 300 };
     for (unsigned last = 40; last < 60; last++) { /* each with a good one */
         char ip[20];
@@ -665,8 +685,8 @@ test_failover (void **state)
         { NULL, NULL },
     };
     uint16_t port = 0;
-    server_t *first = s_start ("127.0.0.1", &port, MODE_ANSWER);
-    server_t *second = s_start ("127.0.0.2", &port, MODE_NAME);
+    server_t *first = s_start (FIRST, &port, MODE_ANSWER);
+    server_t *second = s_start (SECOND, &port, MODE_NAME);
     sc_names_options_t options = { .port = port, .timeout = 300 };
     sc_result_t result = { 0 };
     char note[200];
@@ -687,7 +707,7 @@ test_tries (void **state)
 {
     (void) state;
     uint16_t port = 0;
-    server_t *server = s_start ("127.0.0.1", &port, MODE_ODD);
+    server_t *server = s_start (FIRST, &port, MODE_ODD);
     sc_names_options_t options = { .port = port, .timeout = 100, .tries = 3 };
     sc_result_t result = { 0 };
     s_add (&result, "10.0.0.2");
@@ -708,7 +728,7 @@ test_short (void **state)
 {
     (void) state;
     uint16_t port = 0;
-    server_t *server = s_start ("127.0.0.1", &port, MODE_ANSWER);
+    server_t *server = s_start (FIRST, &port, MODE_ANSWER);
     sc_names_options_t options
         = { .port = port, .timeout = 300, .form = SC_NAMES_SHORT };
     sc_result_t result = { 0 };
@@ -747,7 +767,7 @@ test_named_already (void **state)
 {
     (void) state;
     uint16_t port = 0;
-    server_t *server = s_start ("127.0.0.1", &port, MODE_NAME);
+    server_t *server = s_start (FIRST, &port, MODE_NAME);
     sc_names_options_t options = { .port = port };
     sc_result_t result = { 0 };
     s_look_up (&result, s_servers, 1, &options, NULL, 0); /* nobody at all */
@@ -768,7 +788,7 @@ test_parallel (void **state)
 {
     (void) state;
     uint16_t port = 0;
-    server_t *server = s_start ("127.0.0.1", &port, MODE_NAME);
+    server_t *server = s_start (FIRST, &port, MODE_NAME);
     server->delay = 100;
     sc_names_options_t options = { .port = port };
     sc_result_t result = { 0 };
@@ -789,8 +809,8 @@ test_dead_server (void **state)
 {
     (void) state;
     uint16_t port = 0;
-    server_t *dead = s_start ("127.0.0.1", &port, MODE_SILENT);
-    server_t *second = s_start ("127.0.0.2", &port, MODE_NAME);
+    server_t *dead = s_start (FIRST, &port, MODE_SILENT);
+    server_t *second = s_start (SECOND, &port, MODE_NAME);
     sc_names_options_t options = { .port = port, .timeout = 500 };
     sc_result_t result = { 0 };
     char note[200];
@@ -801,7 +821,7 @@ test_dead_server (void **state)
     assert_in_range (dead->asked, SC_NAMES_SILENT,
                      SC_NAMES_AT_ONCE + SC_NAMES_SILENT);
     assert_in_range (took, 490, 2500);
-    assert_non_null (strstr (note, "the name server 127.0.0.1 does"));
+    assert_non_null (strstr (note, "the name server " FIRST " does"));
     print_message ("# 300 names behind a dead server: %lld ms\n",
                    (long long) took);
     sc_result_clear (&result);
@@ -830,7 +850,7 @@ test_lossy_server (void **state)
 {
     (void) state;
     uint16_t port = 0;
-    server_t *server = s_start ("127.0.0.1", &port, MODE_ODD);
+    server_t *server = s_start (FIRST, &port, MODE_ODD);
     sc_names_options_t options = { .port = port, .timeout = 150, .tries = 1 };
     sc_result_t result = { 0 };
     char note[200];
@@ -849,7 +869,7 @@ test_deadline (void **state)
 {
     (void) state;
     uint16_t port = 0;
-    server_t *server = s_start ("127.0.0.1", &port, MODE_ODD);
+    server_t *server = s_start (FIRST, &port, MODE_ODD);
     sc_names_options_t options
         = { .port = port, .timeout = 5000, .deadline = 600 };
     sc_result_t result = { 0 };
@@ -870,9 +890,9 @@ test_destroy (void **state)
 {
     (void) state;
     uint16_t port = 0;
-    server_t *server = s_start ("127.0.0.1", &port, MODE_ANSWER);
+    server_t *server = s_start (FIRST, &port, MODE_ANSWER);
     sc_names_options_t options = { .port = port };
-    sh_addr_t addr = s_ip ("127.0.0.1");
+    sh_addr_t addr = s_ip (FIRST);
     size_t before = s_count_fds ();
     for (int steps = 0; steps < 6; steps++) {
         sc_result_t result = { 0 };
@@ -927,13 +947,13 @@ test_system (void **state)
 {
     (void) state;
     uint16_t port = 0;
-    server_t *dead = s_start ("127.0.0.2", &port, MODE_SILENT);
-    server_t *server = s_start ("127.0.0.1", &port, MODE_NAME);
+    server_t *dead = s_start (SECOND, &port, MODE_SILENT);
+    server_t *server = s_start (FIRST, &port, MODE_NAME);
     char path[] = "/tmp/test_names.XXXXXX", first[300] = "";
     int fd = mkstemp (path);
     assert_true (fd >= 0);
     assert_true (dprintf (fd,
-                          "nameserver 127.0.0.2\nnameserver 127.0.0.1\n"
+                          "nameserver " SECOND "\nnameserver " FIRST "\n"
                           "options rotate timeout:9\n")
                  > 0);
     sc_names_options_t options
