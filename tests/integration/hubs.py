@@ -16,44 +16,15 @@ sys.dont_write_bytecode = True
 import zmq
 
 import harness
-from harness import (CODE_A, Stage, ago, case, comment, end, equal,
+from harness import (CODE_A, Stage, case, comment, equal,
                      host, until, wall)
 from crowd import (crowd_reports, crowd_rows, crowd_stage, crowd_wanted,
                    deliver_all, register_crowd, same_rows)
 from peer import HubError, Peer, now_ms
+from service import Scanner
 
-SCANNER = harness.BUILD / 'scanner' / 'scanhub-scanner'
 WHOLE = [('10.0.0.1', '10.0.0.254')]
-
-
 SANITIZED = b'__asan_init' in harness.SCANHUBD.read_bytes()
-
-class Scanner:
-    """A scanhub-scanner that runs until it is closed."""
-
-    def __init__(self, directory, hubs, keys, **more):
-        directory.mkdir()
-        self.log_path = directory / 'scanner.log'
-        cert, config = directory / 'scanner.cert', directory / 'scanner.yaml'
-        cert.touch(0o600)
-        cert.write_text(f'curve\n    public-key = "{keys[0]}"\n'
-                        f'    secret-key = "{keys[1]}"\n')
-        lines = ''.join(f"  - endpoint: {hub.endpoint}\n"
-                        f"    key: '{hub.public}'\n" for hub in hubs)
-        config.write_text(f'hub:\n{lines}key: {cert}\ninterval: 1\n'
-                          + ''.join(f'{key}: {value}\n'
-                                    for key, value in more.items()))
-        with open(self.log_path, 'wb') as log:
-            self.process = subprocess.Popen(
-                [str(SCANNER), 'run', '--config', str(config)], stdout=log,
-                stderr=log, stdin=subprocess.DEVNULL,
-                preexec_fn=harness.die_with_us)
-
-    def log(self):
-        return self.log_path.read_text(errors='replace')
-
-    def close(self):
-        equal(end(self.process), 0, 'exit status of the scanner')
 
 
 class Hubs(Stage):
@@ -71,8 +42,9 @@ class Hubs(Stage):
         return hubs
 
     def scanner(self, hubs, name, **more):
-        scanner = Scanner(self.directory / f'scanner-{time.monotonic_ns()}',
-                          hubs, hubs[0].keys[name], **more)
+        scanner = Scanner(self, [(hub.endpoint, hub.public, None)
+                                 for hub in hubs], hubs[0].keys[name], **more)
+        scanner.start()
         self.extra.append(scanner)
         return scanner
 

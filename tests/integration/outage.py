@@ -13,70 +13,11 @@ import time
 sys.dont_write_bytecode = True
 
 import harness
-from harness import BUILD, CODE_A, Stage, case, end, equal, until
+from harness import Stage, case, end, equal, until
+from service import Scanner
 
-SCANNER = BUILD / 'scanner' / 'scanhub-scanner'
 NET_RAW = 1 << 13
 NOBODY = 65534
-
-
-class Scanner:
-    """A scanhub-scanner with a directory of its own."""
-
-    def __init__(self, stage, name='site', prefix=(), **config):
-        self.directory = stage.directory / name
-        self.directory.mkdir()
-        self.prefix = list(prefix)
-        self.path = self.directory / 'scanner.yaml'
-        self.log_path = self.directory / 'log'
-        self.spool = self.directory / 'state' / 'spool'
-        self.process = None
-        hub = stage.hub
-        public, secret = hub.scanner(name, CODE_A)
-        hub.reload()
-        cert = self.directory / 'scanner.cert'
-        cert.touch(0o600)
-        cert.write_text(f'curve\n    public-key = "{public}"\n'
-                        f'    secret-key = "{secret}"\n')
-        settings = {'interval': 1, 'spool': self.spool, **config}
-        self.path.write_text(
-            f"hub:\n  endpoint: {hub.endpoint}\n  key: '{hub.public}'\n"
-            f'key: {cert}\n' + ''.join(f'{key}: {value}\n' for key, value
-                                       in settings.items()))
-
-    def command(self, *args):
-        return [*self.prefix, str(SCANNER), '-c', str(self.path), *args]
-
-    def start(self):
-        with open(self.log_path, 'ab') as log:
-            self.process = subprocess.Popen(
-                self.command('run'), stdin=subprocess.DEVNULL, stdout=log,
-                stderr=log, preexec_fn=harness.die_with_us)
-
-    def once(self, wait=20):
-        return subprocess.run(
-            self.command('--wait', str(wait), 'once'), text=True, check=False,
-            stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
-
-    def log(self):
-        return self.log_path.read_text(errors='replace')
-
-    def count(self, text):
-        return self.log().count(text)
-
-    def after(self, text, more=1):
-        """Wait until the log has a line more often than now."""
-        now = self.count(text)
-        until(lambda: self.count(text) >= now + more,
-              f'{text!r} {more} times more in\n{self.log()[-3000:]}')
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
-    def stop(self):
-        if self.process:
-            end(self.process)
 
 
 class Outage(Stage):
@@ -86,8 +27,8 @@ class Outage(Stage):
         self.sql.rows('UPDATE settings SET updateTags = 1')
         self.subnet(20, '127.0.0.0/28')
 
-    def scanner(self, name='site', **config):
-        scanner = Scanner(self, f'{name}-{time.monotonic_ns()}', **config)
+    def scanner(self, **config):
+        scanner = Scanner(self, **config)
         self.extra.append(scanner)
         return scanner
 
@@ -202,10 +143,10 @@ def _(s):
 
 @case('a second scanner on one spool says so, and waits in memory')
 def _(s):
-    first = s.scanner('first')
+    first = s.scanner()
     first.start()
     first.after('subnet scanned')
-    second = s.scanner('second', spool=first.spool)
+    second = s.scanner(spool=first.spool)
     done = second.once()  # it would only take the other's connection
     equal(done.returncode, 75, done.stderr)
     assert 'another scanhub-scanner is at work with' in done.stderr, done
@@ -217,10 +158,10 @@ def _(s):
 
 @case('a spool that is free is taken within a minute', patience=180, long=True)
 def _(s):
-    first = s.scanner('first')
+    first = s.scanner()
     first.start()
     first.after('report kept')
-    second = s.scanner('second', spool=first.spool)
+    second = s.scanner(spool=first.spool)
     second.start()
     second.after('report waits in memory')
     first.stop()
@@ -275,38 +216,41 @@ def _(s):
         subprocess.run(['umount', place], check=False)
 
 
-def capabilities(scanner):
-    text = open(f'/proc/{scanner.process.pid}/status').read()
-    return {name: int(value, 16)
-            for name, value in re.findall(r'^Cap(\w+):\s+(\w+)', text, re.M)}
+CAPABILITIES = ('CapEff', 'CapPrm', 'CapInh', 'CapAmb')
 
 
-@case('root\'s scanner has given up every capability, and nmap still has its')
-def _(s):
-    scanner = s.scanner()
-    scanner.start()
-    scanner.after('subnet scanned')
-    caps = capabilities(scanner)
-    equal((caps['Eff'], caps['Prm'], caps['Inh'], caps['Amb']), (0, 0, 0, 0))
-    assert caps['Bnd'] & ~NET_RAW == 0, caps
-    assert 'without the right to send raw packets' not in scanner.log()
-
-
-@case('another user\'s scanner keeps CAP_NET_RAW for nmap, not for itself')
-def _(s):
-    scanner = s.scanner(prefix=[
-        'setpriv', f'--reuid={NOBODY}', f'--regid={NOBODY}', '--clear-groups',
-        '--inh-caps=-all,+net_raw', '--ambient-caps=-all,+net_raw',
-        '--bounding-set=-all,+net_raw'])
+def as_nobody(scanner, s):
     for path in (scanner.directory, *scanner.directory.iterdir()):
         os.chown(path, NOBODY, NOBODY)
     s.directory.chmod(0o711)
-    scanner.start()
-    scanner.after('subnet scanned')
-    caps = capabilities(scanner)
-    equal((caps['Eff'], caps['Prm'], caps['Amb']), (0, NET_RAW, NET_RAW))
-    status = open(f'/proc/{scanner.process.pid}/status').read()
-    assert re.search(r'^NoNewPrivs:\s+1', status, re.M)
+
+
+@case('the scanner has given up every capability; what nmap needs can be had')
+def _(s):
+    for engine, bounds in (('builtin', 0), ('nmap', NET_RAW)):
+        scanner = s.scanner(engine=engine)
+        scanner.start()
+        scanner.after('subnet scanned')
+        equal([scanner.status(name) for name in CAPABILITIES], [0] * 4)
+        assert scanner.status('CapBnd') & ~bounds == 0
+        assert 'no right' not in scanner.log(), scanner.log()
+        scanner.stop()
+
+
+@case('another user\'s scanner keeps CAP_NET_RAW for nmap alone')
+def _(s):
+    for engine, left in (('builtin', 0), ('nmap', NET_RAW)):
+        scanner = s.scanner(engine=engine, prefix=[
+            'setpriv', f'--reuid={NOBODY}', f'--regid={NOBODY}',
+            '--clear-groups', '--inh-caps=-all,+net_raw',
+            '--ambient-caps=-all,+net_raw', '--bounding-set=-all,+net_raw'])
+        as_nobody(scanner, s)
+        scanner.start()
+        scanner.after('subnet scanned')
+        equal([scanner.status(name)
+               for name in ('CapEff', 'CapPrm', 'CapAmb')], [0, left, left])
+        equal(scanner.status('NoNewPrivs'), 1)
+        scanner.stop()
 
 
 SUBNETS = int(os.environ.get('SUBNETS', 40))  # at most 250

@@ -4,11 +4,9 @@
 test's own that carries bytes, or refuses, is silent, hangs up.  The hub's name
 in scanner.yaml is one that only the proxy knows."""
 
-import os
 import select
 import socket
 import struct
-import subprocess
 import sys
 import threading
 import time
@@ -16,9 +14,9 @@ import time
 sys.dont_write_bytecode = True
 
 import harness
-from harness import CODE_A, Stage, case, comment, end, equal, free_port, until
+from harness import Stage, case, comment, equal, free_port, until
+from service import Scanner
 
-SCANNER = harness.BUILD / 'scanner' / 'scanhub-scanner'
 HUB = 'hub.behind.invalid'
 
 
@@ -132,57 +130,6 @@ class Proxy:
         self.cut()
 
 
-class Scanner:
-    """A scanhub-scanner; 'hubs' are (endpoint, proxy or None)."""
-
-    def __init__(self, stage, hubs):
-        directory = stage.directory / f'scanner-{time.monotonic_ns()}'
-        directory.mkdir()
-        self.path, self.log_path = directory / 'scanner.yaml', directory / 'log'
-        self.process = None
-        public, secret = stage.hub.scanner(directory.name, CODE_A)
-        stage.hub.reload()
-        cert = directory / 'scanner.cert'
-        cert.touch(0o600)
-        cert.write_text(f'curve\n    public-key = "{public}"\n'
-                        f'    secret-key = "{secret}"\n')
-        text = ''.join(f"  - endpoint: {endpoint}\n"
-                       f"    key: '{stage.hub.public}'\n"
-                       + (f"    socks: '{proxy}'\n" if proxy else '')
-                       for endpoint, proxy in hubs)
-        self.path.write_text(f'hub:\n{text}key: {cert}\ninterval: 1\n'
-                             'spool: none\n')
-
-    def once(self, wait=20):
-        began = time.monotonic()
-        done = subprocess.run(
-            [str(SCANNER), '-c', str(self.path), '--wait', str(wait), 'once'],
-            text=True, check=False, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=80)
-        done.took = time.monotonic() - began
-        return done
-
-    def start(self):
-        with open(self.log_path, 'wb') as log:
-            self.process = subprocess.Popen(
-                [str(SCANNER), '-c', str(self.path), 'run'],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                preexec_fn=harness.die_with_us)
-
-    def log(self):
-        return self.log_path.read_text(errors='replace')
-
-    def descriptors(self):
-        return len(os.listdir(f'/proc/{self.process.pid}/fd'))
-
-    def threads(self):
-        return len(os.listdir(f'/proc/{self.process.pid}/task'))
-
-    def close(self):
-        if self.process:
-            equal(end(self.process), 0, 'exit status of the scanner')
-
-
 class Socks(Stage):
     def reset(self):
         super().reset()
@@ -195,7 +142,8 @@ class Socks(Stage):
         return proxy
 
     def scanner(self, *hubs):
-        scanner = Scanner(self, hubs)
+        scanner = Scanner(self, [(endpoint, self.hub.public, proxy)
+                                 for endpoint, proxy in hubs], spool='none')
         self.extra.append(scanner)
         return scanner
 
@@ -218,7 +166,7 @@ def fails(s, mode, words, status=69, wait=20):
     proxy = s.proxy(mode)
     done = s.behind(proxy).once(wait)
     text = words.replace('PROXY', proxy.place).replace('HUB', f'{HUB}:5766')
-    assert text in done.stdout, f'{text!r} is not in\n{done.stdout}'
+    assert text in done.said, f'{text!r} is not in\n{done.said}'
     equal(done.returncode, status, 'exit status')
     assert proxy.accepted > 0
     return done.took
@@ -229,10 +177,10 @@ def _(s):
     s.subnet(21, '127.0.1.0/24')
     proxy = s.proxy()
     done = s.behind(proxy).once()
-    equal(done.returncode, 0, done.stdout)
+    equal(done.returncode, 0, done.said)
     equal((s.count(20), s.count(21)), (14, 254), 'rows')
     equal(proxy.requests, [(3, HUB, 5766)], 'requests')
-    assert "SOCKS" not in done.stdout, done.stdout
+    assert "SOCKS" not in done.said, done.said
 
 
 @case('the hub as an address: sent as such, and never connected to by us')
@@ -256,7 +204,7 @@ def _(s):
     except OSError as reason:
         raise harness.Skip(f'no ::1 here: {reason}')
     done = s.behind(proxy).once()
-    equal(done.returncode, 0, done.stdout)
+    equal(done.returncode, 0, done.said)
     equal(s.count(20), 14, 'rows')
 
 
@@ -266,9 +214,9 @@ def _(s):
             (f'127.0.0.1:{free_port()}', 'does not answer: Connection refused'),
             ('proxy.invalid:1080', 'cannot be resolved')):
         done = s.scanner((f'tcp://{HUB}:5766', place)).once()
-        assert 'the SOCKS proxy' in done.stdout, done.stdout
-        assert words in done.stdout, done.stdout
-        assert 'is scanhubd running' not in done.stdout, done.stdout
+        assert 'the SOCKS proxy' in done.said, done.said
+        assert words in done.said, done.said
+        assert 'is scanhubd running' not in done.said, done.said
         equal(done.returncode, 69, 'exit status')
         comment(f'{words}: {done.took:.1f} s')
 
@@ -309,7 +257,7 @@ def _(s):
         proxy = s.proxy(port=silent.getsockname()[1])
         done = s.behind(proxy).once(12)
     assert f'tcp://{HUB}:5766 accepts the connection and is silent' \
-        in done.stdout, done.stdout
+        in done.said, done.said
     equal(done.returncode, 69, 'exit status')
 
 
@@ -346,9 +294,9 @@ def _(s):
 def _(s):
     dead = f'127.0.0.1:{free_port()}'
     done = s.scanner((f'tcp://{HUB}:5766', dead), (s.hub.endpoint, None)).once()
-    equal(done.returncode, 0, done.stdout)
+    equal(done.returncode, 0, done.said)
     equal(s.count(20), 14, 'rows')
-    assert f'the SOCKS proxy {dead} does not answer' in done.stdout
+    assert f'the SOCKS proxy {dead} does not answer' in done.said
 
 
 @case('places that are none')
@@ -360,7 +308,7 @@ def _(s):
         scanner.path.write_text(text)
         done = scanner.once()
         equal(done.returncode, 78, place)
-        assert "'socks' must be the HOST:PORT" in done.stdout, done.stdout
+        assert "'socks' must be the HOST:PORT" in done.said, done.said
 
 
 if __name__ == '__main__':
