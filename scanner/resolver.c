@@ -182,6 +182,8 @@ s_answer (int status)
         return SC_ANSWER_NAMES;
     case ARES_ENODATA:
     case ARES_ENOTFOUND:
+    case ARES_EBADRESP: /* 1.18 also says so of a name that no host may have,
+                           which other servers would tell as well */
         return SC_ANSWER_NONE;
     case ARES_ETIMEOUT:
     case ARES_ECONNREFUSED:

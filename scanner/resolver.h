@@ -16,7 +16,7 @@
 typedef enum
 {
     SC_ANSWER_NAMES,    /* these are its names */
-    SC_ANSWER_NONE,     /* it has none */
+    SC_ANSWER_NONE,     /* it has none, or none that can be read */
     SC_ANSWER_FAULT,    /* the server could not say */
     SC_ANSWER_SILENCE,  /* nothing came in time, or nobody is there */
     SC_ANSWER_CANCELLED /* by sc_resolver_cancel or _destroy */

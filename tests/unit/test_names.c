@@ -680,8 +680,9 @@ test_failover (void **state)
         { "10.0.0.4", "h4.example" },
         { "10.0.0.5", "h5.example" },
         { "10.0.0.12", NULL },
-        { "10.0.0.53", "h53.example" },
-        { "10.0.0.52", NULL }, /* no fault: its name is generated */
+        /* no fault of the server's: names that are not to be taken */
+        { "10.0.0.40", NULL },
+        { "10.0.0.52", NULL },
         { NULL, NULL },
     };
     uint16_t port = 0;
@@ -694,7 +695,7 @@ test_failover (void **state)
         s_add (&result, row->ip);
     s_look_up (&result, s_servers, 2, &options, note, sizeof note);
     s_check_rows (&result, rows);
-    assert_int_equal (second->asked, 4);
+    assert_int_equal (second->asked, 3);
     assert_string_equal (note, "");
     sc_result_clear (&result);
     s_stop (first);
