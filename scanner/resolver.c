@@ -58,7 +58,9 @@ static int
 s_open (sc_resolver_t *self, const sc_resolver_options_t *options)
 {
     char files[] = "f", dns[] = "b";
-    struct ares_options wish = { .timeout = (int) options->timeout,
+    /* without that flag 1.18 says of SERVFAIL that nobody listens */
+    struct ares_options wish = { .flags = ARES_FLAG_NOCHECKRESP,
+                                 .timeout = (int) options->timeout,
                                  .tries = 1,
                                  .udp_port = options->port,
                                  .tcp_port = options->port,

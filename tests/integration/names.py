@@ -3,9 +3,9 @@
 """Host names on their whole way: a real scanner that asks name servers of the
 test's own, on port 53 of loopback addresses, and what phpIPAM then shows."""
 
+import os
 import socket
 import struct
-import subprocess
 import sys
 import threading
 import time
@@ -13,9 +13,9 @@ import time
 sys.dont_write_bytecode = True
 
 import harness
-from harness import CODE_A, Stage, case, comment, equal
+from harness import Stage, case, comment, equal
+from service import Scanner
 
-SCANNER = harness.BUILD / 'scanner' / 'scanhub-scanner'
 FIRST, SECOND = '127.53.1.1', '127.53.1.2'
 PTR, NXDOMAIN = 12, 3
 
@@ -82,26 +82,11 @@ class Names(Stage):
                     **{'resolveDNS': 1, 'nameserverId': 4, **columns})
         self.hub.reload()
 
-    def once(self, **config):
+    def once(self, prefix=(), **config):
         """A scan by a scanner of its own; its output."""
-        directory = self.directory / f'scanner-{time.monotonic_ns()}'
-        directory.mkdir()
-        public, secret = self.hub.scanner(directory.name, CODE_A)
-        self.hub.reload()
-        cert, path = directory / 'scanner.cert', directory / 'scanner.yaml'
-        cert.touch(0o600)
-        cert.write_text(f'curve\n    public-key = "{public}"\n'
-                        f'    secret-key = "{secret}"\n')
-        path.write_text(
-            f"hub:\n  endpoint: {self.hub.endpoint}\n  key: "
-            f"'{self.hub.public}'\nkey: {cert}\nspool: none\n"
-            + ''.join(f'{key}: {value}\n' for key, value in config.items()))
-        done = subprocess.run(
-            [str(SCANNER), '-c', str(path), 'once'], text=True, check=False,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, timeout=80)
-        equal(done.returncode, 0, done.stdout)
-        return done.stdout
+        done = Scanner(self, prefix=prefix, spool='none', **config).once()
+        equal(done.returncode, 0, done.said)
+        return done.said
 
     def names(self):
         rows = self.sql.rows("SELECT INET_NTOA(ip_addr), hostname FROM "
@@ -146,7 +131,7 @@ def _(s):
     assert time.monotonic() - begun < 10, said
 
 
-@case('254 hosts and no name server that answers: two seconds, and a word on it')
+@case('254 hosts, no name server that answers: two seconds, and a word on it')
 def _(s):
     dead = s.server(FIRST)
     s.network(FIRST)
@@ -161,6 +146,23 @@ def _(s):
     assert f'the name server {FIRST} does not answer' in said, said
     assert len(dead.asked) < 100, len(dead.asked)
     equal((s.count(20), s.count(21)), (14, 254), 'rows')
+
+
+@case('no name server in phpIPAM: the system\'s hosts file, then its servers')
+def _(s):
+    if os.geteuid():
+        raise harness.Skip('only root can have a hosts file of its own')
+    s.server(FIRST, {**NAMES, 6: 'six.site.example'})
+    hosts, servers = s.directory / 'hosts', s.directory / 'resolv.conf'
+    hosts.write_text('127.0.0.1 localhost\n'
+                     '127.0.0.6 router.example aaa.example\n'
+                     '127.0.0.7 ip-127-0-0-7.example seven\n')
+    servers.write_text(f'search example\nnameserver {FIRST}\n')
+    s.network(FIRST, nameserverId=0)
+    s.once(prefix=('unshare', '--mount', 'sh', '-ec',
+                   f'mount --bind {hosts} /etc/hosts; '
+                   f'mount --bind {servers} /etc/resolv.conf; exec "$@"', 'sh'))
+    equal(s.names(), {**GOOD, 1: 'localhost', 6: 'router.example', 7: 'seven'})
 
 
 @case('not where phpIPAM does not want it, nor where scanner.yaml does not')

@@ -4,9 +4,12 @@
 test's own that carries bytes, or refuses, is silent, hangs up.  The hub's name
 in scanner.yaml is one that only the proxy knows."""
 
+import http.client
+import json
 import select
 import socket
 import struct
+import subprocess
 import sys
 import threading
 import time
@@ -14,9 +17,10 @@ import time
 sys.dont_write_bytecode = True
 
 import harness
-from harness import Stage, case, comment, equal, free_port, until
+from harness import CODE_A, Stage, case, comment, end, equal, free_port, until
 from service import Scanner
 
+SHIM = harness.BUILD / 'shim' / 'scanhub-shim'
 HUB = 'hub.behind.invalid'
 
 
@@ -128,6 +132,48 @@ class Proxy:
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
         self.cut()
+
+
+class Shim:
+    """A scanhub-shim behind a proxy."""
+
+    def __init__(self, stage, proxy):
+        directory = stage.directory / f'shim-{time.monotonic_ns()}'
+        directory.mkdir()
+        public, secret = stage.hub.scanner(directory.name, CODE_A)
+        stage.hub.reload()
+        cert, path = directory / 'shim.cert', directory / 'shim.yaml'
+        for one in (cert, path):
+            one.touch(0o600)
+        cert.write_text(f'curve\n    public-key = "{public}"\n'
+                        f'    secret-key = "{secret}"\n')
+        self.port = free_port()
+        path.write_text(
+            f"hub:\n  endpoint: tcp://{HUB}:5766\n"
+            f"  key: '{stage.hub.public}'\n  socks: '{proxy.place}'\n"
+            f'key: {cert}\nhttp:\n'
+            f'  listen: 127.0.0.1:{self.port}\n'
+            f'  spool: {directory}/shim.spool\n'
+            '  tokens:\n    - label: every\n      token: a-long-old-token\n')
+        with open(directory / 'shim.log', 'wb') as log:
+            self.process = subprocess.Popen(
+                [str(SHIM), '--config', str(path)], stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log, preexec_fn=harness.die_with_us)
+
+    def post(self, report):
+        """The status of the answer; 0 while nobody listens."""
+        link = http.client.HTTPConnection('127.0.0.1', self.port, timeout=20)
+        try:
+            link.request('POST', '/', json.dumps(report), {
+                'Authorization': 'Bearer a-long-old-token'})
+            return link.getresponse().status
+        except ConnectionRefusedError:
+            return 0
+        finally:
+            link.close()
+
+    def close(self):
+        equal(end(self.process), 0, 'exit status of the shim')
 
 
 class Socks(Stage):
@@ -297,6 +343,22 @@ def _(s):
     equal(done.returncode, 0, done.said)
     equal(s.count(20), 14, 'rows')
     assert f'the SOCKS proxy {dead} does not answer' in done.said
+
+
+@case('a shim by way of the proxy')
+def _(s):
+    if not SHIM.exists():
+        raise harness.Skip('built without the shim')
+    proxy = s.proxy()
+    shim = Shim(s, proxy)
+    s.extra.append(shim)
+    seen = time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime())
+    report = {'code': CODE_A, 'scan': {
+        'subnet': '127.0.0.0/28', 'tz': '+0000', 'results': [
+            {'subnetId': '20', 'ip': '127.0.0.3', 'lastSeen': seen}]}}
+    until(lambda: shim.post(report) == 200, 'the shim takes the report')
+    until(lambda: s.count(20) == 1, 'the row')
+    equal(proxy.requests, [(3, HUB, 5766)], 'requests')
 
 
 @case('places that are none')

@@ -107,6 +107,7 @@ typedef enum
     MODE_NAME,    /* "hN.example" for every address 10.0.x.y */
     MODE_NOTHING, /* NXDOMAIN */
     MODE_ODD,     /* like NAME for odd addresses, silent about even ones */
+    MODE_FAULT,   /* SERVFAIL, REFUSED */
     MODE_SILENT
 } mode_t_;
 
@@ -302,6 +303,9 @@ s_reply (server_t *self, packet_t *out, const packet_t *question, bool tcp)
     (void) snprintf (self->last, sizeof self->last, "%.120s", name);
     (void) sscanf (name, "%u.%u.", &last, &third);
     switch (self->mode) {
+    case MODE_FAULT:
+        s_begin (out, question, end, last % 2 ? SERVFAIL : REFUSED);
+        return true;
     case MODE_ANSWER:
         return s_answer (self, out, question, end, last, tcp);
     case MODE_ODD:
@@ -631,7 +635,7 @@ test_answers (void **state)
     };
     uint16_t port = 0;
     server_t *server = s_start (FIRST, &port, MODE_ANSWER);
-    sc_names_options_t options = { .port = port, .timeout = 300 };
+    sc_names_options_t options = { .port = port, .timeout = 500 };
     for (int round = 0; round < 2; round++) { /* 10.0.0.10 changes its order */
         sc_result_t result = { 0 };
         for (const row_t *row = rows; row->ip; row++)
@@ -650,7 +654,7 @@ test_bad_answers (void **state)
     (void) state;
     uint16_t port = 0;
     server_t *server = s_start (FIRST, &port, MODE_ANSWER);
-    sc_names_options_t options = { .port = port, .timeout = 300 };
+    sc_names_options_t options = { .port = port, .timeout = 500 };
     for (unsigned last = 40; last < 60; last++) { /* each with a good one */
         char ip[20];
         sc_result_t result = { 0 };
@@ -688,7 +692,7 @@ test_failover (void **state)
     uint16_t port = 0;
     server_t *first = s_start (FIRST, &port, MODE_ANSWER);
     server_t *second = s_start (SECOND, &port, MODE_NAME);
-    sc_names_options_t options = { .port = port, .timeout = 300 };
+    sc_names_options_t options = { .port = port, .timeout = 500 };
     sc_result_t result = { 0 };
     char note[200];
     for (const row_t *row = rows; row->ip; row++)
@@ -731,7 +735,7 @@ test_short (void **state)
     uint16_t port = 0;
     server_t *server = s_start (FIRST, &port, MODE_ANSWER);
     sc_names_options_t options
-        = { .port = port, .timeout = 300, .form = SC_NAMES_SHORT };
+        = { .port = port, .timeout = 500, .form = SC_NAMES_SHORT };
     sc_result_t result = { 0 };
     s_add (&result, "10.0.0.1");
     s_add (&result, "10.0.0.11");
@@ -750,7 +754,7 @@ test_ipv6 (void **state)
     server_t *server = s_start ("::1", &port, MODE_NAME);
     if (!server)
         skip ();
-    sc_names_options_t options = { .port = port, .timeout = 300 };
+    sc_names_options_t options = { .port = port, .timeout = 500 };
     sc_result_t result = { 0 };
     s_add (&result, "2001:db8:1:23::4567:89ab");
     s_look_up (&result, (const char *[]){ "::1" }, 1, &options, NULL, 0);
@@ -845,6 +849,26 @@ test_dead_server (void **state)
     sc_result_clear (&result);
 }
 
+/*  It cannot say, but it is there: it is asked about every host.  */
+static void
+test_useless_server (void **state)
+{
+    (void) state;
+    uint16_t port = 0;
+    server_t *server = s_start (FIRST, &port, MODE_FAULT);
+    sc_names_options_t options = { .port = port, .timeout = 5000 };
+    sc_result_t result = { 0 };
+    char note[200];
+    s_add_many (&result, 100);
+    int64_t took
+        = s_look_up (&result, s_servers, 1, &options, note, sizeof note);
+    assert_int_equal (server->asked, 100);
+    assert_string_equal (note, "");
+    assert_in_range (took, 0, 4500);
+    sc_result_clear (&result);
+    s_stop (server);
+}
+
 /*  A server that answers now and then is not given up.  */
 static void
 test_lossy_server (void **state)
@@ -915,6 +939,10 @@ test_destroy (void **state)
         sc_names_destroy (&names);
         assert_null (names);
         sc_names_destroy (&names);
+        /* the server's thread has one, too, for a moment */
+        int64_t end = s_now () + 2000;
+        while (s_count_fds () != before && s_now () < end)
+            (void) usleep (1000);
         assert_int_equal (s_count_fds (), before);
         sc_result_clear (&result);
     }
@@ -958,7 +986,7 @@ test_system (void **state)
                           "options rotate timeout:9\n")
                  > 0);
     sc_names_options_t options
-        = { .timeout = 300, .resolv_conf = path, .port = port };
+        = { .timeout = 500, .resolv_conf = path, .port = port };
     sc_result_t result = { 0 };
     bool hosts = s_read_hosts (first, sizeof first);
     s_add_many (&result, 100);
@@ -973,7 +1001,7 @@ test_system (void **state)
 
     /* a subnet's own servers: the hosts file does not count */
     s_add (&result, "127.0.0.1");
-    options = (sc_names_options_t){ .timeout = 300, .port = port };
+    options = (sc_names_options_t){ .timeout = 500, .port = port };
     s_look_up (&result, s_servers, 1, &options, NULL, 0);
     assert_string_equal (result.hosts[0].name, "h1.example");
     sc_result_clear (&result);
@@ -1057,6 +1085,7 @@ main (void)
         cmocka_unit_test (test_named_already),
         cmocka_unit_test (test_parallel),
         cmocka_unit_test (test_dead_server),
+        cmocka_unit_test (test_useless_server),
         cmocka_unit_test (test_lossy_server),
         cmocka_unit_test (test_deadline),
         cmocka_unit_test (test_destroy),
