@@ -55,9 +55,9 @@ int sc_child_timeout (const sc_child_t *self);
     all its output was passed on.  */
 bool sc_child_step (sc_child_t *self);
 
-/*  After the end: did it exit with 0 to 'good'?  If not, a sentence in 'why': its
-    deadline, its signal, or its exit status and the end of what it wrote to
-    standard error, or advice if it wrote nothing.  */
+/*  After the end: did it exit with 0 to 'good'?  If not, a sentence in 'why':
+    its deadline, its signal, or its exit status and the end of what it wrote
+    to standard error, or advice if it wrote nothing.  */
 bool sc_child_succeeded (const sc_child_t *self, sh_why_t *why);
 
 /*  The beginning of what it wrote to standard error.  */

@@ -388,8 +388,8 @@ test_missing (void **state)
     assert_non_null (strstr (why.text, "apt-get install fping"));
 }
 
-/*  Runs that the real one cannot be made to have, played by a script: hosts that
-    were found are kept.  */
+/*  Runs that the real one cannot be made to have, played by a script: hosts
+    that were found are kept.  */
 static void
 test_broken (void **state)
 {
