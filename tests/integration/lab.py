@@ -18,16 +18,19 @@ import ipaddress
 import json
 import os
 import re
+import signal
 import socket
 import struct
 import subprocess
 import sys
 import threading
 import time
+import traceback
 from pathlib import Path
 
 sys.dont_write_bytecode = True
 
+import harness
 from harness import BUILD, PATIENCE, Skip, die_with_us, end, until
 
 SCANNER = Path(os.environ.get('SCANNER',
@@ -43,17 +46,18 @@ WIDE_HOSTS = ('10.84.7.7', '10.84.128.1', '10.84.255.254')
 FEW = ('10.82.0.9', '10.82.0.77', '10.82.7.7', '10.82.200.1')  # in SILENT
 NEW_NET = 0x40000000
 LIBC = ctypes.CDLL(None, use_errno=True)
-TIMESTAMP_NS, TIMESTAMP_SIZE = 35, 16  # SO_TIMESTAMPNS
+TIMESTAMP_NS = 35                      # SO_TIMESTAMPNS
+PACKET, STATISTICS = 263, 6            # SOL_PACKET, PACKET_STATISTICS
 OUTGOING = 4                           # PACKET_OUTGOING
 RECEIVE_FORCE = 33                     # SO_RCVBUFFORCE
 
 
-def tool(*words, **more):
+def tool(*words, patience=PATIENCE, **more):
     """Run a program that must succeed; its standard output."""
     done = subprocess.run(words, capture_output=True, text=True, check=False,
                           stdin=None if 'input' in more
                           else subprocess.DEVNULL,
-                          timeout=PATIENCE, **more)
+                          timeout=patience, **more)
     if done.returncode:
         raise AssertionError(f'{" ".join(words)}: {done.stderr.strip()}')
     return done.stdout
@@ -204,14 +208,15 @@ class Watch:
                 continue
             what = probe_in(frame) if source[2] != OUTGOING else None
             if what:
-                seconds, rest = struct.unpack('qq', about[0][2][:TIMESTAMP_SIZE])
+                seconds, rest = struct.unpack('qq', about[0][2][:16])
                 self.seen.append(Seen(*what, seconds + rest / 1e9))
 
     def stop(self):
         """All probes; none may have been lost on the way here."""
         self.over = True
         self.thread.join()
-        lost = struct.unpack('II', self.socket.getsockopt(263, 6, 8))[1]
+        lost = struct.unpack('II', self.socket.getsockopt(PACKET, STATISTICS,
+                                                          8))[1]
         self.socket.close()
         if lost:
             raise AssertionError(f'{lost} packets were not counted')
@@ -304,7 +309,10 @@ route add fd82::/16 via fd80::fe''')
                            'ipv4/conf/default/rp_filter': 0,
                            'ipv4/ip_forward': 1,
                            'ipv6/conf/all/forwarding': 1})
-        lines = ['addr add 10.80.0.254/24 dev hosts', 'addr add fd80::fe/64 dev hosts',
+        # What is made from here on is a host's.
+        self.lan.sysctl(**{'ipv6/conf/default/forwarding': 0})
+        lines = ['addr add 10.80.0.254/24 dev hosts',
+                 'addr add fd80::fe/64 dev hosts',
                  *(f'addr add {ip}/16 dev wide' for ip in WIDE_HOSTS)]
         for number in range(11, 11 + HOSTS):
             lines += [f'link add name h{number} link hosts address '
@@ -384,3 +392,52 @@ table arp loss {{
 def addresses(cidr):
     """Those that a sweep of a prefix asks, as texts."""
     return [str(ip) for ip in ipaddress.ip_network(cidr).hosts()]
+
+
+# --- cases ------------------------------------------------------------------
+
+def play(lab, one):
+    """One case; what went wrong as text, or None, and why it was skipped."""
+    if one.long and harness.too_long():
+        return None, harness.TOO_LONG
+    fault = skipped = None
+    signal.alarm(one.patience)
+    try:
+        one.function(lab)
+    except Skip as reason:
+        skipped = str(reason)
+    except harness.CaseTimeout:
+        fault = f'{traceback.format_exc()}\nover {one.patience} s'
+    except Exception:
+        fault = traceback.format_exc()
+    finally:
+        signal.alarm(0)
+    try:
+        lab.end_case()
+    except Exception:
+        fault = (fault or '') + traceback.format_exc()
+    return fault, skipped
+
+
+def main(kind=Lab):
+    """Play all cases, or those that the command line names; the exit status.
+    Prints TAP."""
+    signal.signal(signal.SIGALRM, harness.on_alarm)
+    signal.signal(signal.SIGTERM, harness.on_term)
+    cases = [one for one in harness.CASES if len(sys.argv) < 2
+             or any(word in one.name for word in sys.argv[1:])]
+    try:
+        lab = kind()
+    except Skip as reason:
+        print(f'1..0 # SKIP {reason}')
+        return 77
+    failed = 0
+    try:
+        for number, one in enumerate(cases, 1):
+            fault, skipped = play(lab, one)
+            failed += bool(fault)
+            harness.show(number, one.name, fault, skipped)
+    finally:
+        lab.close()
+    print(f'1..{len(cases)}')
+    return 1 if failed else 0

@@ -28,12 +28,16 @@ def checksum(data):
 class Tap:
     """A tap device 'slow' of the site with 10.86.0.1/24, behind which the
     addresses of 'hosts' (texts) answer ARP and echo after 'delay' seconds.
-    10.86.0.254 is the router to 10.87.0.0/24 and answers ARP at once."""
+    10.86.0.254 is the router to 10.87.0.0/24 and answers ARP at once.
+    With each answer comes 'noise': answers of these addresses, one behind the
+    router and one before it, that nobody has asked for."""
 
-    def __init__(self, namespace, hosts, delay):
+    def __init__(self, namespace, hosts, delay, noise=()):
         self.hosts = {ipaddress.ip_address(host).packed for host in hosts}
         self.router = socket.inet_aton('10.86.0.254')
         self.delay = delay
+        self.noise = [ipaddress.ip_address(ip).packed for ip in noise]
+        self.noises = 0
         self.waiting = []  # heap of (when, number, frame)
         self.count = 0
         with namespace.inside():
@@ -68,6 +72,28 @@ class Tap:
         header = header[:10] + struct.pack('!H', checksum(header)) + header[12:]
         return frame[6:12] + frame[:6] + frame[12:14] + header + reply
 
+    def make_noise(self, answer):
+        """An ARP reply to nobody in particular or to somebody else, an echo
+        reply with another identifier, number and content."""
+        for ip in self.noise:
+            if answer[12:14] == b'\x08\x06':
+                mine = MAC[:2] + ip
+                for frame in (
+                        b'\xff' * 6 + mine + answer[12:22] + mine + ip
+                        + b'\xff' * 6 + ip,
+                        answer[:6] + mine + answer[12:22] + mine + ip
+                        + b'\2\0\0\0\0\1' + answer[38:42]):
+                    os.write(self.fd, frame)
+            else:
+                reply = bytes(byte ^ 0x55 for byte in answer[38:])
+                reply = b'\0\0' + struct.pack(
+                    '!H', checksum(b'\0\0\0\0' + reply)) + reply
+                header = answer[14:24] + b'\0\0' + ip + answer[30:34]
+                header = header[:10] + struct.pack('!H', checksum(header)) \
+                    + header[12:]
+                os.write(self.fd, answer[:14] + header + reply)
+            self.noises += 1
+
     def take(self, frame):
         answer = None
         if frame[12:14] == b'\x08\x06':
@@ -76,6 +102,7 @@ class Tap:
             answer = self.answer_echo(frame)
         if not answer:
             return
+        self.make_noise(answer)
         late = 0 if answer[28:32] == self.router \
             and answer[12:14] == b'\x08\x06' else self.delay
         self.count += 1
