@@ -61,9 +61,11 @@ s_has_form (const char *name, const form_t *form, const unsigned *numbers,
 {
     for (const char *at = form->separators; *at; at++) {
         const char separator[2] = { *at == '0' ? '\0' : *at, '\0' };
-        for (int order = 0; order <= form->either_order; order++) {
+        int orders = form->either_order ? 2 : 1;
+        for (int order = 0; order < orders; order++) {
             char text[SPELLING];
-            s_spell (text, form->format, numbers, count, separator, order);
+            s_spell (text, form->format, numbers, count, separator,
+                     order == 1);
             if (s_has (name, text, digits))
                 return true;
         }
