@@ -17,6 +17,7 @@
 #define DEPTH_MOST 16
 #define NODES_MOST 10000
 #define SHOWN_MOST 64 /* of a key in a message */
+#define Z85_KEY 40 /* characters */
 #define VAULT "$ANSIBLE_VAULT;"
 
 typedef struct
@@ -165,6 +166,16 @@ s_check_marks (const reader_t *reader)
                            shown);
 }
 
+/*  A CURVE key in quotes: one in some 200 has two braces side by side.  */
+static bool
+s_may_be_key (const reader_t *reader)
+{
+    const char *text = (const char *) reader->event.data.scalar.value;
+    return strlen (text) == Z85_KEY && !strpbrk (text, " \t\r\n")
+           && reader->event.data.scalar.style
+                  == YAML_SINGLE_QUOTED_SCALAR_STYLE;
+}
+
 /*  What no scalar may contain, be it a key or a value.  */
 static sh_err_t
 s_check_scalar (const reader_t *reader)
@@ -172,7 +183,7 @@ s_check_scalar (const reader_t *reader)
     const char *text = (const char *) reader->event.data.scalar.value;
     if (strlen (text) != reader->event.data.scalar.length)
         return s_refuse_value (reader, "a NUL byte in the text");
-    if (strstr (text, "{{"))
+    if (strstr (text, "{{") && !s_may_be_key (reader))
         return s_refuse_value (reader,
                                "'{{' begins a Jinja expression, which is not "
                                "evaluated here; write the value itself");

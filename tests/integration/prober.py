@@ -169,7 +169,8 @@ def _(net):
     most(probe, many)
 
 
-@case('answers that take 200 ms count')
+@case('answers that take 200 ms count',
+      long=True)
 def _(net):
     slow(net, 0.2)
 
@@ -213,7 +214,8 @@ def asked_by_echo(net, cidr, *words):
     return seen
 
 
-@case('1,000 probes a second are 1,000, whatever 100 ms one looks at')
+@case('1,000 probes a second are 1,000, whatever 100 ms one looks at',
+      long=True)
 def _(net):
     check_pace(asked_by_echo(net, '10.82.16.0/21', '--rate', 1000), 1000)
 
@@ -322,7 +324,8 @@ def caps_while(probe):
     return probe.status_file()
 
 
-@case('root\'s prober gives up every capability')
+@case('root\'s prober gives up every capability',
+      long=True)
 def _(net):
     probe = net.start('10.82.16.0/21')
     caps_while(probe)
@@ -465,7 +468,8 @@ def resolving(directory, *servers):
             'mount --bind "$0" /etc/resolv.conf && exec "$@"', path]
 
 
-@case('names come from the system\'s server, by TCP where they are cut off')
+@case('names come from the system\'s server, by TCP where they are cut off',
+      long=True)
 def _(net):
     net.lan.ip('addr add 10.80.0.253/24 dev hosts')
     try:
@@ -507,7 +511,8 @@ def _(net):
     check_nothing(net.probe(NO_ROUTE, *FPING), 'unreachable')
 
 
-@case('fping: its pace is at most what was wanted')
+@case('fping: its pace is at most what was wanted',
+      long=True)
 def _(net):
     seen = asked_by_echo(net, '10.82.16.0/22', *FPING, '--rate', 500)
     times = sorted(one.at for one in seen)

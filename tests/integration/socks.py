@@ -285,7 +285,8 @@ def _(s):
     fails(s, 'garbage', 'PROXY is no SOCKS5 proxy')
 
 
-@case('a silent proxy, and one that does not get through: 5 s each')
+@case('a silent proxy, and one that does not get through: 5 s each',
+      long=True)
 def _(s):
     for mode, words in (('silent', 'the SOCKS proxy PROXY does not answer'),
                         ('mute', 'the SOCKS proxy PROXY does not get through '
@@ -295,7 +296,8 @@ def _(s):
         assert 5 <= took < 20, took
 
 
-@case('the proxy is fine and the hub is silent: it is the hub that is named')
+@case('the proxy is fine and the hub is silent: it is the hub that is named',
+      long=True)
 def _(s):
     with socket.socket() as silent:
         silent.bind(('127.0.0.1', 0))
@@ -322,7 +324,8 @@ def _(s):
     assert 'was lost' in scanner.log()
 
 
-@case('attempts that fail leave no descriptor and no thread')
+@case('attempts that fail leave no descriptor and no thread',
+      long=True)
 def _(s):
     proxy = s.proxy(5)
     scanner = s.behind(proxy)

@@ -154,6 +154,13 @@ test_empty (void **state)
     root = s_parse ("- a\n");
     assert_int_equal (root->kind, SH_YAML_LIST);
     sh_yaml_destroy (&root);
+    /*  A key of Z85 may have two braces side by side.  */
+    static const char key[] = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL{{]!=yPVb";
+    char line[64];
+    snprintf (line, sizeof line, "'%s'\n", key);
+    root = s_parse (line);
+    s_assert_text (root, key, true, 1);
+    sh_yaml_destroy (&root);
     root = s_parse ("just text\n");
     s_assert_text (root, "just text", false, 1);
     sh_yaml_destroy (&root);
@@ -227,6 +234,9 @@ static const struct
       "y:2: anchors (&name) are not read; write the value out (key 'c')" },
     { "a: |\n  {{ b }}\n", "y:1: '{{' begins a Jinja" },
     { "'{{ a }}': 1\n", "y:1: '{{' begins a Jinja" },
+    { "- '0123456789012345678901234567890123456{{'\n", "y:1: '{{'" },
+    { "- '{{ 3456789012345678901234567890123456 }}'\n", "y:1: '{{'" },
+    { "- \"rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL{{]!=yPVb\"\n", "y:1: '{{'" },
     { "- '{{'\n", "y:1: '{{' begins a Jinja" },
     { "a: \"x\\0y\"\n", "y:1: a NUL byte in the text" },
     { "\"a\\0\": y\n", "y:1: a NUL byte in the text" },
