@@ -11,9 +11,20 @@
 
 #include "scanner-proto/codec.h"
 
-struct hub_assignments
+/*  What phpIPAM says, shared by the pictures that are made of it under one
+    setting after the other.  */
+typedef struct
 {
     hub_plan_t *plan;
+    atomic_int references;
+} source_t;
+
+struct hub_assignments
+{
+    source_t *source;
+    const hub_plan_t *plan; /* the source's */
+    hub_assignment_t *items; /* one for each subnet of the plan */
+    hub_scan_rule_t *rules;  /* likewise; NULL: there are no settings */
     uint8_t digest[crypto_generichash_BYTES_MIN]; /* over all of it */
     atomic_int references;
 };
@@ -28,15 +39,40 @@ s_hash_text (crypto_generichash_state *state, const char *text)
 }
 
 static void
-s_hash_subnet (crypto_generichash_state *state, const hub_assigned_t *one)
+s_hash_rule (crypto_generichash_state *state, const hub_scan_rule_t *rule)
 {
-    char cidr[SH_PREFIX_TEXT], line[SH_PREFIX_TEXT + 48];
-    sh_prefix_text (&one->prefix, cidr);
-    snprintf (line, sizeof line, "%llu %s %d%d%d%d",
-              (unsigned long long) one->id, cidr, one->check, one->discover,
-              one->resolve, one->pool);
+    char line[64];
+    snprintf (line, sizeof line, "%u %u %u %d %zu %zu", rule->check,
+              rule->discover, rule->rate, rule->ipv6, rule->quiet_count,
+              rule->skip.count);
     s_hash_text (state, line);
-    s_hash_text (state, one->nameservers);
+    for (size_t i = 0; i < rule->quiet_count; i++) {
+        snprintf (line, sizeof line, "%u %u", (unsigned) rule->quiet[i].from,
+                  (unsigned) rule->quiet[i].to);
+        s_hash_text (state, line);
+    }
+    for (size_t i = 0; i < rule->skip.count; i++) {
+        const hub_stretch_t *one = &rule->skip.items[i];
+        sh_bytes_t first = sh_addr_bytes (&one->first);
+        sh_bytes_t last = sh_addr_bytes (&one->last);
+        crypto_generichash_update (state, first.data, first.size);
+        crypto_generichash_update (state, last.data, last.size);
+    }
+}
+
+static void
+s_hash_one (crypto_generichash_state *state, const hub_assignment_t *one)
+{
+    const hub_assigned_t *row = one->row;
+    char cidr[SH_PREFIX_TEXT], line[SH_PREFIX_TEXT + 48];
+    sh_prefix_text (&row->prefix, cidr);
+    snprintf (line, sizeof line, "%llu %s %d%d%d%d",
+              (unsigned long long) row->id, cidr, one->check, one->discover,
+              row->resolve, row->pool);
+    s_hash_text (state, line);
+    s_hash_text (state, row->nameservers);
+    if (one->rule)
+        s_hash_rule (state, one->rule);
 }
 
 static void
@@ -59,24 +95,108 @@ s_digest (hub_assignments_t *self)
         snprintf (line, sizeof line, "%llu",
                   (unsigned long long) plan->subnets[i].agent);
         s_hash_text (&state, line);
-        s_hash_subnet (&state, &plan->subnets[i]);
+        s_hash_one (&state, &self->items[i]);
     }
     crypto_generichash_final (&state, self->digest, sizeof self->digest);
 }
 
-sh_err_t
-hub_assignments_new (hub_assignments_t **out, hub_plan_t **plan_p)
+static const char *
+s_agent_name (const hub_plan_t *plan, uint64_t agent)
 {
-    assert (out && plan_p && *plan_p);
+    for (size_t i = 0; i < plan->agent_count; i++)
+        if (plan->agents[i].id == agent)
+            return plan->agents[i].name;
+    return NULL;
+}
+
+/*  What the settings leave of what phpIPAM has on.  */
+static void
+s_apply_rule (hub_assignment_t *one)
+{
+    one->check = one->row->check
+                 && (!one->rule || one->rule->check != HUB_SCAN_NEVER);
+    one->discover = one->row->discover
+                    && (!one->rule || one->rule->discover != HUB_SCAN_NEVER);
+}
+
+static sh_err_t
+s_make_items (hub_assignments_t *self, const hub_terms_t *terms)
+{
+    const hub_plan_t *plan = self->plan;
+    self->items = calloc (plan->subnet_count + 1, sizeof *self->items);
+    if (terms && terms->settings)
+        self->rules = calloc (plan->subnet_count + 1, sizeof *self->rules);
+    if (!self->items || (terms && terms->settings && !self->rules))
+        return SH_E_MEMORY;
+    sh_err_t rc = SH_OK;
+    for (size_t i = 0; rc == SH_OK && i < plan->subnet_count; i++) {
+        hub_assignment_t *one = &self->items[i];
+        one->row = &plan->subnets[i];
+        one->rule = self->rules ? &self->rules[i] : NULL;
+        if (self->rules)
+            rc = hub_scan_rule_make (&self->rules[i], terms->settings,
+                                     s_agent_name (plan, one->row->agent),
+                                     one->row->id, &one->row->prefix);
+        s_apply_rule (one);
+    }
+    return rc;
+}
+
+static void
+s_free (hub_assignments_t *self)
+{
+    for (size_t i = 0; self->rules && i < self->plan->subnet_count; i++)
+        hub_scan_rule_clear (&self->rules[i]);
+    free (self->rules);
+    free (self->items);
+    free (self);
+}
+
+static sh_err_t
+s_make (hub_assignments_t **out, source_t *source, const hub_terms_t *terms)
+{
     hub_assignments_t *self = calloc (1, sizeof *self);
     if (!self)
         return SH_E_MEMORY;
-    self->plan = *plan_p;
-    *plan_p = NULL;
+    self->source = source;
+    self->plan = source->plan;
     atomic_init (&self->references, 1);
+    if (s_make_items (self, terms) != SH_OK) {
+        s_free (self);
+        return SH_E_MEMORY;
+    }
     s_digest (self);
     *out = self;
     return SH_OK;
+}
+
+sh_err_t
+hub_assignments_new (hub_assignments_t **out, hub_plan_t **plan_p,
+                     const hub_terms_t *terms)
+{
+    assert (out && plan_p && *plan_p);
+    source_t *source = calloc (1, sizeof *source);
+    if (!source)
+        return SH_E_MEMORY;
+    source->plan = *plan_p;
+    atomic_init (&source->references, 1);
+    sh_err_t rc = s_make (out, source, terms);
+    if (rc == SH_OK)
+        *plan_p = NULL;
+    else
+        free (source);
+    return rc;
+}
+
+sh_err_t
+hub_assignments_renew (hub_assignments_t **out, const hub_assignments_t *old,
+                       const hub_terms_t *terms)
+{
+    assert (out && old);
+    sh_err_t rc = s_make (out, old->source, terms);
+    if (rc == SH_OK)
+        atomic_fetch_add (&old->source->references, 1);
+    return rc;
 }
 
 hub_assignments_t *
@@ -91,9 +211,13 @@ hub_assignments_release (hub_assignments_t **self_p)
 {
     hub_assignments_t *self = *self_p;
     *self_p = NULL;
-    if (self && atomic_fetch_sub (&self->references, 1) == 1) {
-        hub_plan_destroy (&self->plan);
-        free (self);
+    if (!self || atomic_fetch_sub (&self->references, 1) != 1)
+        return;
+    source_t *source = self->source;
+    s_free (self);
+    if (atomic_fetch_sub (&source->references, 1) == 1) {
+        hub_plan_destroy (&source->plan);
+        free (source);
     }
 }
 
@@ -121,6 +245,13 @@ hub_assignments_agent (const hub_assignments_t *self, const char *code,
     return SH_E_AGENT_UNKNOWN;
 }
 
+/*  Is it on the agent's list?  */
+static bool
+s_is_sent (const hub_assignment_t *one, uint64_t agent)
+{
+    return one->row->agent == agent && (one->check || one->discover);
+}
+
 void
 hub_assignments_revision (const hub_assignments_t *self, uint64_t agent,
                           uint8_t out[static SP_REVISION])
@@ -129,8 +260,8 @@ hub_assignments_revision (const hub_assignments_t *self, uint64_t agent,
     crypto_generichash_state state;
     crypto_generichash_init (&state, NULL, 0, sizeof digest);
     for (size_t i = 0; i < self->plan->subnet_count; i++)
-        if (self->plan->subnets[i].agent == agent)
-            s_hash_subnet (&state, &self->plan->subnets[i]);
+        if (s_is_sent (&self->items[i], agent))
+            s_hash_one (&state, &self->items[i]);
     crypto_generichash_final (&state, digest, sizeof digest);
     memcpy (out, digest, SP_REVISION);
 }
@@ -139,10 +270,21 @@ hub_assignments_revision (const hub_assignments_t *self, uint64_t agent,
 typedef struct
 {
     sp_subnet_t rows[SP_PAGE_SUBNETS_MOST];
+    size_t count;
     char cidrs[SP_PAGE_SUBNETS_MOST][SH_PREFIX_TEXT];
     const char *servers[SP_PAGE_SUBNETS_MOST][SP_NAMESERVERS_MOST];
     char texts[SP_PAGE_SUBNETS_MOST][SP_NAMESERVERS_MOST][SH_ADDR_TEXT];
+    sp_hours_t quiet[SP_PAGE_SUBNETS_MOST][SP_QUIET_MOST];
+    sp_range_t *skips; /* of all rows, one behind the other */
+    size_t skip_count;
 } page_t;
+
+/*  At most so many bytes are a row and what is in it, keys and all.  */
+#define ROW_BYTES 200
+#define SERVER_BYTES (2 + SH_ADDR_TEXT)
+#define SKIP_BYTES 50
+#define QUIET_BYTES 16
+#define PAGE_BYTES (SP_FRAME_MOST - 256)
 
 /*  "10.0.0.53; 2001:db8::53": what is no address is left out, for a scanner
     must not be handed text from a form.  */
@@ -171,51 +313,117 @@ s_read_nameservers (const char *list, const char **servers,
 }
 
 static void
-s_fill_row (page_t *page, size_t at, const hub_assigned_t *one)
+s_fill_skip (page_t *page, sp_subnet_t *row, const hub_ranges_t *skip)
 {
-    sh_prefix_text (&one->prefix, page->cidrs[at]);
+    row->skip = page->skips + page->skip_count;
+    row->skip_count = skip->count;
+    for (size_t i = 0; i < skip->count; i++)
+        page->skips[page->skip_count++]
+            = (sp_range_t){ sh_addr_bytes (&skip->items[i].first),
+                            sh_addr_bytes (&skip->items[i].last) };
+}
+
+static void
+s_fill_rule (page_t *page, size_t at, const hub_assignment_t *one)
+{
+    sp_subnet_t *row = &page->rows[at];
+    const hub_scan_rule_t *rule = one->rule;
+    row->check_s = one->check ? rule->check : 0;
+    row->discover_s = one->discover ? rule->discover : 0;
+    row->rate = rule->rate;
+    if (one->row->prefix.base.family == 6)
+        row->ipv6 = hub_ipv6_word (rule->ipv6);
+    memcpy (page->quiet[at], rule->quiet, sizeof rule->quiet);
+    row->quiet = page->quiet[at];
+    row->quiet_count = rule->quiet_count;
+    s_fill_skip (page, row, &rule->skip);
+}
+
+static void
+s_fill_row (page_t *page, const hub_assignment_t *one)
+{
+    size_t at = page->count++;
+    const hub_assigned_t *row = one->row;
+    sh_prefix_text (&row->prefix, page->cidrs[at]);
     page->rows[at] = (sp_subnet_t){
-        .id = one->id,
+        .id = row->id,
         .cidr = page->cidrs[at],
         .discover = one->discover,
         .check = one->check,
-        .resolve = one->resolve,
-        .pool = one->pool,
+        .resolve = row->resolve,
+        .pool = row->pool,
         .nameservers = page->servers[at],
         .nameserver_count = s_read_nameservers (
-            one->nameservers, page->servers[at], page->texts[at]),
+            row->nameservers, page->servers[at], page->texts[at]),
     };
+    if (one->rule)
+        s_fill_rule (page, at, one);
+}
+
+static size_t
+s_row_bytes (const hub_assignment_t *one)
+{
+    size_t bytes = ROW_BYTES;
+    if (one->row->nameservers)
+        bytes += SP_NAMESERVERS_MOST * SERVER_BYTES;
+    if (one->rule)
+        bytes += one->rule->skip.count * SKIP_BYTES
+                 + one->rule->quiet_count * QUIET_BYTES;
+    return bytes;
+}
+
+/*  How much of what follows 'after' fits into a page: '*end' is the first item
+    that does not, and '*skips' the ranges of those before.  True if the agent
+    has more behind them.  */
+static bool
+s_measure (const hub_assignments_t *self, uint64_t agent, uint64_t after,
+           size_t *end, size_t *skips)
+{
+    size_t rows = 0, bytes = 0;
+    *skips = 0;
+    for (*end = 0; *end < self->plan->subnet_count; ++*end) {
+        const hub_assignment_t *one = &self->items[*end];
+        if (!s_is_sent (one, agent) || one->row->id <= after)
+            continue;
+        bytes += s_row_bytes (one);
+        if (rows == SP_PAGE_SUBNETS_MOST || bytes > PAGE_BYTES)
+            return true;
+        rows++;
+        *skips += one->rule ? one->rule->skip.count : 0;
+    }
+    return false;
 }
 
 sh_err_t
 hub_assignments_page (const hub_assignments_t *self, uint64_t agent,
                       uint64_t after, uint8_t **frame, size_t *size)
 {
-    page_t *page = calloc (1, sizeof *page);
-    if (!page)
-        return SH_E_MEMORY;
     uint8_t revision[SP_REVISION];
-    hub_assignments_revision (self, agent, revision);
-    size_t count = 0;
-    bool more = false;
-    for (size_t i = 0; i < self->plan->subnet_count && !more; i++) {
-        const hub_assigned_t *one = &self->plan->subnets[i];
-        if (one->agent != agent || one->id <= after)
-            continue;
-        more = count == SP_PAGE_SUBNETS_MOST;
-        if (!more)
-            s_fill_row (page, count++, one);
+    size_t end, skips;
+    bool more = s_measure (self, agent, after, &end, &skips);
+    page_t *page = calloc (1, sizeof *page);
+    if (page)
+        page->skips = calloc (skips + 1, sizeof *page->skips);
+    if (!page || !page->skips) {
+        free (page);
+        return SH_E_MEMORY;
     }
+    hub_assignments_revision (self, agent, revision);
+    for (size_t i = 0; i < end; i++)
+        if (s_is_sent (&self->items[i], agent)
+            && self->items[i].row->id > after)
+            s_fill_row (page, &self->items[i]);
     sp_message_t message = {
         .type = SP_ASSIGNMENTS_PAGE,
         .u.assignments_page = {
             .revision = { revision, sizeof revision },
             .more = more,
             .subnets = page->rows,
-            .subnet_count = count,
+            .subnet_count = page->count,
         },
     };
     sh_err_t rc = sp_encode (frame, size, &message);
+    free (page->skips);
     free (page);
     return rc;
 }

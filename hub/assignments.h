@@ -1,19 +1,39 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  One picture of everything that phpIPAM assigns, made of a hub_plan_t;
-    shared between threads, never changed, freed with its last reference.  */
+/*  One picture of everything that phpIPAM assigns, made of a hub_plan_t and of
+    the terms that the hub adds; shared between threads, never changed, freed
+    with its last reference.  */
 
 #ifndef HUB_ASSIGNMENTS_H
 #define HUB_ASSIGNMENTS_H
 
 #include "hub/rows.h"
+#include "hub/scan_settings.h"
 #include "scanner-proto/message.h"
 
 typedef struct hub_assignments hub_assignments_t;
 
-/*  Takes the plan over ('*plan_p' is NULLed).  One reference is the
-    caller's.  SH_E_MEMORY.  */
-sh_err_t hub_assignments_new (hub_assignments_t **out, hub_plan_t **plan_p)
-    SH_MUST_CHECK;
+/*  What the hub has to say about what phpIPAM assigns; borrowed.  */
+typedef struct
+{
+    const hub_scan_settings_t *settings; /* settled; NULL: no word about it */
+} hub_terms_t;
+
+/*  A subnet as it stands.  Borrowed from the hub_assignments_t.  */
+typedef struct
+{
+    const hub_assigned_t *row;
+    const hub_scan_rule_t *rule; /* NULL: there are no settings */
+    bool check, discover; /* what the settings leave of what phpIPAM has on */
+} hub_assignment_t;
+
+/*  Takes the plan over ('*plan_p' is NULLed).  'terms' (may be NULL) are needed
+    during the call only.  One reference is the caller's.  SH_E_MEMORY.  */
+sh_err_t hub_assignments_new (hub_assignments_t **out, hub_plan_t **plan_p,
+                              const hub_terms_t *terms) SH_MUST_CHECK;
+/*  What phpIPAM says as 'old' has it, under other terms.  SH_E_MEMORY.  */
+sh_err_t hub_assignments_renew (hub_assignments_t **out,
+                                const hub_assignments_t *old,
+                                const hub_terms_t *terms) SH_MUST_CHECK;
 hub_assignments_t *hub_assignments_keep (hub_assignments_t *self);
 void hub_assignments_release (hub_assignments_t **self_p);
 

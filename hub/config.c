@@ -10,6 +10,8 @@
 
 #include "lib/http_config.h"
 #include "hub/config_legacy.h"
+#include "hub/config_policy.h"
+#include "hub/config_scan.h"
 #include "lib/addr.h"
 #include "lib/file.h"
 #include "lib/secret.h"
@@ -23,137 +25,8 @@
 #define STRING(x) #x
 #define NUMBER(x) STRING (x)
 
-static const char *const s_field_words[]
-    = { "never", "fill", "follow", "auto", NULL };
-static const char *const s_tags_words[] = { "never", "phpipam", NULL };
 const char *const hub_tls_words[]
     = { "off", "preferred", "required", "verify-full", NULL };
-
-/*  The words begin with the enum's second value: the first is INHERIT.  */
-static sh_err_t
-s_policy_word (int *out, const sh_yaml_t *node, const char *key,
-               const char *const *words, const char *path, sh_why_t *why)
-{
-    int index = 0;
-    sh_err_t rc = sh_config_word (&index, node, key, words, path, why);
-    if (rc == SH_OK)
-        *out = index + 1;
-    return rc;
-}
-
-/*  These three get a hub_policy_t, or a hub_policies_t, which begins with
-    one.  */
-static sh_err_t
-s_bind_hostname (void *target, const sh_yaml_t *node, const char *path,
-                 sh_why_t *why)
-{
-    hub_policy_t *policy = target;
-    return s_policy_word (&policy->hostname, node, "hostname", s_field_words,
-                          path, why);
-}
-
-static sh_err_t
-s_bind_mac (void *target, const sh_yaml_t *node, const char *path,
-            sh_why_t *why)
-{
-    hub_policy_t *policy = target;
-    return s_policy_word (&policy->mac, node, "mac", s_field_words, path, why);
-}
-
-static sh_err_t
-s_bind_tags (void *target, const sh_yaml_t *node, const char *path,
-             sh_why_t *why)
-{
-    hub_policy_t *policy = target;
-    return s_policy_word (&policy->tags, node, "tags", s_tags_words, path,
-                          why);
-}
-
-_Static_assert (offsetof (hub_policies_t, hub) == 0,
-                "a hub_policies_t must begin with the hub's policy");
-
-static const sh_config_field_t s_entry_fields[] = {
-    { .key = "hostname", .kind = SH_CONFIG_CALL, .call = s_bind_hostname },
-    { .key = "mac", .kind = SH_CONFIG_CALL, .call = s_bind_mac },
-    { .key = "tags", .kind = SH_CONFIG_CALL, .call = s_bind_tags },
-    { 0 },
-};
-
-/*  subnets.id is a 32-bit column; 0 is no id.  */
-static bool
-s_subnet_id (uint64_t *out, const char *text)
-{
-    uint64_t id = 0;
-    if (text[0] < '1' || text[0] > '9')
-        return false;
-    for (; *text; text++) {
-        if (*text < '0' || *text > '9')
-            return false;
-        id = id * 10 + (uint64_t) (*text - '0');
-        if (id > UINT32_MAX)
-            return false;
-    }
-    *out = id;
-    return true;
-}
-
-/*  Append an entry for the map's item 'at'.  */
-static sh_err_t
-s_bind_entry (hub_policies_t *self, const sh_yaml_t *map, size_t at,
-              bool by_agent, const char *path, sh_why_t *why)
-{
-    const char *key = map->keys[at];
-    const sh_yaml_t *item = map->items[at];
-    hub_policy_entry_t entry = { 0 };
-    if (by_agent ? key[0] == '\0' : !s_subnet_id (&entry.subnet, key)) {
-        char shown[SHOWN_MOST];
-        sh_escape (shown, sizeof shown, key);
-        return sh_fail (why, SH_E_CONFIG, "%s:%d: '%s' is no %s", path,
-                        item->line, shown,
-                        by_agent ? "agent's name" : "subnet id");
-    }
-    hub_policy_entry_t *entries
-        = realloc (self->entries, (self->count + 1) * sizeof *entries);
-    if (!entries)
-        return sh_fail (why, SH_E_MEMORY, "%s: out of memory", path);
-    self->entries = entries;
-    if (by_agent) {
-        entry.agent = strdup (key);
-        if (!entry.agent)
-            return sh_fail (why, SH_E_MEMORY, "%s: out of memory", path);
-    }
-    entries[self->count] = entry;
-    return sh_config_bind (&entries[self->count++].policy, s_entry_fields,
-                           item, path, why);
-}
-
-static sh_err_t
-s_bind_entries (hub_policies_t *self, const sh_yaml_t *node, bool by_agent,
-                const char *path, sh_why_t *why)
-{
-    if (node->kind != SH_YAML_MAP)
-        return sh_fail (why, SH_E_CONFIG, "%s:%d: '%s' must be a map of %s",
-                        path, node->line, by_agent ? "agents" : "subnets",
-                        by_agent ? "agents' names" : "subnet ids");
-    sh_err_t rc = SH_OK;
-    for (size_t i = 0; rc == SH_OK && i < node->count; i++)
-        rc = s_bind_entry (self, node, i, by_agent, path, why);
-    return rc;
-}
-
-static sh_err_t
-s_bind_agents (void *target, const sh_yaml_t *node, const char *path,
-               sh_why_t *why)
-{
-    return s_bind_entries (target, node, true, path, why);
-}
-
-static sh_err_t
-s_bind_subnets (void *target, const sh_yaml_t *node, const char *path,
-                sh_why_t *why)
-{
-    return s_bind_entries (target, node, false, path, why);
-}
 
 static sh_err_t
 s_bind_log_level (void *target, const sh_yaml_t *node, const char *path,
@@ -229,15 +102,6 @@ static const sh_config_field_t s_database_fields[] = {
     { 0 },
 };
 
-static const sh_config_field_t s_policy_fields[] = {
-    { .key = "hostname", .kind = SH_CONFIG_CALL, .call = s_bind_hostname },
-    { .key = "mac", .kind = SH_CONFIG_CALL, .call = s_bind_mac },
-    { .key = "tags", .kind = SH_CONFIG_CALL, .call = s_bind_tags },
-    { .key = "agents", .kind = SH_CONFIG_CALL, .call = s_bind_agents },
-    { .key = "subnets", .kind = SH_CONFIG_CALL, .call = s_bind_subnets },
-    { 0 },
-};
-
 static const sh_config_field_t s_fields[] = {
     { .key = "hub", .kind = SH_CONFIG_MAP, .fields = s_hub_fields },
     { .key = "database",
@@ -251,7 +115,11 @@ static const sh_config_field_t s_fields[] = {
     { .key = "policy",
       .kind = SH_CONFIG_MAP,
       .offset = HUB (policies),
-      .fields = s_policy_fields },
+      .fields = hub_policy_fields },
+    { .key = "scan",
+      .kind = SH_CONFIG_MAP,
+      .offset = HUB (scan),
+      .fields = hub_scan_fields },
     { .key = "log_level", .kind = SH_CONFIG_CALL, .call = s_bind_log_level },
     { 0 },
 };
@@ -261,6 +129,7 @@ s_defaults (hub_config_t *self, const char *path)
 {
     hub_database_config_t *database = &self->database;
     hub_policies_init (&self->policies);
+    hub_scan_settings_init (&self->scan);
     self->log_level = SH_LOG_INFO;
     self->workers = 2;
     self->http_port = SH_HTTP_PORT;
@@ -537,6 +406,7 @@ s_take (hub_config_t *self, const sh_yaml_t *tree, const struct stat *meta,
         rc = s_settle_http (self, tree, peek, why);
     if (rc != SH_OK)
         return rc;
+    hub_scan_settings_settle (&self->scan);
     s_settle_tls (&self->database, self->legacy, peek);
     if (self->legacy && !peek)
         hub_legacy_announce (self, tree);
@@ -614,6 +484,7 @@ hub_config_destroy (hub_config_t **self_p)
     sh_strings_clear (&self->listen);
     sh_http_clear (&self->http);
     hub_policies_clear (&self->policies);
+    hub_scan_settings_clear (&self->scan);
     free (self);
     *self_p = NULL;
 }

@@ -25,10 +25,20 @@
           tags: phpipam                 (never, phpipam)
           agents: { NAME: {hostname: ...} }
           subnets: { ID: {tags: never} }
+        scan:
+          check: 300                    (seconds, or never)
+          discover: 3600
+          rate: 1000                    (default: each site's own)
+          ipv6_discover: stable         (off, stable, all)
+          exclude: [10.0.0.1-10.0.0.9]
+          quiet: ['22:00-06:00']
+          agents: { NAME: {check: ...} }
+          prefixes: { 10.0.0.0/8: {...} }
+          subnets: { ID: {...} }
         log_level: info
 
     What is shown is the default, but for memory_ceiling (default: by the
-    number of keys), password and password_file (default: no password), tls_ca
+    number of keys), scan's rate, exclude and quiet (default: none), password and password_file (default: no password), tls_ca
     (the system's), and tls: verify-full for a host beyond this machine, else
     off.  /etc and /run stand for configure's sysconfdir and runstatedir.  Paths are absolute; only password_file, token_file and http's
     cert and key may be relative and are then looked up in
@@ -59,6 +69,7 @@
 #define HUB_CONFIG_H
 
 #include "hub/policy.h"
+#include "hub/scan_settings.h"
 #include "lib/config.h"
 #include "lib/http_config.h"
 #include "lib/log.h"
@@ -102,6 +113,7 @@ typedef struct
     bool legacy;           /* it is the old scan server's file */
     char *timezone; /* "auto", "UTC" or an IANA name */
     hub_policies_t policies;
+    hub_scan_settings_t scan; /* settled */
     int log_level; /* sh_level_t */
 } hub_config_t;
 

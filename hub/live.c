@@ -11,6 +11,8 @@
 struct hub_live
 {
     hub_zone_mode_t zone; /* never changes */
+    pthread_mutex_t making; /* of assignments; before 'lock', if both */
+    hub_scan_settings_t *scan; /* NULL: no settings; under 'making' */
     pthread_mutex_t lock; /* for what follows */
     hub_policies_t *policies;
     hub_assignments_t *assignments;
@@ -46,6 +48,7 @@ hub_live_new (hub_live_t **out, hub_zone_mode_t zone)
     if (!self)
         return SH_E_MEMORY;
     self->zone = zone;
+    pthread_mutex_init (&self->making, NULL);
     pthread_mutex_init (&self->lock, NULL);
     snprintf (self->database_text, sizeof self->database_text,
               "not connected yet");
@@ -62,6 +65,15 @@ s_destroy_policies (hub_policies_t *policies)
     }
 }
 
+static void
+s_destroy_scan (hub_scan_settings_t *settings)
+{
+    if (settings) {
+        hub_scan_settings_clear (settings);
+        free (settings);
+    }
+}
+
 void
 hub_live_destroy (hub_live_t **self_p)
 {
@@ -69,8 +81,10 @@ hub_live_destroy (hub_live_t **self_p)
     if (!self)
         return;
     s_destroy_policies (self->policies);
+    s_destroy_scan (self->scan);
     hub_assignments_release (&self->assignments);
     pthread_mutex_destroy (&self->lock);
+    pthread_mutex_destroy (&self->making);
     free (self);
     *self_p = NULL;
 }
@@ -105,12 +119,52 @@ hub_live_zone (const hub_live_t *self, int db_offset, int64_t now)
 }
 
 void
-hub_live_set_assignments (hub_live_t *self, hub_assignments_t *fresh)
+hub_live_set_scan (hub_live_t *self, hub_scan_settings_t **settings_p)
+{
+    pthread_mutex_lock (&self->making);
+    hub_scan_settings_t *old = self->scan;
+    self->scan = *settings_p;
+    pthread_mutex_unlock (&self->making);
+    *settings_p = NULL;
+    s_destroy_scan (old);
+}
+
+/*  'fresh' becomes the newest, or is released if it is no other.  */
+static void
+s_take (hub_live_t *self, hub_assignments_t *fresh)
 {
     pthread_mutex_lock (&self->lock);
     hub_assignments_t *old = self->assignments;
-    self->assignments = fresh;
+    if (!hub_assignments_equal (fresh, old)) {
+        self->assignments = fresh;
+        fresh = old;
+    }
     pthread_mutex_unlock (&self->lock);
+    hub_assignments_release (&fresh);
+}
+
+void
+hub_live_plan (hub_live_t *self, hub_plan_t **plan_p)
+{
+    hub_assignments_t *fresh = NULL;
+    pthread_mutex_lock (&self->making);
+    const hub_terms_t terms = { .settings = self->scan };
+    if (hub_assignments_new (&fresh, plan_p, &terms) == SH_OK)
+        s_take (self, fresh);
+    pthread_mutex_unlock (&self->making);
+    hub_plan_destroy (plan_p);
+}
+
+void
+hub_live_renew (hub_live_t *self)
+{
+    hub_assignments_t *fresh = NULL;
+    pthread_mutex_lock (&self->making);
+    const hub_terms_t terms = { .settings = self->scan };
+    hub_assignments_t *old = hub_live_assignments (self);
+    if (old && hub_assignments_renew (&fresh, old, &terms) == SH_OK)
+        s_take (self, fresh);
+    pthread_mutex_unlock (&self->making);
     hub_assignments_release (&old);
 }
 

@@ -148,6 +148,28 @@ s_publish_policies (hub_t *self)
     hub_live_set_policies (self->live, &policies);
 }
 
+static void
+s_publish_scan (hub_t *self)
+{
+    hub_scan_settings_t *settings = malloc (sizeof *settings);
+    if (!settings)
+        return;
+    *settings = self->config->scan;
+    hub_scan_settings_init (&self->config->scan);
+    hub_live_set_scan (self->live, &settings);
+}
+
+/*  Scanners are to know at once, whether the database answers or not.  */
+static void
+s_renew (hub_t *self)
+{
+    const uint64_t one = 1;
+    hub_live_renew (self->live);
+    ssize_t ignored = write (self->looked, &one, sizeof one);
+    (void) ignored;
+    hub_watch_poke (self->watch);
+}
+
 static sh_err_t
 s_reload_actor (zactor_t *actor, sh_why_t *why)
 {
@@ -189,8 +211,12 @@ s_reload (hub_t *self, char *answer, size_t size)
         old->policies = fresh->policies;
         hub_policies_init (&fresh->policies);
         s_publish_policies (self);
+        hub_scan_settings_clear (&old->scan);
+        old->scan = fresh->scan;
+        hub_scan_settings_init (&fresh->scan);
+        s_publish_scan (self);
         sh_log_set_level ((sh_level_t) old->log_level);
-        hub_watch_poke (self->watch);
+        s_renew (self);
     }
     self->http_args.fresh = NULL;
     hub_config_destroy (&fresh);
@@ -451,6 +477,7 @@ s_start (hub_t *self, sh_why_t *why)
         rc = s_make_lists (self);
     if (rc == SH_OK) {
         s_publish_policies (self);
+        s_publish_scan (self);
         rc = hub_queue_new (&self->home, HOME_JOBS, SIZE_MAX);
     }
     /*  First of all the right to listen at all: no other hub at work here. */

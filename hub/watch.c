@@ -90,24 +90,19 @@ s_read_plan (hub_watch_t *self, hub_plan_t **plan)
     return rc;
 }
 
-/*  Take the fresh assignments if they differ.  While phpIPAM is in maintenance
-    mode its tables may be on their way, so what is known stays.  */
+/*  While phpIPAM is in maintenance mode its tables may be on their way, so what
+    is known stays; but pauses end, and settings change, all the same.  */
 static void
 s_take_plan (hub_watch_t *self, hub_plan_t **plan_p)
 {
-    hub_assignments_t *fresh = NULL;
-    bool maintenance = (*plan_p)->maintenance;
-    if (hub_assignments_new (&fresh, plan_p) != SH_OK) {
-        hub_plan_destroy (plan_p);
-        return;
-    }
     hub_assignments_t *old = hub_live_assignments (self->live);
-    bool keep = (old && maintenance) || hub_assignments_equal (fresh, old);
+    bool keep = old && (*plan_p)->maintenance;
     hub_assignments_release (&old);
-    if (keep)
-        hub_assignments_release (&fresh);
-    else
-        hub_live_set_assignments (self->live, fresh);
+    if (keep) {
+        hub_plan_destroy (plan_p);
+        hub_live_renew (self->live);
+    } else
+        hub_live_plan (self->live, plan_p);
 }
 
 static void
@@ -121,8 +116,10 @@ s_look (hub_watch_t *self)
                      rc == SH_E_MAINTENANCE
                          ? sh_err_text (rc)
                          : self->store->describe (self->store));
-    if (!plan)
+    if (!plan) {
+        hub_live_renew (self->live);
         return;
+    }
     s_tell_zone (self, plan);
     s_take_plan (self, &plan);
 }

@@ -55,7 +55,7 @@ static hub_assignments_t *
 s_make (hub_plan_t *plan)
 {
     hub_assignments_t *made = NULL;
-    assert_int_equal (hub_assignments_new (&made, &plan), SH_OK);
+    assert_int_equal (hub_assignments_new (&made, &plan, NULL), SH_OK);
     assert_null (plan);
     return made;
 }
@@ -440,6 +440,200 @@ test_references (void **state)
     hub_assignments_release (&second);
 }
 
+static void
+s_exclude (hub_scan_settings_t *settings, const char *text)
+{
+    hub_stretch_t one;
+    assert_int_equal (hub_stretch_parse (&one, text), SH_OK);
+    assert_int_equal (hub_ranges_add (&settings->hub.exclude, &one), SH_OK);
+}
+
+static hub_scan_entry_t *
+s_entry (hub_scan_settings_t *settings, uint64_t subnet)
+{
+    settings->entries = realloc (settings->entries, (settings->count + 1)
+                                     * sizeof *settings->entries);
+    assert_non_null (settings->entries);
+    hub_scan_entry_t *entry = &settings->entries[settings->count++];
+    *entry = (hub_scan_entry_t){ .kind = HUB_LEVEL_SUBNET, .subnet = subnet };
+    return entry;
+}
+
+static hub_assignments_t *
+s_renew (const hub_assignments_t *old, hub_scan_settings_t *settings)
+{
+    hub_assignments_t *fresh = NULL;
+    hub_scan_settings_settle (settings);
+    const hub_terms_t terms = { .settings = settings };
+    assert_int_equal (hub_assignments_renew (&fresh, old, &terms), SH_OK);
+    return fresh;
+}
+
+/*  What the hub's file adds to a row.  */
+static void
+test_settings (void **state)
+{
+    (void) state;
+    hub_plan_t *plan = s_plan (4);
+    s_agent (plan, 3, "mine", true);
+    s_subnet (plan, 7, 3, NULL)->discover = true;
+    s_subnet (plan, 8, 3, NULL);
+    hub_assigned_t *six = s_subnet (plan, 9, 3, NULL);
+    six->discover = true;
+    assert_int_equal (sh_prefix_parse (&six->prefix, "2001:db8::/64"), SH_OK);
+    hub_assignments_t *plain = s_make (plan);
+
+    hub_scan_settings_t settings;
+    hub_scan_settings_init (&settings);
+    settings.hub.rate = 250;
+    settings.hub.has_quiet = true;
+    settings.hub.quiet_count = 1;
+    settings.hub.quiet[0] = (sp_hours_t){ 1320, 360 };
+    s_exclude (&settings, "10.0.7.1-10.0.7.9");
+    s_exclude (&settings, "10.0.7.200-10.0.8.3");
+    s_entry (&settings, 8)->level.check = HUB_SCAN_NEVER;
+    s_entry (&settings, 9)->level.discover = HUB_SCAN_NEVER;
+    hub_assignments_t *made = s_renew (plain, &settings);
+    hub_assignments_release (&plain);
+    hub_scan_settings_clear (&settings);
+
+    /*  8 has nothing but checks, and those are never.  */
+    sp_message_t *message = s_page (made, 3, 0);
+    const sp_assignments_page_t *page = &message->u.assignments_page;
+    assert_int_equal (page->subnet_count, 2);
+    const sp_subnet_t *row = &page->subnets[0];
+    assert_int_equal (row->id, 7);
+    assert_true (row->check && row->discover);
+    assert_int_equal (row->check_s, HUB_SCAN_CHECK_S);
+    assert_int_equal (row->discover_s, HUB_SCAN_DISCOVER_S);
+    assert_int_equal (row->rate, 250);
+    assert_null (row->ipv6);
+    assert_false (row->paused);
+    assert_int_equal (row->quiet_count, 1);
+    assert_int_equal (row->quiet[0].from, 1320);
+    assert_int_equal (row->quiet[0].to, 360);
+    assert_int_equal (row->skip_count, 2);
+    assert_memory_equal (row->skip[0].first.data, "\x0a\x00\x07\x01", 4);
+    assert_memory_equal (row->skip[0].last.data, "\x0a\x00\x07\x09", 4);
+    assert_memory_equal (row->skip[1].first.data, "\x0a\x00\x07\xc8", 4);
+    assert_memory_equal (row->skip[1].last.data, "\x0a\x00\x07\xff", 4);
+    row = &page->subnets[1];
+    assert_int_equal (row->id, 9);
+    assert_true (row->check && !row->discover);
+    assert_int_equal (row->discover_s, 0);
+    assert_string_equal (row->ipv6, "stable");
+    assert_int_equal (row->skip_count, 0);
+    sp_message_destroy (&message);
+    hub_assignments_release (&made);
+}
+
+/*  Each setting alone makes another revision, and only for whom it counts.  */
+static void
+test_settings_in_the_revision (void **state)
+{
+    (void) state;
+    hub_assignments_t *plain = s_changed ("nothing");
+    hub_scan_settings_t settings;
+    hub_scan_settings_init (&settings);
+    hub_assignments_t *before = s_renew (plain, &settings);
+    assert_false (hub_assignments_equal (before, plain));
+    hub_assignments_t *again = s_renew (before, &settings);
+    assert_true (hub_assignments_equal (again, before));
+    hub_assignments_release (&again);
+    uint8_t mine[SP_REVISION], others[SP_REVISION], now[SP_REVISION];
+    hub_assignments_revision (before, 3, mine);
+    hub_assignments_revision (before, 4, others);
+    for (int what = 0; what < 7; what++) {
+        hub_scan_level_t *level = &s_entry (&settings, 7)->level;
+        hub_stretch_t one;
+        assert_int_equal (hub_stretch_parse (&one, "10.0.7.1"), SH_OK);
+        switch (what) {
+        case 0: level->check = 60; break;
+        case 1: level->discover = 60; break;
+        case 2: level->rate = 60; break;
+        case 3: level->ipv6 = HUB_IPV6_OFF; break;
+        case 4: level->has_quiet = true; level->quiet_count = 1; break;
+        case 5:
+            level->has_quiet = true;
+            level->quiet_count = 1;
+            level->quiet[0].to = 1;
+            break;
+        default:
+            assert_int_equal (hub_ranges_add (&level->exclude, &one), SH_OK);
+        }
+        hub_assignments_t *after = s_renew (plain, &settings);
+        hub_assignments_revision (after, 3, now);
+        if (memcmp (mine, now, SP_REVISION) == 0)
+            fail_msg ("setting %d is not in the revision", what);
+        hub_assignments_revision (after, 4, now);
+        assert_memory_equal (others, now, SP_REVISION);
+        assert_false (hub_assignments_equal (after, before));
+        hub_assignments_release (&after);
+        hub_scan_settings_clear (&settings);
+    }
+    hub_assignments_release (&before);
+    hub_assignments_release (&plain);
+}
+
+/*  The longest rows of all: fewer of them make a page, and none gets lost.  */
+static void
+test_pages_of_long_rows (void **state)
+{
+    (void) state;
+    static const char server[] = "2001:db8:1111:2222:3333:4444:5555:6666;";
+    char servers[SP_NAMESERVERS_MOST * sizeof server] = "";
+    for (size_t i = 0; i < SP_NAMESERVERS_MOST; i++)
+        memcpy (servers + i * (sizeof server - 1), server, sizeof server);
+    hub_plan_t *plan = s_plan (MOST);
+    for (size_t i = 0; i < MOST; i++) {
+        hub_assigned_t *one
+            = s_subnet (plan, (uint64_t) INT64_MAX - MOST + i, 3, servers);
+        one->discover = true;
+        assert_int_equal (
+            sh_prefix_parse (&one->prefix,
+                             "2001:db8:1111:2222:3333:4444:5555:6000/116"),
+            SH_OK);
+    }
+    hub_assignments_t *plain = s_make (plan);
+    hub_scan_settings_t settings;
+    hub_scan_settings_init (&settings);
+    settings.hub.check = settings.hub.discover = SP_EVERY_MOST;
+    settings.hub.rate = SP_RATE_MOST;
+    settings.hub.has_quiet = true;
+    settings.hub.quiet_count = SP_QUIET_MOST;
+    for (size_t i = 0; i < SP_QUIET_MOST; i++)
+        settings.hub.quiet[i] = (sp_hours_t){ 1430, 1439 };
+    for (unsigned i = 0; i < SP_SKIP_MOST; i++) {
+        char text[64];
+        snprintf (text, sizeof text, "2001:db8:1111:2222:3333:4444:5555:6%02x0",
+                  i);
+        s_exclude (&settings, text);
+    }
+    hub_assignments_t *made = s_renew (plain, &settings);
+    hub_scan_settings_clear (&settings);
+    hub_assignments_release (&plain);
+
+    uint64_t after = 0;
+    size_t met = 0, pages = 0;
+    for (bool more = true; more; pages++) {
+        sp_message_t *message = s_page (made, 3, after);
+        const sp_assignments_page_t *page = &message->u.assignments_page;
+        assert_true (page->subnet_count > 0);
+        for (size_t i = 0; i < page->subnet_count; i++, met++) {
+            assert_int_equal (page->subnets[i].id,
+                              (uint64_t) INT64_MAX - MOST + met);
+            assert_int_equal (page->subnets[i].skip_count, SP_SKIP_MOST);
+            assert_int_equal (page->subnets[i].quiet_count, SP_QUIET_MOST);
+        }
+        after = page->subnets[page->subnet_count - 1].id;
+        more = page->more;
+        sp_message_destroy (&message);
+    }
+    assert_int_equal (met, MOST);
+    assert_true (pages > 1 && pages < 8);
+    hub_assignments_release (&made);
+}
+
 int
 main (void)
 {
@@ -452,6 +646,9 @@ main (void)
         cmocka_unit_test (test_revision),
         cmocka_unit_test (test_revision_of_none),
         cmocka_unit_test (test_revision_is_fixed),
+        cmocka_unit_test (test_settings),
+        cmocka_unit_test (test_settings_in_the_revision),
+        cmocka_unit_test (test_pages_of_long_rows),
         cmocka_unit_test (test_references),
     };
     return cmocka_run_group_tests_name ("assignments", tests, NULL, NULL);

@@ -220,6 +220,31 @@ what_is_wrong_is_refused (void **state)
         { "policy:\n  subnets:\n    4294967296: {tags: never}\n",
           "subnet id" },
         { "policy:\n  subnets:\n    7: never\n", "expected" },
+        { "scan:\n  check: 9\n", ":2: 'check' must be seconds from 10 to" },
+        { "scan:\n  check: 604801\n", "or never" },
+        { "scan:\n  discover: 0\n", "'discover' must be" },
+        { "scan:\n  discover: [300]\n", "'discover' must be" },
+        { "scan:\n  discover: Never\n", "not 'Never'" },
+        { "scan:\n  rate: 0\n", "1 to 1000000" },
+        { "scan:\n  rate: 1000001\n", "1 to 1000000" },
+        { "scan:\n  ipv6_discover: some\n", "off, stable, all" },
+        { "scan:\n  exclude: {a: b}\n", "must be a list of texts such as" },
+        { "scan:\n  exclude:\n    - 10.0.0.1\n    - 10.0.0.1/24\n",
+          ":4: '10.0.0.1/24' in 'exclude' is not" },
+        { "scan:\n  exclude: [[10.0.0.1]]\n", "in 'exclude' is not" },
+        { "scan:\n  exclude: 10.0.0.9-10.0.0.1\n", "host bits" },
+        { "scan:\n  quiet: 22-6\n", "'22-6' in 'quiet' is not '22:00-06:00'" },
+        { "scan:\n  quiet: ['01:00-02:00', '01:00-02:00', '01:00-02:00', "
+          "'01:00-02:00', '01:00-02:00', '01:00-02:00', '01:00-02:00', "
+          "'01:00-02:00', '01:00-02:00']\n", "at most 8" },
+        { "scan:\n  agents: [a]\n", "must be a map of agents' names" },
+        { "scan:\n  agents:\n    '': {check: 60}\n", "agent's name" },
+        { "scan:\n  agents:\n    a: {checks: 60}\n", "unknown key" },
+        { "scan:\n  agents:\n    a: {agents: {}}\n", "unknown key" },
+        { "scan:\n  prefixes:\n    10.0.0.1/8: {check: 60}\n",
+          ":3: '10.0.0.1/8' is no prefix" },
+        { "scan:\n  prefixes:\n    10.0.0.1: {check: 60}\n", "is no prefix" },
+        { "scan:\n  subnets:\n    lan: {check: 60}\n", "is no subnet id" },
         { "database:\n  password: !vault x\n", "scanhub.yaml:2" },
         { "nofusscomputing_phpipam_scan_agent:\n  a: b\n", "unknown key" },
     };
@@ -601,6 +626,57 @@ a_missing_file_is_told (void **state)
     assert_null (config);
 }
 
+/*  The section as the manual shows it, in every way that YAML has.  */
+static void
+scan_settings_are_read (void **state)
+{
+    (void) state;
+    hub_config_t *config = load (
+        "scan:\n"
+        "  check: 60\n"
+        "  discover: never\n"
+        "  rate: 1000\n"
+        "  ipv6_discover: all\n"
+        "  exclude: [10.0.0.1-10.0.0.9, 10.0.0.20, 2001:db8::/120]\n"
+        "  quiet: 22:00-06:00\n"
+        "  agents:\n"
+        "    'Site A': {check: never, quiet: []}\n"
+        "  subnets:\n"
+        "    7: {exclude: 10.0.0.10}\n"
+        "  prefixes:\n"
+        "    2001:db8::/32: {rate: 5}\n"
+        "    10.0.0.0/8: {quiet: ['12:00-13:00', 23:00-24:00]}\n");
+    const hub_scan_settings_t *scan = &config->scan;
+    assert_int_equal (scan->hub.check, 60);
+    assert_int_equal (scan->hub.discover, HUB_SCAN_NEVER);
+    assert_int_equal (scan->hub.rate, 1000);
+    assert_int_equal (scan->hub.ipv6, HUB_IPV6_ALL);
+    assert_int_equal (scan->hub.exclude.count, 3);
+    assert_int_equal (scan->hub.quiet_count, 1);
+    assert_int_equal (scan->hub.quiet[0].from, 22 * 60);
+    assert_int_equal (scan->count, 4);
+
+    /*  Settled: agents, prefixes, subnets.  */
+    assert_string_equal (scan->entries[0].agent, "Site A");
+    assert_int_equal (scan->entries[0].level.check, HUB_SCAN_NEVER);
+    assert_true (scan->entries[0].level.has_quiet);
+    assert_int_equal (scan->entries[0].level.quiet_count, 0);
+    assert_int_equal (scan->entries[1].prefix.length, 8);
+    assert_int_equal (scan->entries[1].level.quiet_count, 2);
+    assert_int_equal (scan->entries[2].prefix.length, 32);
+    assert_int_equal (scan->entries[2].level.rate, 5);
+    assert_false (scan->entries[2].level.has_quiet);
+    assert_int_equal (scan->entries[3].subnet, 7);
+    hub_config_destroy (&config);
+
+    config = load ("");
+    assert_int_equal (config->scan.hub.check, 300);
+    assert_int_equal (config->scan.hub.discover, 3600);
+    assert_int_equal (config->scan.hub.rate, 0);
+    assert_int_equal (config->scan.hub.ipv6, HUB_IPV6_STABLE);
+    hub_config_destroy (&config);
+}
+
 static void
 the_narrower_policy_wins_field_by_field (void **state)
 {
@@ -752,6 +828,7 @@ main (void)
         CASE (a_token_file_is_found_and_read),
         CASE (the_default_file_is_the_first_that_is_there),
         CASE (a_missing_file_is_told),
+        CASE (scan_settings_are_read),
         CASE (the_narrower_policy_wins_field_by_field),
         CASE (what_needs_a_restart_is_named),
         CASE (the_http_door_reloads_all_but_listen_and_spool),

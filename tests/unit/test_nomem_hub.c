@@ -330,7 +330,7 @@ s_assign (void)
     hub_assignments_t *made = NOMEM_UNTOUCHED;
     hub_plan_t *plan = s_new_plan ();
     nomem_fail_at (s_assign_at, true);
-    sh_err_t rc = hub_assignments_new (&made, &plan);
+    sh_err_t rc = hub_assignments_new (&made, &plan, NULL);
     if (rc != SH_OK) {
         nomem_lift ();
         assert_true (made == NOMEM_UNTOUCHED && plan);
