@@ -900,12 +900,14 @@ def _(s):
     until(lambda: sorted(rows()) == [10, 11, 12, 16], 'the new assignments')
     common = {'resolve': False, 'pool': False, 'ns': []}
     equal(rows()[10], {'id': 10, 'cidr': '10.0.0.0/24', 'discover': True,
-                       'check': True, **common})
+                       'check': True, **common, 'discover_s': 3600,
+                       'check_s': 300})
     equal(rows()[11], {'id': 11, 'cidr': '10.0.1.0/25', 'discover': True,
                        'check': False, 'resolve': True, 'pool': False,
-                       'ns': ['192.0.2.1', '192.0.2.2']})
+                       'ns': ['192.0.2.1', '192.0.2.2'], 'discover_s': 3600})
     equal(rows()[12], {'id': 12, 'cidr': '2001:db8::/64', 'discover': False,
-                       'check': True, **common, 'pool': True})
+                       'check': True, **common, 'pool': True, 'check_s': 300,
+                       'ipv6': 'stable'})
 
 
 @case('a change of the assignments is pushed')
