@@ -21,6 +21,7 @@
 
 #include "hub/descriptors.h"
 #include "hub/http_door.h"
+#include "hub/requests.h"
 #include "hub/router.h"
 #include "hub/watch.h"
 #include "hub/zap.h"
@@ -29,7 +30,6 @@
 #include "lib/secret.h"
 #include "lib/tsan.h"
 
-#define PENDING_KEYS 256 /* unknown keys that are remembered */
 #define PENDING_EACH 8   /* of one address */
 #define HOME_JOBS 65536 /* more than all workers' queues together */
 
@@ -55,6 +55,7 @@ typedef struct
     hub_queue_t *http_home;
     zactor_t *http; /* NULL: no such door */
     hub_http_door_args_t http_args;
+    hub_requests_t requests;
     sh_control_t *control;
 } hub_t;
 
@@ -184,8 +185,9 @@ s_reload_actor (zactor_t *actor, sh_why_t *why)
 
 /*  All or nothing: on any error what is in force stays in force.  */
 static void
-s_reload (hub_t *self, char *answer, size_t size)
+s_reload (void *context, char *answer, size_t size)
 {
+    hub_t *self = context;
     sh_why_t why = { "" };
     hub_config_t *fresh = NULL;
     sh_err_t rc = hub_config_load (&fresh, self->config->path, &why);
@@ -228,142 +230,6 @@ s_reload (hub_t *self, char *answer, size_t size)
     /*  Numbered, so that a line is never held back as a repeat.  */
     sh_log (rc == SH_OK ? SH_LOG_NOTICE : SH_LOG_ERROR, "reload",
             SH_INT ("number", ++self->reloads), SH_STR ("result", answer));
-}
-
-static void
-s_answer_ping (hub_t *self, char *answer, size_t size)
-{
-    char text[320];
-    bool up = hub_live_database (self->live,
-                                 sh_clock_mono (sh_clock_system ()), text,
-                                 sizeof text);
-    hub_assignments_t *all = hub_live_assignments (self->live);
-    bool ready = up && all;
-    hub_assignments_release (&all);
-    if (ready)
-        snprintf (answer, size, "ok ready: %s", text);
-    else
-        snprintf (answer, size, "error not ready: %s", text);
-}
-
-static void
-s_answer_status (hub_t *self, char *answer, size_t size)
-{
-    char text[320];
-    bool up = hub_live_database (self->live,
-                                 sh_clock_mono (sh_clock_system ()), text,
-                                 sizeof text);
-    zstr_send (self->router, "STATUS");
-    char *router = zstr_recv (self->router);
-    hub_descriptors_t gauge;
-    hub_descriptors_read (&gauge);
-    int used = snprintf (
-        answer, size,
-        "ok scanhubd %s, pid %ld\ndatabase: %s%s\nregistry: %zu keys in %s\n"
-        "%s\ndescriptors: %zu of %zu, %zu of them kept from connections, "
-        "%llu connections turned away\nwaiting for workers: %zu\n",
-        PACKAGE_VERSION, (long) getpid (), up ? "" : "NOT USABLE: ", text,
-        hub_registry_size (self->registry), self->config->registry,
-        router ? router : "", gauge.used, gauge.limit, gauge.reserve,
-        (unsigned long long) gauge.turned_away, hub_pool_depth (self->pool));
-    zstr_free (&router);
-    if (self->http && used > 0 && (size_t) used < size) {
-        zstr_send (self->http, "STATUS");
-        char *http = zstr_recv (self->http);
-        used += snprintf (answer + used, size - (size_t) used, "%s\n",
-                          http ? http : "");
-        zstr_free (&http);
-    }
-    for (int i = 0; i < HUB_COUNT_COUNT && used > 0 && (size_t) used < size;
-         i++)
-        used += snprintf (
-            answer + used, size - (size_t) used, "%s: %llu\n",
-            hub_count_word ((hub_count_t) i),
-            (unsigned long long) hub_live_counted (self->live,
-                                                   (hub_count_t) i));
-}
-
-/*  Is the key in force already?  scanhubctl asks after it wrote a file.  */
-static void
-s_answer_key (hub_t *self, const char *key, char *answer, size_t size)
-{
-    hub_principal_t who;
-    if (!hub_registry_find (self->registry, key, &who)) {
-        snprintf (answer, size, "error not in force");
-        return;
-    }
-    snprintf (answer, size, "ok %s", who.name);
-    hub_principal_clear (&who);
-}
-
-/*  Which hub is this?  So that whoever revokes a key sees where.  */
-static void
-s_answer_hub (hub_t *self, char *answer, size_t size)
-{
-    char fingerprint[SH_FINGERPRINT_TEXT];
-    sh_key_fingerprint (fingerprint, self->key->public_key);
-    int used = snprintf (answer, size, "ok pid %ld, key %s", (long) getpid (),
-                         fingerprint);
-    const sh_strings_t *listen = &self->config->listen;
-    for (size_t i = 0;
-         i < listen->count && used > 0 && (size_t) used < size; i++)
-        used += snprintf (answer + used, size - (size_t) used, ", %s",
-                          listen->items[i]);
-}
-
-/*  A line "KEY ADDRESS COUNT FIRST LAST" (epoch ms) for each unknown key that
-    knocked.  One that was let in since is pending no more.  */
-static void
-s_answer_pending (hub_t *self, char *answer, size_t size)
-{
-    hub_knock_t *knocks = calloc (PENDING_KEYS, sizeof *knocks);
-    size_t count = knocks ? hub_knocks_list (self->pending, knocks,
-                                             PENDING_KEYS)
-                          : 0;
-    int used = snprintf (answer, size, "ok\n");
-    for (size_t i = 0; i < count && used > 0 && (size_t) used < size; i++) {
-        const hub_knock_t *one = &knocks[i];
-        if (hub_registry_claims (self->registry, one->key) > 0)
-            hub_knocks_forget (self->pending, one->key);
-        else
-            used += snprintf (answer + used, size - (size_t) used,
-                              "%s %s %llu %lld %lld\n", one->key,
-                              *one->address ? one->address : "-",
-                              (unsigned long long) one->count,
-                              (long long) one->first, (long long) one->last);
-    }
-    free (knocks);
-}
-
-/* What scanhubctl asks:
-        ping      "ok ...", or "error not ready: ..." while the hub is not
-                  connected to its database or has not read the assignments
-        status    "ok", then lines for people
-        reload    "ok ...", or "error ..." with the reason; nothing changed
-        key KEY   "ok NAME": this public key is in force under that name;
-                  "error not in force"
-        hub       "ok pid N, key FINGERPRINT, ENDPOINT, ...": which hub it is
-        pending   "ok", then for each unknown key that knocked a line
-                  "KEY ADDRESS COUNT FIRST LAST" (epoch ms), latest first  */
-static void
-s_on_request (void *context, const char *request, char *answer, size_t size)
-{
-    hub_t *self = context;
-    if (streq (request, "ping"))
-        s_answer_ping (self, answer, size);
-    else if (streq (request, "reload"))
-        s_reload (self, answer, size);
-    else if (streq (request, "status"))
-        s_answer_status (self, answer, size);
-    else if (streq (request, "hub"))
-        s_answer_hub (self, answer, size);
-    else if (streq (request, "pending"))
-        s_answer_pending (self, answer, size);
-    else if (strncmp (request, "key ", 4) == 0)
-        s_answer_key (self, request + 4, answer, size);
-    else
-        snprintf (answer, size, "error unknown request; is scanhubctl of "
-                                "another version than scanhubd?");
 }
 
 /*  Blocked here, before there are threads, so that every thread leaves them
@@ -454,13 +320,31 @@ s_start_http (hub_t *self, sh_why_t *why)
 static sh_err_t
 s_make_lists (hub_t *self)
 {
-    sh_err_t rc = hub_knocks_new (&self->pending, PENDING_KEYS, PENDING_EACH);
+    sh_err_t rc = hub_knocks_new (&self->pending, HUB_PENDING_KEYS, PENDING_EACH);
     if (rc == SH_OK)
         rc = hub_knocks_new (&self->admitted, HUB_ADMITTED_MOST,
                              HUB_ADMITTED_MOST);
     if (rc == SH_OK)
         rc = hub_putoff_new (&self->putoff);
     return rc;
+}
+
+/*  Nobody is served before all of it is there.  */
+static void
+s_ready_requests (hub_t *self)
+{
+    self->requests = (hub_requests_t){
+        .config = self->config,
+        .public_key = self->key->public_key,
+        .registry = self->registry,
+        .live = self->live,
+        .pool = self->pool,
+        .pending = self->pending,
+        .router = self->router,
+        .http = self->http,
+        .reload = s_reload,
+        .context = self,
+    };
 }
 
 static sh_err_t
@@ -486,8 +370,8 @@ s_start (hub_t *self, sh_why_t *why)
             &self->control, self->config->control,
             &(sh_control_options_t){ .program = "scanhubd",
                                      .accept = hub_descriptors_accept,
-                                     .answer = s_on_request,
-                                     .context = self },
+                                     .answer = hub_requests_answer,
+                                     .context = &self->requests },
             why);
     if (rc == SH_OK)
         rc = hub_store_mariadb_new (&store, &self->config->database,
@@ -504,6 +388,8 @@ s_start (hub_t *self, sh_why_t *why)
         rc = s_start_router (self, why);
     if (rc == SH_OK)
         rc = s_start_http (self, why);
+    if (rc == SH_OK)
+        s_ready_requests (self);
     if (store)
         store->destroy (&store);
     return rc;

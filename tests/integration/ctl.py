@@ -733,7 +733,7 @@ def status_is_printed_as_it_is(s):
 @case
 def an_answer_that_breaks_off_is_told(s):
     s.play(lambda _: b'')
-    s.ctl('status', status=IOERR, error='no answer')
+    s.ctl('status', status=IOERR, error='the answer is empty')
 
 
 @case

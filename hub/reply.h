@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*  The text of an answer on the control socket, which has an end: what does not
+    fit is cut off, and it can be seen beforehand.  */
+
+#ifndef HUB_REPLY_H
+#define HUB_REPLY_H
+
+#include <stddef.h>
+
+#include "lib/err.h"
+
+typedef struct
+{
+    char *text; /* the caller's memory, always a C string */
+    size_t size, used;
+} hub_reply_t;
+
+/*  Begin an empty one; 'size' is at least 1.  */
+void hub_reply_start (hub_reply_t *self, char *text, size_t size);
+
+void hub_reply_add (hub_reply_t *self, const char *format, ...)
+    SH_PRINTF (2, 3);
+
+/*  Take back all that was added, and say this instead.  */
+void hub_reply_only (hub_reply_t *self, const char *format, ...)
+    SH_PRINTF (2, 3);
+
+/*  Text from outside, such as a name in phpIPAM: without control
+    characters.  */
+void hub_reply_outside (hub_reply_t *self, const char *text);
+
+/*  How many bytes can still be added.  */
+size_t hub_reply_room (const hub_reply_t *self);
+
+#endif

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+
+#include "build-config.h"
+
+#include "hub/requests.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hub/descriptors.h"
+#include "hub/reply.h"
+
+static bool
+s_database (const hub_requests_t *self, char *text, size_t size)
+{
+    return hub_live_database (self->live, sh_clock_mono (sh_clock_system ()),
+                              text, size);
+}
+
+static void
+s_ping (const hub_requests_t *self, const char *rest, hub_reply_t *reply)
+{
+    (void) rest;
+    char text[320];
+    bool up = s_database (self, text, sizeof text);
+    hub_assignments_t *all = hub_live_assignments (self->live);
+    bool ready = up && all;
+    hub_assignments_release (&all);
+    hub_reply_add (reply, ready ? "ok ready: %s" : "error not ready: %s",
+                   text);
+}
+
+static void
+s_reload (const hub_requests_t *self, const char *rest, hub_reply_t *reply)
+{
+    (void) rest;
+    char text[1024] = "";
+    self->reload (self->context, text, sizeof text);
+    hub_reply_add (reply, "%s", text);
+}
+
+/*  What another thread says about itself.  */
+static void
+s_add_status_of (hub_reply_t *reply, zactor_t *actor)
+{
+    zstr_send (actor, "STATUS");
+    char *text = zstr_recv (actor);
+    hub_reply_add (reply, "%s\n", text ? text : "");
+    zstr_free (&text);
+}
+
+static void
+s_status (const hub_requests_t *self, const char *rest, hub_reply_t *reply)
+{
+    (void) rest;
+    char text[320];
+    hub_descriptors_t gauge;
+    bool up = s_database (self, text, sizeof text);
+    hub_reply_add (reply,
+                   "ok scanhubd %s, pid %ld\ndatabase: %s%s\n"
+                   "registry: %zu keys in %s\n",
+                   PACKAGE_VERSION, (long) getpid (), up ? "" : "NOT USABLE: ",
+                   text, hub_registry_size (self->registry),
+                   self->config->registry);
+    s_add_status_of (reply, self->router);
+    hub_descriptors_read (&gauge);
+    hub_reply_add (reply,
+                   "descriptors: %zu of %zu, %zu of them kept from "
+                   "connections, %llu connections turned away\n"
+                   "waiting for workers: %zu\n",
+                   gauge.used, gauge.limit, gauge.reserve,
+                   (unsigned long long) gauge.turned_away,
+                   hub_pool_depth (self->pool));
+    if (self->http)
+        s_add_status_of (reply, self->http);
+    for (int i = 0; i < HUB_COUNT_COUNT; i++)
+        hub_reply_add (reply, "%s: %llu\n", hub_count_word ((hub_count_t) i),
+                       (unsigned long long) hub_live_counted (
+                           self->live, (hub_count_t) i));
+}
+
+static void
+s_key (const hub_requests_t *self, const char *key, hub_reply_t *reply)
+{
+    hub_principal_t who;
+    if (!hub_registry_find (self->registry, key, &who)) {
+        hub_reply_add (reply, "error not in force");
+        return;
+    }
+    hub_reply_add (reply, "ok %s", who.name);
+    hub_principal_clear (&who);
+}
+
+static void
+s_hub (const hub_requests_t *self, const char *rest, hub_reply_t *reply)
+{
+    (void) rest;
+    char fingerprint[SH_FINGERPRINT_TEXT];
+    sh_key_fingerprint (fingerprint, self->public_key);
+    hub_reply_add (reply, "ok pid %ld, key %s", (long) getpid (),
+                   fingerprint);
+    const sh_strings_t *listen = &self->config->listen;
+    for (size_t i = 0; i < listen->count; i++)
+        hub_reply_add (reply, ", %s", listen->items[i]);
+}
+
+/*  One that was let in since is pending no more.  */
+static void
+s_pending (const hub_requests_t *self, const char *rest, hub_reply_t *reply)
+{
+    (void) rest;
+    hub_knock_t *knocks = calloc (HUB_PENDING_KEYS, sizeof *knocks);
+    size_t count = knocks ? hub_knocks_list (self->pending, knocks,
+                                             HUB_PENDING_KEYS)
+                          : 0;
+    hub_reply_add (reply, "ok\n");
+    for (size_t i = 0; i < count; i++) {
+        const hub_knock_t *one = &knocks[i];
+        if (hub_registry_claims (self->registry, one->key) > 0)
+            hub_knocks_forget (self->pending, one->key);
+        else
+            hub_reply_add (reply, "%s %s %llu %lld %lld\n", one->key,
+                           *one->address ? one->address : "-",
+                           (unsigned long long) one->count,
+                           (long long) one->first, (long long) one->last);
+    }
+    free (knocks);
+}
+
+/*  The whole language.  What stands behind the word is handed on; a request
+    that has nothing to say there is one word.
+
+        ping      "ok ...", or "error not ready: ..." while the hub is not
+                  connected to its database or has not read the assignments
+        status    "ok", then lines for people
+        reload    "ok ...", or "error ..." with the reason; nothing changed
+        key KEY   "ok NAME": this public key is in force under that name;
+                  "error not in force".  scanhubctl asks after it wrote a file
+        hub       "ok pid N, key FINGERPRINT, ENDPOINT, ...": which hub it is,
+                  so that whoever revokes a key sees where
+        pending   "ok", then for each unknown key that knocked a line
+                  "KEY ADDRESS COUNT FIRST LAST" (epoch ms), latest first  */
+static const struct
+{
+    const char *word;
+    bool more; /* something must follow */
+    void (*answer) (const hub_requests_t *self, const char *rest,
+                    hub_reply_t *reply);
+} s_words[] = {
+    { "ping", false, s_ping },
+    { "status", false, s_status },
+    { "reload", false, s_reload },
+    { "key", true, s_key },
+    { "hub", false, s_hub },
+    { "pending", false, s_pending },
+};
+
+void
+hub_requests_answer (void *context, const char *request, char *answer,
+                     size_t size)
+{
+    const hub_requests_t *self = context;
+    hub_reply_t reply;
+    hub_reply_start (&reply, answer, size);
+    size_t length = strcspn (request, " ");
+    const char *rest = request + length + (request[length] == ' ');
+    for (size_t i = 0; i < sizeof s_words / sizeof *s_words; i++) {
+        if (strlen (s_words[i].word) != length
+            || memcmp (s_words[i].word, request, length) != 0
+            || s_words[i].more != (*rest != '\0'))
+            continue;
+        s_words[i].answer (self, rest, &reply);
+        return;
+    }
+    hub_reply_add (&reply, "error unknown request; is scanhubctl of another "
+                           "version than scanhubd?");
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*  What scanhubctl asks the running hub, and the answers.  Belongs to the main
+    thread, which serves the control socket; other threads are asked through
+    their pipes.  */
+
+#ifndef HUB_REQUESTS_H
+#define HUB_REQUESTS_H
+
+#include <czmq.h>
+
+#include "hub/config.h"
+#include "hub/knocks.h"
+#include "hub/live.h"
+#include "hub/pool.h"
+#include "hub/registry.h"
+
+#define HUB_PENDING_KEYS 256 /* unknown keys that are remembered */
+
+/*  All of it is borrowed.  */
+typedef struct
+{
+    const hub_config_t *config;
+    const char *public_key;
+    hub_registry_t *registry;
+    hub_live_t *live;
+    hub_pool_t *pool;
+    hub_knocks_t *pending;
+    zactor_t *router;
+    zactor_t *http; /* NULL: no such door */
+    /*  Read file and registry again; write the answer.  */
+    void (*reload) (void *context, char *answer, size_t size);
+    void *context;
+} hub_requests_t;
+
+/*  For sh_control_options_t.answer; 'self' is a hub_requests_t.  */
+void hub_requests_answer (void *self, const char *request, char *answer,
+                          size_t size);
+
+#endif
