@@ -18,13 +18,21 @@ static const ctl_command_t s_commands[] = {
     { "scanner add",
       "NAME --code CODE (--public-key KEY | --cert FILE)\n"
       "              [--shim | --legacy-http]",
-      "let a scanner in (several --code: a shim)", ctl_scanner_add },
+      "let a scanner in; several --code: a shim", ctl_scanner_add },
     { "scanner list", "", "show who may come in, and what is wrong",
       ctl_scanner_list },
     { "scanner pending", "", "show unknown keys that knocked, to let them in",
       ctl_scanner_pending },
     { "scanner revoke", "NAME", "let a scanner in no longer",
       ctl_scanner_revoke },
+    { "subnets", "[--agent NAME | --all | SUBNET ...]",
+      "what is scanned, how, and why not", ctl_subnets },
+    { "scan", "SUBNET [--kind KIND] [--watch] [--cancel]",
+      "have a subnet scanned now", ctl_scan },
+    { "orders", "", "show scans that were ordered", ctl_orders },
+    { "pause", "SUBNET|AGENT [--until TIME]", "leave a subnet, or all of an agent, alone",
+      ctl_pause },
+    { "resume", "SUBNET|AGENT", "the end of a pause", ctl_resume },
     { "reload", "", "make the hub read its configuration again", ctl_reload },
     { "ping", "[--wait SECONDS]", "is the hub ready?", ctl_ping },
     { "status", "", "what the hub says about itself", ctl_status },
@@ -129,18 +137,15 @@ ctl_config_of_running (ctl_t *self)
     return s_config (self, "; the running hub goes on with what it had");
 }
 
+/*  On one line each, so that all of it fits a terminal: what is longer is in the
+    command's own help.  */
 static void
 s_print_command (FILE *to, const ctl_command_t *command)
 {
-    int width = fprintf (to, "  %s%s%s", command->name,
-                         command->args[0] ? " " : "", command->args);
-    const char *last = strrchr (command->args, '\n');
-    if (last)
-        width = (int) strlen (last + 1);
-    if (width >= COLUMN - 1) {
-        fputc ('\n', to);
-        width = 0;
-    }
+    size_t size = strlen (command->name) + strlen (command->args) + 1;
+    const char *args = size <= COLUMN - 4 ? command->args : "...";
+    int width = fprintf (to, "  %s%s%s", command->name, *args ? " " : "",
+                         args);
     fprintf (to, "%*s%s\n", COLUMN - width, "", command->summary);
 }
 
@@ -156,7 +161,7 @@ ctl_usage (FILE *to, const char *config_path)
              "\n"
              "  --config FILE             scanhubd's configuration; default:\n"
              "                            %s\n"
-             "  --help                    this text, or that of a command\n"
+             "  --help                    this text; behind a command, its own\n"
              "  --version                 of this and of its libraries\n"
              "\n"
              "The manual: man scanhubctl\n",

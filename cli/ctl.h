@@ -64,6 +64,11 @@ int ctl_scanner_revoke (ctl_t *self, int argc, char **argv);
 int ctl_reload (ctl_t *self, int argc, char **argv);
 int ctl_ping (ctl_t *self, int argc, char **argv);
 int ctl_status (ctl_t *self, int argc, char **argv);
+int ctl_subnets (ctl_t *self, int argc, char **argv);
+int ctl_scan (ctl_t *self, int argc, char **argv);
+int ctl_orders (ctl_t *self, int argc, char **argv);
+int ctl_pause (ctl_t *self, int argc, char **argv);
+int ctl_resume (ctl_t *self, int argc, char **argv);
 
 /*  Ask the running hub; '*answer' is malloc'ed and begins with "ok".  0, or the
     status with a message printed.  */

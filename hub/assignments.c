@@ -73,6 +73,8 @@ s_hash_one (crypto_generichash_state *state, const hub_assignment_t *one)
     s_hash_text (state, row->nameservers);
     if (one->rule)
         s_hash_rule (state, one->rule);
+    if (one->paused)
+        s_hash_text (state, "paused");
 }
 
 static void
@@ -91,21 +93,41 @@ s_digest (hub_assignments_t *self)
         s_hash_text (&state, plan->agents[i].code);
     }
     for (size_t i = 0; i < plan->subnet_count; i++) {
-        char line[24];
-        snprintf (line, sizeof line, "%llu",
-                  (unsigned long long) plan->subnets[i].agent);
+        const hub_assigned_t *row = &plan->subnets[i];
+        char line[64];
+        snprintf (line, sizeof line, "%llu %llu %s",
+                  (unsigned long long) row->agent,
+                  (unsigned long long) row->master,
+                  sh_err_word (row->unsent));
         s_hash_text (&state, line);
         s_hash_one (&state, &self->items[i]);
     }
     crypto_generichash_final (&state, self->digest, sizeof self->digest);
 }
 
-static const char *
-s_agent_name (const hub_plan_t *plan, uint64_t agent)
+/*  Where the subnet is among the plan's.  */
+static bool
+s_find (const hub_assignments_t *self, uint64_t subnet, size_t *at)
 {
-    for (size_t i = 0; i < plan->agent_count; i++)
-        if (plan->agents[i].id == agent)
-            return plan->agents[i].name;
+    size_t low = 0, high = self->plan->subnet_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (self->plan->subnets[middle].id < subnet)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *at = low;
+    return low < self->plan->subnet_count
+           && self->plan->subnets[low].id == subnet;
+}
+
+const hub_known_agent_t *
+hub_assignments_agent_of (const hub_assignments_t *self, uint64_t agent)
+{
+    for (size_t i = 0; i < self->plan->agent_count; i++)
+        if (self->plan->agents[i].id == agent)
+            return &self->plan->agents[i];
     return NULL;
 }
 
@@ -117,6 +139,34 @@ s_apply_rule (hub_assignment_t *one)
                  && (!one->rule || one->rule->check != HUB_SCAN_NEVER);
     one->discover = one->row->discover
                     && (!one->rule || one->rule->discover != HUB_SCAN_NEVER);
+}
+
+/*  Each child tells its master.  */
+static void
+s_count_children (hub_assignments_t *self)
+{
+    for (size_t i = 0; i < self->plan->subnet_count; i++) {
+        const hub_assigned_t *row = &self->plan->subnets[i];
+        size_t at;
+        if (!row->master || !s_find (self, row->master, &at))
+            continue;
+        self->items[at].children++;
+        self->items[at].strays += row->agent == 0;
+    }
+}
+
+static sh_err_t
+s_make_rule (hub_assignments_t *self, size_t at, const hub_terms_t *terms)
+{
+    const hub_assigned_t *row = &self->plan->subnets[at];
+    const hub_known_agent_t *agent
+        = hub_assignments_agent_of (self, row->agent);
+    if (row->prefix.base.family == 0)
+        return SH_OK;
+    self->items[at].rule = &self->rules[at];
+    return hub_scan_rule_make (&self->rules[at], terms->settings,
+                               agent ? agent->name : NULL, row->id,
+                               &row->prefix);
 }
 
 static sh_err_t
@@ -132,13 +182,14 @@ s_make_items (hub_assignments_t *self, const hub_terms_t *terms)
     for (size_t i = 0; rc == SH_OK && i < plan->subnet_count; i++) {
         hub_assignment_t *one = &self->items[i];
         one->row = &plan->subnets[i];
-        one->rule = self->rules ? &self->rules[i] : NULL;
         if (self->rules)
-            rc = hub_scan_rule_make (&self->rules[i], terms->settings,
-                                     s_agent_name (plan, one->row->agent),
-                                     one->row->id, &one->row->prefix);
+            rc = s_make_rule (self, i, terms);
         s_apply_rule (one);
+        one->paused = terms && terms->pauses
+                      && hub_pauses_of (terms->pauses, one->row->id,
+                                        one->row->agent, terms->now) != 0;
     }
+    s_count_children (self);
     return rc;
 }
 
@@ -235,7 +286,7 @@ hub_assignments_agent (const hub_assignments_t *self, const char *code,
 {
     for (size_t i = 0; i < self->plan->agent_count; i++) {
         const hub_known_agent_t *one = &self->plan->agents[i];
-        if (strcmp (one->code, code) != 0)
+        if (*code == '\0' || strcmp (one->code, code) != 0)
             continue;
         if (!one->eligible)
             return SH_E_AGENT_TYPE;
@@ -245,11 +296,52 @@ hub_assignments_agent (const hub_assignments_t *self, const char *code,
     return SH_E_AGENT_UNKNOWN;
 }
 
+const hub_known_agent_t *
+hub_assignments_agents (const hub_assignments_t *self, size_t *count)
+{
+    *count = self->plan->agent_count;
+    return self->plan->agents;
+}
+
+const hub_assignment_t *
+hub_assignments_items (const hub_assignments_t *self, size_t *count)
+{
+    *count = self->plan->subnet_count;
+    return self->items;
+}
+
+const hub_assignment_t *
+hub_assignments_find (const hub_assignments_t *self, uint64_t subnet)
+{
+    size_t at;
+    return s_find (self, subnet, &at) ? &self->items[at] : NULL;
+}
+
+sh_err_t
+hub_assignments_unsent (const hub_assignments_t *self,
+                        const hub_assignment_t *one)
+{
+    const hub_known_agent_t *agent
+        = hub_assignments_agent_of (self, one->row->agent);
+    if (one->row->agent == 0)
+        return SH_E_SUBNET_NOT_ASSIGNED;
+    if (!agent)
+        return SH_E_AGENT_UNKNOWN;
+    if (!agent->eligible)
+        return SH_E_AGENT_TYPE;
+    if (*agent->code == '\0')
+        return SH_E_NOT_FOUND;
+    if (one->row->unsent != SH_OK)
+        return one->row->unsent;
+    return one->check || one->discover ? SH_OK : SH_E_CONFIG;
+}
+
 /*  Is it on the agent's list?  */
 static bool
 s_is_sent (const hub_assignment_t *one, uint64_t agent)
 {
-    return one->row->agent == agent && (one->check || one->discover);
+    return one->row->agent == agent && one->row->unsent == SH_OK
+           && (one->check || one->discover);
 }
 
 void
@@ -352,6 +444,7 @@ s_fill_row (page_t *page, const hub_assignment_t *one)
         .check = one->check,
         .resolve = row->resolve,
         .pool = row->pool,
+        .paused = one->paused,
         .nameservers = page->servers[at],
         .nameserver_count = s_read_nameservers (
             row->nameservers, page->servers[at], page->texts[at]),

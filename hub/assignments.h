@@ -6,6 +6,7 @@
 #ifndef HUB_ASSIGNMENTS_H
 #define HUB_ASSIGNMENTS_H
 
+#include "hub/pauses.h"
 #include "hub/rows.h"
 #include "hub/scan_settings.h"
 #include "scanner-proto/message.h"
@@ -16,6 +17,8 @@ typedef struct hub_assignments hub_assignments_t;
 typedef struct
 {
     const hub_scan_settings_t *settings; /* settled; NULL: no word about it */
+    hub_pauses_t *pauses;                /* NULL: nothing is paused */
+    int64_t now;                         /* epoch ms */
 } hub_terms_t;
 
 /*  A subnet as it stands.  Borrowed from the hub_assignments_t.  */
@@ -24,6 +27,9 @@ typedef struct
     const hub_assigned_t *row;
     const hub_scan_rule_t *rule; /* NULL: there are no settings */
     bool check, discover; /* what the settings leave of what phpIPAM has on */
+    bool paused;
+    size_t children;      /* those that are known, see hub_plan_t */
+    size_t strays;        /* of these, with no agent */
 } hub_assignment_t;
 
 /*  Takes the plan over ('*plan_p' is NULLed).  'terms' (may be NULL) are needed
@@ -52,6 +58,26 @@ void hub_assignments_revision (const hub_assignments_t *self, uint64_t agent,
 sh_err_t hub_assignments_page (const hub_assignments_t *self, uint64_t agent,
                                uint64_t after, uint8_t **frame, size_t *size)
     SH_MUST_CHECK;
+
+/*  All subnets that are known, ascending by id; and one of them by its id, or
+    NULL.  */
+const hub_assignment_t *hub_assignments_items (const hub_assignments_t *self,
+                                               size_t *count);
+const hub_assignment_t *hub_assignments_find (const hub_assignments_t *self,
+                                              uint64_t subnet);
+
+/*  All agents; and one by its id, or NULL.  */
+const hub_known_agent_t *hub_assignments_agents (
+    const hub_assignments_t *self, size_t *count);
+const hub_known_agent_t *hub_assignments_agent_of (
+    const hub_assignments_t *self, uint64_t agent);
+
+/*  Why a subnet is on no scanner's list: what hub_authorise_subnet and
+    hub_authorise_agent say of it, SH_E_NOT_FOUND if its agent has no code,
+    SH_E_CONFIG if the settings say never to all that is on in phpIPAM; SH_OK:
+    it is on its agent's.  */
+sh_err_t hub_assignments_unsent (const hub_assignments_t *self,
+                                 const hub_assignment_t *one);
 
 /*  Any difference to 'other' (may be NULL)?  */
 bool hub_assignments_equal (const hub_assignments_t *self,

@@ -302,6 +302,23 @@ hub_entries_reserve (const hub_entries_t *self, const char *code)
     return link != NULL;
 }
 
+hub_entry_t *
+hub_entries_code (const hub_entries_t *self, const char *code)
+{
+    assert (self && code);
+    const hub_link_t *link = s_index_find (&self->codes, code);
+    return link ? link->entry : NULL;
+}
+
+hub_entry_t *
+hub_entries_code_next (const hub_entry_t *entry)
+{
+    assert (entry);
+    const hub_link_t *link = s_match (entry->by_code.next, entry->by_code.hash,
+                                      entry->by_code.text);
+    return link ? link->entry : NULL;
+}
+
 size_t
 hub_entries_size (const hub_entries_t *self)
 {

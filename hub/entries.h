@@ -72,6 +72,11 @@ hub_entry_t *hub_entries_in_force (const hub_entries_t *self, const char *key);
     (does not say legacy_http)?  */
 bool hub_entries_reserve (const hub_entries_t *self, const char *code);
 
+/*  The good entries of scanners (not of shims) with a code: the first, then
+    'next' until NULL.  */
+hub_entry_t *hub_entries_code (const hub_entries_t *self, const char *code);
+hub_entry_t *hub_entries_code_next (const hub_entry_t *entry);
+
 /*  How many keys are in force.  */
 size_t hub_entries_size (const hub_entries_t *self);
 

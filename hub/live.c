@@ -8,9 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "hub/remarks.h"
+
 struct hub_live
 {
     hub_zone_mode_t zone; /* never changes */
+    hub_pauses_t *pauses; /* borrowed; NULL: none */
     pthread_mutex_t making; /* of assignments; before 'lock', if both */
     hub_scan_settings_t *scan; /* NULL: no settings; under 'making' */
     pthread_mutex_t lock; /* for what follows */
@@ -129,26 +132,38 @@ hub_live_set_scan (hub_live_t *self, hub_scan_settings_t **settings_p)
     s_destroy_scan (old);
 }
 
-/*  'fresh' becomes the newest, or is released if it is no other.  */
+void
+hub_live_set_pauses (hub_live_t *self, hub_pauses_t *pauses)
+{
+    self->pauses = pauses;
+}
+
+/*  'fresh' becomes the newest, or is released if it is no other.  Who makes them
+    is alone, so the log has the order in which they came.  */
 static void
 s_take (hub_live_t *self, hub_assignments_t *fresh)
 {
-    pthread_mutex_lock (&self->lock);
-    hub_assignments_t *old = self->assignments;
-    if (!hub_assignments_equal (fresh, old)) {
-        self->assignments = fresh;
-        fresh = old;
+    hub_assignments_t *old = hub_live_assignments (self);
+    if (hub_assignments_equal (fresh, old)) {
+        hub_assignments_release (&fresh);
+        hub_assignments_release (&old);
+        return;
     }
+    hub_remarks_tell (fresh, old);
+    hub_assignments_release (&old);
+    pthread_mutex_lock (&self->lock);
+    old = self->assignments;
+    self->assignments = fresh;
     pthread_mutex_unlock (&self->lock);
-    hub_assignments_release (&fresh);
+    hub_assignments_release (&old);
 }
 
 void
-hub_live_plan (hub_live_t *self, hub_plan_t **plan_p)
+hub_live_plan (hub_live_t *self, hub_plan_t **plan_p, int64_t now)
 {
     hub_assignments_t *fresh = NULL;
     pthread_mutex_lock (&self->making);
-    const hub_terms_t terms = { .settings = self->scan };
+    const hub_terms_t terms = { self->scan, self->pauses, now };
     if (hub_assignments_new (&fresh, plan_p, &terms) == SH_OK)
         s_take (self, fresh);
     pthread_mutex_unlock (&self->making);
@@ -156,11 +171,11 @@ hub_live_plan (hub_live_t *self, hub_plan_t **plan_p)
 }
 
 void
-hub_live_renew (hub_live_t *self)
+hub_live_renew (hub_live_t *self, int64_t now)
 {
     hub_assignments_t *fresh = NULL;
     pthread_mutex_lock (&self->making);
-    const hub_terms_t terms = { .settings = self->scan };
+    const hub_terms_t terms = { self->scan, self->pauses, now };
     hub_assignments_t *old = hub_live_assignments (self);
     if (old && hub_assignments_renew (&fresh, old, &terms) == SH_OK)
         s_take (self, fresh);

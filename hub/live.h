@@ -49,15 +49,19 @@ hub_policy_t hub_live_policy (hub_live_t *self, const char *agent,
 /*  phpIPAM's zone, given the database session's offset.  */
 sh_zone_t hub_live_zone (const hub_live_t *self, int db_offset, int64_t now);
 
+/*  The list of pauses, borrowed; before there are other threads.  */
+void hub_live_set_pauses (hub_live_t *self, hub_pauses_t *pauses);
+
 /*  Swap the settings of scans in, as above.  They count from the next 'plan' or
     'renew' on.  */
 void hub_live_set_scan (hub_live_t *self, hub_scan_settings_t **settings_p);
 
 /*  Make assignments of a plan, which is taken over, or anew of the plan that
-    they were made of last; they become the newest if they differ.  Without
-    memory all stays as it was.  */
-void hub_live_plan (hub_live_t *self, hub_plan_t **plan_p);
-void hub_live_renew (hub_live_t *self);
+    they were made of last; they become the newest if they differ, and what
+    is remarkable about them is logged.  Without memory all stays as it was.
+    'now' (epoch ms) decides which pauses are over.  */
+void hub_live_plan (hub_live_t *self, hub_plan_t **plan_p, int64_t now);
+void hub_live_renew (hub_live_t *self, int64_t now);
 
 /*  The newest assignments; NULL before the first.  The caller releases what
     it gets by hub_assignments_release.  */

@@ -42,6 +42,7 @@ typedef struct
     int signals; /* signalfd */
     int looked;  /* eventfd: the watcher has looked at the assignments */
     hub_registry_t *registry;
+    hub_pauses_t *pauses;
     hub_live_t *live;
     hub_knocks_t *pending, *admitted;
     hub_putoff_t *putoff;
@@ -106,6 +107,18 @@ s_complain (sh_err_t rc, const sh_why_t *why)
     }
 }
 
+static sh_err_t
+s_load_pauses (hub_t *self, sh_why_t *why)
+{
+    char *path = NULL;
+    sh_err_t rc = sh_config_state_path (&path, HUB_PAUSES_FILE);
+    if (rc != SH_OK)
+        return sh_fail (why, rc, "out of memory");
+    rc = hub_pauses_new (&self->pauses, path, why);
+    free (path);
+    return rc;
+}
+
 /*  What -t checks too.  */
 static sh_err_t
 s_load (hub_t *self, const char *path, sh_why_t *why)
@@ -124,6 +137,8 @@ s_load (hub_t *self, const char *path, sh_why_t *why)
                       self->config->key, self->config->key);
     if (rc == SH_OK)
         rc = hub_registry_new (&self->registry, self->config->registry, why);
+    if (rc == SH_OK)
+        rc = s_load_pauses (self, why);
     return rc;
 }
 
@@ -162,10 +177,11 @@ s_publish_scan (hub_t *self)
 
 /*  Scanners are to know at once, whether the database answers or not.  */
 static void
-s_renew (hub_t *self)
+s_renew (void *context)
 {
+    hub_t *self = context;
     const uint64_t one = 1;
-    hub_live_renew (self->live);
+    hub_live_renew (self->live, sh_clock_wall (sh_clock_system ()));
     ssize_t ignored = write (self->looked, &one, sizeof one);
     (void) ignored;
     hub_watch_poke (self->watch);
@@ -342,7 +358,9 @@ s_ready_requests (hub_t *self)
         .pending = self->pending,
         .router = self->router,
         .http = self->http,
+        .pauses = self->pauses,
         .reload = s_reload,
+        .renew = s_renew,
         .context = self,
     };
 }
@@ -360,6 +378,7 @@ s_start (hub_t *self, sh_why_t *why)
     if (rc == SH_OK)
         rc = s_make_lists (self);
     if (rc == SH_OK) {
+        hub_live_set_pauses (self->live, self->pauses);
         s_publish_policies (self);
         s_publish_scan (self);
         rc = hub_queue_new (&self->home, HOME_JOBS, SIZE_MAX);
@@ -451,6 +470,7 @@ s_stop (hub_t *self)
     hub_knocks_destroy (&self->admitted);
     hub_knocks_destroy (&self->pending);
     hub_live_destroy (&self->live);
+    hub_pauses_destroy (&self->pauses);
     hub_registry_destroy (&self->registry);
     sh_keyfile_destroy (&self->key);
     hub_config_destroy (&self->config);

@@ -756,6 +756,28 @@ hub_registry_reserves (hub_registry_t *self, const char *code)
     return found;
 }
 
+size_t
+hub_registry_scanners (hub_registry_t *self, const char *code,
+                       hub_scanner_t *out, size_t most)
+{
+    assert (self && code && (out || most == 0));
+    size_t count = 0;
+    pthread_rwlock_rdlock (&self->lock);
+    const hub_entry_t *one
+        = self->entries ? hub_entries_code (self->entries, code) : NULL;
+    for (; one; one = hub_entries_code_next (one)) {
+        if (hub_entries_in_force (self->entries, one->who.key) != one)
+            continue;
+        if (count < most) {
+            memcpy (out[count].key, one->who.key, sizeof out[count].key);
+            memcpy (out[count].name, one->who.name, sizeof out[count].name);
+        }
+        count++;
+    }
+    pthread_rwlock_unlock (&self->lock);
+    return count;
+}
+
 unsigned
 hub_registry_claims (hub_registry_t *self, const char *key)
 {

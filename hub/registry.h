@@ -68,6 +68,16 @@ bool hub_registry_allows (hub_registry_t *self, const char *key,
     file has the same key.  */
 bool hub_registry_reserves (hub_registry_t *self, const char *code);
 
+/*  The scanners (not shims) in force that have this code as their own; how many
+    there are, of which 'most' are written.  */
+typedef struct
+{
+    char key[SH_KEY_TEXT];
+    char name[HUB_NAME_MOST + 1];
+} hub_scanner_t;
+size_t hub_registry_scanners (hub_registry_t *self, const char *code,
+                              hub_scanner_t *out, size_t most);
+
 /*  How many good files have the key: 0, 1, or 2 for more, which is why nobody
     with it gets in.  */
 unsigned hub_registry_claims (hub_registry_t *self, const char *key);

@@ -6,8 +6,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "lib/log.h"
-
 #define OUTSIDE_MOST 512 /* bytes of a text from outside */
 
 void
@@ -46,11 +44,28 @@ hub_reply_only (hub_reply_t *self, const char *format, ...)
     va_end (args);
 }
 
+/*  How many bytes of UTF-8 at 'text' are a control character; 0: none.  */
+static size_t
+s_control (const char *text)
+{
+    unsigned char first = (unsigned char) text[0];
+    unsigned char second = first ? (unsigned char) text[1] : 0;
+    if (first < ' ' || first == 0x7f)
+        return 1;
+    return first == 0xc2 && second >= 0x80 && second < 0xa0 ? 2 : 0;
+}
+
 void
 hub_reply_outside (hub_reply_t *self, const char *text)
 {
     char shown[OUTSIDE_MOST];
-    sh_escape (shown, sizeof shown, text);
+    size_t used = 0;
+    while (*text && used < sizeof shown - 1) {
+        size_t control = s_control (text);
+        shown[used++] = control ? '?' : *text;
+        text += control ? control : 1;
+    }
+    shown[used] = '\0';
     hub_reply_add (self, "%s", shown);
 }
 

@@ -25,8 +25,8 @@ void hub_reply_add (hub_reply_t *self, const char *format, ...)
 void hub_reply_only (hub_reply_t *self, const char *format, ...)
     SH_PRINTF (2, 3);
 
-/*  Text from outside, such as a name in phpIPAM: without control
-    characters.  */
+/*  Text from outside in UTF-8, such as a name in phpIPAM: a '?' for each
+    control character, for a terminal will see it.  */
 void hub_reply_outside (hub_reply_t *self, const char *text);
 
 /*  How many bytes can still be added.  */

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "hub/descriptors.h"
-#include "hub/reply.h"
+#include "hub/requests_within.h"
 
 static bool
 s_database (const hub_requests_t *self, char *text, size_t size)
@@ -65,6 +65,8 @@ s_status (const hub_requests_t *self, const char *rest, hub_reply_t *reply)
                    PACKAGE_VERSION, (long) getpid (), up ? "" : "NOT USABLE: ",
                    text, hub_registry_size (self->registry),
                    self->config->registry);
+    hub_requests_add_subnets (self, reply);
+    hub_requests_add_pauses (self, reply);
     s_add_status_of (reply, self->router);
     hub_descriptors_read (&gauge);
     hub_reply_add (reply,
@@ -142,7 +144,32 @@ s_pending (const hub_requests_t *self, const char *rest, hub_reply_t *reply)
         hub       "ok pid N, key FINGERPRINT, ENDPOINT, ...": which hub it is,
                   so that whoever revokes a key sees where
         pending   "ok", then for each unknown key that knocked a line
-                  "KEY ADDRESS COUNT FIRST LAST" (epoch ms), latest first  */
+                  "KEY ADDRESS COUNT FIRST LAST" (epoch ms), latest first
+        subnets AFTER
+                  "ok", then for each subnet with an id above AFTER a line of
+                  fields with tabs between them: ID, NETWORK or -, AGENT or -,
+                  seconds from check to check, or off (in phpIPAM) or never (in
+                  the file), the same of discovery, sent or the word of a
+                  cause, the end of a pause (epoch ms, -1: none, 0: not
+                  paused), ours or other (its agent is not for scanners), and
+                  why it is not sent; in the end "more" if there are more
+        subnet SUBNET
+                  "ok", then lines for people about one (an id or a network)
+        pause UNTIL WHOM
+                  "ok ..."; UNTIL is epoch ms or -, WHOM a subnet, or the name
+                  that a scan agent has in phpIPAM, %XX for bytes of it that
+                  are not printable
+        resume WHOM
+                  "ok ..."
+        scan KIND SUBNET
+                  "ok ORDER SCANNER": the order is on its way
+        cancel ORDER, cancel SUBNET
+                  "ok ORDER ..."
+        order ORDER
+                  "ok " and a line as hub/foreman.h describes it
+        orders    "ok", then such a line for each
+
+    Where "error ..." is the answer, the rest of it is for people.  */
 static const struct
 {
     const char *word;
@@ -156,6 +183,14 @@ static const struct
     { "key", true, s_key },
     { "hub", false, s_hub },
     { "pending", false, s_pending },
+    { "subnets", true, hub_requests_subnets },
+    { "subnet", true, hub_requests_subnet },
+    { "pause", true, hub_requests_pause },
+    { "resume", true, hub_requests_resume },
+    { "scan", true, hub_requests_scan },
+    { "cancel", true, hub_requests_cancel },
+    { "order", true, hub_requests_order },
+    { "orders", false, hub_requests_orders },
 };
 
 void

@@ -23,12 +23,15 @@ typedef struct
     const char *public_key;
     hub_registry_t *registry;
     hub_live_t *live;
+    hub_pauses_t *pauses;
     hub_pool_t *pool;
     hub_knocks_t *pending;
     zactor_t *router;
     zactor_t *http; /* NULL: no such door */
     /*  Read file and registry again; write the answer.  */
     void (*reload) (void *context, char *answer, size_t size);
+    /*  Make the assignments anew and tell the scanners.  */
+    void (*renew) (void *context);
     void *context;
 } hub_requests_t;
 

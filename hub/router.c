@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "hub/descriptors.h"
+#include "hub/foreman.h"
 #include "hub/holders.h"
 #include "hub/listener.h"
 #include "hub/notices.h"
@@ -43,6 +44,7 @@ typedef struct
     hub_sessions_t *sessions;
     hub_speech_t speech;
     hub_notices_t notices;
+    hub_foreman_t foreman;
     size_t out;         /* jobs that wait for their answer */
     int64_t drain_until; /* mono ms; 0: not draining */
     int64_t returned;    /* mono ms of the last job that came back */
@@ -187,6 +189,7 @@ s_on_hello (router_t *self, const letter_t *letter)
     session = hub_sessions_open (self->sessions, letter->who.key);
     if (session) {
         s_settle (self, session, letter, fresh);
+        session->orders = message->u.hello.orders && !letter->who.shim;
         sh_log (SH_LOG_INFO, "scanner connected",
                 SH_STR ("scanner", session->name),
                 SH_STR ("version", message->u.hello.version),
@@ -196,6 +199,8 @@ s_on_hello (router_t *self, const letter_t *letter)
         s_welcome (self, letter, &message->u.hello, session);
         if (fresh || session->heard - session->touched >= TOUCH_MS)
             s_submit_touch (self, session, &letter->who);
+        if (fresh)
+            hub_foreman_greet (&self->foreman, session);
     }
     sp_message_destroy (&message);
 }
@@ -301,6 +306,20 @@ s_on_report (router_t *self, const letter_t *letter, hub_session_t *session)
     s_submit (self, letter, HUB_JOB_REPORT);
 }
 
+static void
+s_on_progress (router_t *self, const letter_t *letter, hub_session_t *session)
+{
+    (void) session;
+    sp_message_t *message = NULL;
+    sh_why_t why = { "" };
+    sh_err_t rc = sp_decode (&message, letter->frame, &why);
+    if (rc == SH_OK)
+        hub_foreman_hear (&self->foreman, &letter->who, &message->u.progress);
+    else
+        s_answer_error (self, letter, rc, &why);
+    sp_message_destroy (&message);
+}
+
 /*  What a scanner may send once it has said hello.  */
 static void (*const s_handlers[SP_TYPE_COUNT]) (router_t *, const letter_t *,
                                                 hub_session_t *)
@@ -309,6 +328,7 @@ static void (*const s_handlers[SP_TYPE_COUNT]) (router_t *, const letter_t *,
           [SP_ASSIGNMENTS] = s_on_assignments,
           [SP_TARGETS] = s_on_targets,
           [SP_REPORT] = s_on_report,
+          [SP_PROGRESS] = s_on_progress,
       };
 
 static void
@@ -538,9 +558,26 @@ s_status (router_t *self)
 {
     char text[320], memory[160];
     hub_listener_status (self->listener, memory, sizeof memory);
-    snprintf (text, sizeof text, "scanners connected: %zu, jobs out: %zu\n%s",
-              hub_sessions_size (self->sessions), self->out, memory);
+    snprintf (text, sizeof text,
+              "scanners connected: %zu, jobs out: %zu\n"
+              "ordered scans open: %zu\n%s",
+              hub_sessions_size (self->sessions), self->out,
+              hub_foreman_open (&self->foreman), memory);
     zstr_send (self->pipe, text);
+}
+
+/*  What is about scans that are ordered.  Whoever asks waits for an answer, be
+    it that there is none.  */
+static void
+s_ask_foreman (router_t *self, char *command)
+{
+    bool stopping = self->drain_until && strncmp (command, "SCAN\n", 5) == 0;
+    char *answer
+        = stopping ? NULL : hub_foreman_answer (&self->foreman, command);
+    zstr_send (self->pipe, answer     ? answer
+                           : stopping ? "error the hub is shutting down"
+                                      : "error the hub has no answer to that");
+    free (answer);
 }
 
 /*  A command of main; false: end.  */
@@ -553,6 +590,8 @@ s_command (router_t *self)
         self->drain_until = s_mono (self) + DRAIN_MS;
     else if (go_on && streq (command, "STATUS"))
         s_status (self);
+    else if (go_on)
+        s_ask_foreman (self, command);
     zstr_free (&command);
     return go_on;
 }
@@ -576,6 +615,7 @@ s_tick (router_t *self)
     self->next_tick = now + TICK_MS;
     hub_notices_answer_waiting (&self->notices, now - PARK_MS);
     s_sweep (self, now);
+    hub_foreman_watch (&self->foreman);
     hub_descriptors_watch (now);
     if (now >= self->next_flush) {
         self->next_flush = now + FLUSH_MS;
@@ -646,6 +686,10 @@ s_open (router_t *self)
             .sessions = self->sessions,
             .greetings = hub_listener_greetings (self->listener),
         };
+    if (rc == SH_OK)
+        rc = hub_orders_new (&self->foreman.orders);
+    self->foreman.speech = &self->speech;
+    self->foreman.clock = args->clock;
     self->notices = (hub_notices_t){
         .speech = &self->speech,
         .registry = args->registry,
@@ -672,5 +716,6 @@ hub_router_actor (zsock_t *pipe, void *arguments)
     }
     hub_listener_destroy (&self.listener);
     hub_assignments_release (&self.pushed);
+    hub_orders_destroy (&self.foreman.orders);
     hub_sessions_destroy (&self.sessions);
 }

@@ -7,7 +7,7 @@
     zactor_new returns when the socket is bound, or with 'err' set.  Commands
     on its pipe: "DRAIN" stops taking reports and answers "DRAINED" when no
     job is out or after ten seconds; "STATUS" answers with one string for
-    people; "$TERM" ends it.  */
+    people; those of hub/foreman.h answer as is said there; "$TERM" ends it.  */
 
 #ifndef HUB_ROUTER_H
 #define HUB_ROUTER_H

@@ -83,26 +83,30 @@ typedef struct
 typedef struct
 {
     uint64_t id;
-    sh_prefix_t prefix;
+    sh_prefix_t prefix; /* family 0: there is no usable one */
     bool check, discover, resolve, pool;
-    uint64_t agent;
+    uint64_t agent;    /* 0: none */
+    uint64_t master;   /* the subnet above it; 0: none */
     char *nameservers; /* nameservers.namesrv1: separated by ';'; or NULL */
+    sh_err_t unsent;   /* why it cannot be scanned, whoever its agent is, see
+                          hub_authorise_subnet; or SH_OK */
 } hub_assigned_t;
 
 typedef struct
 {
     uint64_t id;
     char *name;
-    char *code;
+    char *code; /* "": it has none, and cannot be asked for */
     bool eligible;
 } hub_known_agent_t;
 
-/*  Everything that phpIPAM assigns to anybody, in one look.  */
+/*  Everything that phpIPAM assigns to anybody, in one look, and what it does
+    not: all subnets that name an agent, and the children of those.  */
 typedef struct
 {
     hub_known_agent_t *agents;
     size_t agent_count;
-    hub_assigned_t *subnets; /* eligible ones only, ascending by id */
+    hub_assigned_t *subnets; /* ascending by id */
     size_t subnet_count;
     int db_offset;
     bool maintenance; /* settings.maintaneanceMode */

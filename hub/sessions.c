@@ -6,10 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HEARD_MOST 65536 /* keys without a session of which it is known */
+
 struct hub_sessions
 {
     zhashx_t *by_key;
     zhashx_t *jobs;     /* key -> size_t: how many workers have, not 0 */
+    zhashx_t *heard;    /* key -> int64_t: of keys that have no session */
     zhashx_t *parts;    /* names of parts being worked */
     zlistx_t *walk;     /* keys, while first/next go through them */
 };
@@ -29,13 +32,15 @@ hub_sessions_new (hub_sessions_t **out)
         return SH_E_MEMORY;
     self->by_key = zhashx_new ();
     self->jobs = zhashx_new ();
+    self->heard = zhashx_new ();
     self->parts = zhashx_new ();
-    if (!self->by_key || !self->jobs || !self->parts) {
+    if (!self->by_key || !self->jobs || !self->heard || !self->parts) {
         hub_sessions_destroy (&self);
         return SH_E_MEMORY;
     }
     zhashx_set_destructor (self->by_key, s_free_item);
     zhashx_set_destructor (self->jobs, s_free_item);
+    zhashx_set_destructor (self->heard, s_free_item);
     *out = self;
     return SH_OK;
 }
@@ -48,6 +53,7 @@ hub_sessions_destroy (hub_sessions_t **self_p)
         return;
     zlistx_destroy (&self->walk);
     zhashx_destroy (&self->parts);
+    zhashx_destroy (&self->heard);
     zhashx_destroy (&self->jobs);
     zhashx_destroy (&self->by_key);
     free (self);
@@ -75,9 +81,35 @@ hub_sessions_open (hub_sessions_t *self, const char *key)
     return session;
 }
 
+/*  Of one that goes.  Without memory, or of more keys than a registry has, it
+    is not known.  */
+static void
+s_remember (hub_sessions_t *self, const hub_session_t *session)
+{
+    int64_t *heard = zhashx_lookup (self->heard, session->key);
+    if (!heard && zhashx_size (self->heard) < HEARD_MOST) {
+        heard = calloc (1, sizeof *heard);
+        if (heard)
+            zhashx_insert (self->heard, session->key, heard);
+    }
+    if (heard)
+        *heard = session->heard;
+}
+
+int64_t
+hub_sessions_last_heard (hub_sessions_t *self, const char *key)
+{
+    const hub_session_t *session = hub_sessions_find (self, key);
+    const int64_t *heard = zhashx_lookup (self->heard, key);
+    return session ? session->heard : heard ? *heard : -1;
+}
+
 void
 hub_sessions_close (hub_sessions_t *self, const char *key)
 {
+    const hub_session_t *session = hub_sessions_find (self, key);
+    if (session)
+        s_remember (self, session);
     zhashx_delete (self->by_key, key);
 }
 
@@ -85,6 +117,9 @@ void
 hub_sessions_close_all (hub_sessions_t *self)
 {
     zlistx_destroy (&self->walk);
+    for (const hub_session_t *one = zhashx_first (self->by_key); one;
+         one = zhashx_next (self->by_key))
+        s_remember (self, one);
     zhashx_purge (self->by_key);
 }
 

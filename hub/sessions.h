@@ -21,6 +21,7 @@ typedef struct
     int64_t heard;   /* mono ms of its last message */
     int64_t touched; /* mono ms of the last last_access for it */
     uint8_t revision[SP_REVISION]; /* that it was told last */
+    bool orders; /* it takes 'scan' and 'cancel' */
     int fd; /* of the connection, for looking at only; -1: not known */
     char peer[HUB_PEER_TEXT]; /* its other end */
     uint64_t taken; /* bytes that had come by it at its last message */
@@ -44,6 +45,10 @@ void hub_sessions_close (hub_sessions_t *self, const char *key);
 
 /*  All connections are gone.  Parts that are being worked stay noted.  */
 void hub_sessions_close_all (hub_sessions_t *self);
+
+/*  When the last session of a key was last heard (mono ms); -1: the key has had
+    none, as far as is known.  */
+int64_t hub_sessions_last_heard (hub_sessions_t *self, const char *key);
 
 bool hub_session_is (const hub_session_t *self, const void *route,
                      size_t route_size);

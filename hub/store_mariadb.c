@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub/authorise.h"
 #include "hub/sql.h"
 #include "hub/store.h"
 #include "hub/store_apply.h"
@@ -396,7 +397,6 @@ static sh_err_t
 s_plan_agents (store_t *self, hub_plan_t *plan)
 {
     hub_sql_start (&self->sql, "SELECT id, name, code, type FROM scanAgents "
-                               "WHERE code IS NOT NULL AND code <> '' "
                                "ORDER BY id");
     MYSQL_RES *result;
     sh_err_t rc = hub_sql_query (&self->sql, &result);
@@ -419,21 +419,39 @@ s_plan_agents (store_t *self, hub_plan_t *plan)
     return rc;
 }
 
+/*  Reports are judged by the same function.  */
+static sh_err_t
+s_judge (const hub_subnet_t *subnet)
+{
+    const hub_agent_t its = { .id = subnet->agent };
+    return hub_authorise_subnet (&its, subnet);
+}
+
 static void
 s_plan_subnet (hub_plan_t *plan, MYSQL_ROW row)
 {
-    hub_assigned_t *one = &plan->subnets[plan->subnet_count];
-    if (sh_prefix_from_decimal (&one->prefix, row[1], row[2]) != SH_OK
-        || one->prefix.length == 0)
-        return;
+    sh_prefix_t prefix = { 0 }; /* untouched if there is none */
+    hub_subnet_t subnet = {
+        .has_prefix
+        = sh_prefix_from_decimal (&prefix, row[1], row[2]) == SH_OK,
+        .agent = hub_store_number (row[7]),
+        .folder = hub_store_is_true (row[9]),
+        .check = hub_store_is_true (row[3]),
+        .discover = hub_store_is_true (row[4]),
+        .parent = hub_store_is_true (row[11]),
+    };
+    subnet.prefix = prefix;
+    hub_assigned_t *one = &plan->subnets[plan->subnet_count++];
+    one->prefix = prefix;
     one->id = hub_store_number (row[0]);
-    one->check = hub_store_is_true (row[3]);
-    one->discover = hub_store_is_true (row[4]);
+    one->check = subnet.check;
+    one->discover = subnet.discover;
     one->resolve = hub_store_is_true (row[5]);
     one->pool = hub_store_is_true (row[6]);
-    one->agent = hub_store_number (row[7]);
+    one->agent = subnet.agent;
+    one->master = hub_store_number (row[10]);
     one->nameservers = row[8] ? strdup (row[8]) : NULL;
-    plan->subnet_count++;
+    one->unsent = s_judge (&subnet);
 }
 
 static sh_err_t
@@ -444,12 +462,12 @@ s_plan_subnets (store_t *self, hub_plan_t *plan)
                    "s.discoverSubnet, s.resolveDNS, ");
     hub_sql_add (&self->sql, self->has.pool ? "s.isPool" : "0");
     hub_sql_add (&self->sql,
-                 ", s.scanAgent, n.namesrv1 FROM subnets s "
+                 ", s.scanAgent, n.namesrv1, s.isFolder, s.masterSubnetId, "
+                 "EXISTS (SELECT 1 FROM subnets c "
+                 "WHERE c.masterSubnetId = s.id) FROM subnets s "
                  "LEFT JOIN nameservers n ON n.id = s.nameserverId "
-                 "WHERE s.scanAgent > 0 AND COALESCE(s.isFolder, 0) = 0 "
-                 "AND (s.pingSubnet = 1 OR s.discoverSubnet = 1) "
-                 "AND NOT EXISTS (SELECT 1 FROM subnets c "
-                 "WHERE c.masterSubnetId = s.id) ORDER BY s.id");
+                 "LEFT JOIN subnets m ON m.id = s.masterSubnetId "
+                 "WHERE s.scanAgent > 0 OR m.scanAgent > 0 ORDER BY s.id");
     MYSQL_RES *result;
     sh_err_t rc = hub_sql_query (&self->sql, &result);
     if (rc != SH_OK)

@@ -95,14 +95,15 @@ s_read_plan (hub_watch_t *self, hub_plan_t **plan)
 static void
 s_take_plan (hub_watch_t *self, hub_plan_t **plan_p)
 {
+    int64_t now = sh_clock_wall (self->clock);
     hub_assignments_t *old = hub_live_assignments (self->live);
     bool keep = old && (*plan_p)->maintenance;
     hub_assignments_release (&old);
     if (keep) {
         hub_plan_destroy (plan_p);
-        hub_live_renew (self->live);
+        hub_live_renew (self->live, now);
     } else
-        hub_live_plan (self->live, plan_p);
+        hub_live_plan (self->live, plan_p, now);
 }
 
 static void
@@ -117,7 +118,7 @@ s_look (hub_watch_t *self)
                          ? sh_err_text (rc)
                          : self->store->describe (self->store));
     if (!plan) {
-        hub_live_renew (self->live);
+        hub_live_renew (self->live, sh_clock_wall (self->clock));
         return;
     }
     s_tell_zone (self, plan);

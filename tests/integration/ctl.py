@@ -148,7 +148,8 @@ def help_fits_a_terminal(s):
         assert max(len(line) for line in lines
                    if not line.lstrip().startswith('/')) <= 80, out
     for command in ('keygen', 'scanner add', 'scanner list', 'scanner pending',
-                    'scanner revoke', 'reload', 'ping', 'status'):
+                    'scanner revoke', 'subnets', 'scan', 'orders', 'pause',
+                    'resume', 'reload', 'ping', 'status'):
         assert command in out
         short = s.ctl(*command.split(), '--help', says=command)
         assert max(map(len, short.splitlines())) <= 80, short
@@ -179,6 +180,14 @@ def wrong_calls_are_told(s):
     s.ctl('ping', '--wait', '-1', status=USAGE, error='seconds')
     s.ctl('ping', '--wait', '99999', status=USAGE, error='seconds')
     s.ctl('status', 'now', status=USAGE)
+    s.ctl('subnets', '--agent', 'a', '7', status=USAGE, error='usage:')
+    s.ctl('scan', status=USAGE, error='usage:')
+    s.ctl('scan', '7', '8', status=USAGE, error='usage:')
+    s.ctl('scan', '7', '--kind', 'all', status=USAGE, error='check or both')
+    s.ctl('pause', status=USAGE, error='usage:')
+    s.ctl('pause', '7', '--until', 'then', status=USAGE, error='90m, 8h or 2d')
+    s.ctl('resume', '7', '8', status=USAGE, error='usage:')
+    s.ctl('orders', 'all', status=USAGE, error='usage:')
     for words, fault in (
             ([], "the scanner's name is missing"),
             (['a', 'b'], 'more than one name'),

@@ -297,7 +297,8 @@ log_level: debug
             self.process = subprocess.Popen(
                 self.command(), stdout=log, stdin=subprocess.DEVNULL,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, 'TZ': self.config['tz']},
+                env={**os.environ, 'TZ': self.config['tz'],
+                     'STATE_DIRECTORY': str(self.directory)},
                 preexec_fn=die_with_us)
         if wait:
             self.ready()
@@ -357,9 +358,9 @@ log_level: debug
     def revoke(self, name):
         (self.registry / f'{name}.cert').unlink()
 
-    def peer(self, name='site-a', patience=PATIENCE):
+    def peer(self, name='site-a', patience=PATIENCE, **hello):
         return Peer(self.endpoint, self.public, *self.keys[name],
-                    patience=patience)
+                    patience=patience, **hello)
 
     def log_from(self, mark=0):
         try:

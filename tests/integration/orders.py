@@ -4,11 +4,20 @@
 changes, scans that somebody orders, and pauses.  A peer plays the scanner.
 Prints TAP."""
 
+import os
+import re
+import signal
+import socket
+import subprocess
 import sys
 import time
 
+import msgpack
+
 import harness
-from harness import case, comment, equal, packed, until
+from harness import (CODE_B, SCANHUBCTL, SOURCE, case, comment, equal, packed,
+                     until)
+from peer import now_ms
 
 PUSH_S = 10  # within which a change must have reached the scanners
 
@@ -171,6 +180,542 @@ def long_pages(stage):
     equal(rows[101]['skip'], [{'first': packed('20.0.1.0'),
                                'last': packed('20.0.1.255')}])
     assert 'skip' not in rows[4099]
+
+
+# --- why something is not scanned ----------------------------------------------
+
+def listed(stage, *words):
+    """What 'subnets' says, by id: the state, and why."""
+    text = stage.hub.ctl('subnets', *words).stdout
+    assert max(map(len, text.splitlines())) <= 80, text
+    rows, ident = {}, None
+    for line in text.splitlines()[1:]:
+        if match := re.match(r' *(\d+)  .*  (scanned|not scanned|paused)$',
+                             line):
+            ident = int(match[1])
+            rows[ident] = [match[2], '']
+        elif line.startswith('        '):
+            rows[ident][1] += ' ' + line.strip()
+    return {key: (state, why.strip()) for key, (state, why) in rows.items()}
+
+
+def fresh(stage):
+    """The hub looks at the tables before it answers this."""
+    return stage.peer().assignments()
+
+
+@case('subnets: each that is not scanned says why')
+def why_not(stage):
+    stage.agent(4, 'direct one', 'Direct00000000000000000000000000',
+                type='direct')
+    stage.insert('scanAgents', id=5, name='no code', type='mysql')
+    stage.subnet(11, '10.1.0.0/24', isFolder=1)
+    stage.subnet(12, '10.2.0.0/16')
+    stage.subnet(13, '10.2.0.0/24', masterSubnetId=12)
+    stage.subnet(14, '10.2.1.0/24', masterSubnetId=12)
+    stage.subnet(15, '10.3.0.0/24', mask='')
+    stage.subnet(16, '10.4.0.0/24', pingSubnet=0, discoverSubnet=0)
+    stage.subnet(17, '10.5.0.0/24', scanAgent=99)
+    stage.subnet(18, '10.6.0.0/24', scanAgent=5)
+    stage.subnet(19, '10.7.0.0/24', scanAgent=4)
+    stage.subnet(20, '10.8.0.0/24', scanAgent=0)
+    stage.subnet(21, '10.9.0.0/24')
+    stage.hub.policy("scan: {subnets: {21: {check: never, discover: never}}}")
+    fresh(stage)
+    rows = listed(stage)
+    for ident, says in ((11, 'a folder'), (12, 'has child subnets'),
+                        (15, 'no usable network'), (16, 'neither host check'),
+                        (17, 'no longer in phpIPAM'), (18, 'has no code'),
+                        (21, 'scanhub.yaml says never')):
+        state, why = rows[ident]
+        assert state == 'not scanned' and says in why, (ident, why)
+    for ident in (10, 13, 14):
+        equal(rows[ident], ('scanned', ''))
+    # Those are phpIPAM's own, and that has no agent at all.
+    assert 19 not in rows and 20 not in rows, rows
+    everything = listed(stage, '--all')
+    assert 'not of type mysql or api' in everything[19][1]
+    assert 20 not in everything
+    equal(sorted(listed(stage, '--agent', 'direct one')), [19])
+    done = stage.hub.ctl('subnets', '--agent', 'nobody', check=False)
+    assert done.returncode == 1 and 'no subnet' in done.stderr, done
+    # And none of them is on a list.
+    equal([one['id'] for one in stage.peer().assignments()], [10, 13, 14])
+
+
+@case('subnets: one in full, by id or network')
+def one_in_full(stage):
+    stage.subnet(12, '2001:db8::/64')
+    stage.subnet(13, '10.1.0.0/24', scanAgent=3)
+    stage.subnet(14, '10.1.0.0/24', scanAgent=3)
+    stage.hub.policy("""\
+scan:
+  check: 60
+  exclude: [10.0.0.1-10.0.0.3, 10.0.0.9]
+  quiet: ['00:00-24:00']""")
+    fresh(stage)
+    stage.peer()
+    text = stage.hub.ctl('subnets', '10.0.0.0/24').stdout
+    for line in ('subnet: 10', 'network: 10.0.0.0/24', 'agent: site-a',
+                 'scanned: yes', 'paused: no', 'check: every 60 s',
+                 'discovery: every 3600 s', 'rate: the site\'s own',
+                 'excluded: 10.0.0.1-10.0.0.3, 10.0.0.9'):
+        assert line in text.splitlines(), (line, text)
+    assert 'quiet hours: 00:00-00:00; so now' in text, text
+    assert 'scanner: site-a, connected, takes no orders' in text, text
+    equal(stage.hub.ctl('subnets', '10').stdout, text)
+    text = stage.hub.ctl('subnets', '12', '13').stdout
+    assert 'IPv6: too large to be swept' in text, text
+    assert 'scanner: site-b, not connected' in text, text
+    for word, says in (('99', 'no subnet 99'), ('10.9.0.0/24', 'no subnet'),
+                       ('10.1.0.0/24', 'by its id: 13 14'),
+                       ('lan', 'named by its id')):
+        done = stage.hub.ctl('subnets', word, check=False)
+        assert done.returncode == 1 and says in done.stderr, done
+
+
+@case('subnets: 4,000 of them', patience=240)
+def many_listed(stage):
+    values = ', '.join(f"({100 + i}, '{0x14000000 + 256 * i}', '24', 1, 2, "
+                       f'{i % 2}, 0)' for i in range(4000))
+    stage.sql.rows('INSERT INTO subnets (id, subnet, mask, sectionId, '
+                   f'scanAgent, pingSubnet, discoverSubnet) VALUES {values}')
+    fresh(stage)
+    rows = listed(stage)
+    equal(sorted(rows), [10, *range(100, 4100)])
+    equal(rows[4098][0], 'not scanned')
+    equal(rows[4099], ('scanned', ''))
+
+
+@case('a split is said aloud, once')
+def split(stage):
+    stage.subnet(30, '10.30.0.0/24')
+    fresh(stage)
+    mark = stage.hub.log_mark()
+
+    def lines():
+        return [line for line in stage.hub.log_from(mark).splitlines()
+                if 'is not scanned any more' in line and 'subnet=30' in line]
+    # As phpIPAM's own split leaves them.
+    for ident, cidr in ((31, '10.30.0.0/25'), (32, '10.30.0.128/25')):
+        stage.subnet(ident, cidr, masterSubnetId=30, scanAgent=None,
+                     pingSubnet=0, discoverSubnet=0)
+    until(lines, 'the split is in the log')
+    assert ' warning ' in lines()[0] and '2 of its 2' in lines()[0], lines()
+    rows = listed(stage)
+    equal(rows[30][0], 'not scanned')
+    assert '2 of its 2 child subnets have no scan agent' in rows[30][1], rows
+    assert 'does not inherit' in rows[31][1], rows
+    status = stage.hub.ctl('status').stdout
+    assert 'subnet 30, 10.30.0.0/24, IS NOT SCANNED' in status, status
+    time.sleep(11)  # two more looks
+    equal(len(lines()), 1, 'lines about it')
+    stage.update('subnets', 31, scanAgent=2, pingSubnet=1)
+    until(lambda: len(lines()) == 2, 'the change is in the log')
+    assert '1 of its 2' in lines()[1], lines()
+    stage.update('subnets', 32, scanAgent=2, pingSubnet=1)
+    until(lambda: 'IS NOT SCANNED' not in stage.hub.ctl('status').stdout,
+          'it is over')
+    equal([one['id'] for one in stage.peer().assignments()], [10, 31, 32])
+    equal(len(lines()), 2)
+
+
+# --- orders ---------------------------------------------------------------------
+
+def scanner(stage, name='site-a'):
+    """A peer that takes orders; it knows its assignments."""
+    peer = stage.hub.peer(name, orders=True)
+    stage.peers[name, len(stage.peers)] = peer
+    peer.assignments()
+    return peer
+
+
+class Ctl:
+    """A scanhubctl that runs."""
+
+    def __init__(self, stage, *words):
+        self.process = subprocess.Popen(
+            [str(SCANHUBCTL), '--config', str(stage.hub.path), *words],
+            text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, preexec_fn=harness.die_with_us)
+
+    def end(self, status, says=''):
+        out, error = self.process.communicate(timeout=40)
+        text = f'{self.process.returncode}: {out}{error}'
+        assert self.process.returncode == status, text
+        assert says in text, text
+        return out
+
+    def close(self):
+        harness.end(self.process)
+
+
+def ctl(stage, *words):
+    process = Ctl(stage, *words)
+    stage.extra.append(process)
+    return process
+
+
+def refused(stage, *words, says, status=1):
+    done = stage.hub.ctl('scan', *words, check=False)
+    assert done.returncode == status and says in done.stderr, done
+    return done
+
+
+def say(peer, order, state, **more):
+    peer.send({'v': 1, 't': 'progress', 'id': order['id'], 'state': state,
+               **more})
+
+
+def orders(stage):
+    """What 'orders' says, latest first."""
+    text = stage.hub.ctl('orders').stdout
+    return re.split(r'\n(?=s\w{8} )', text)
+
+
+def state(stage, name=''):
+    """Of the latest order, or of one."""
+    return next(one for one in orders(stage) if one.startswith(name))
+
+
+@case('scan: taken, watched, done')
+def watched(stage):
+    peer = scanner(stage)
+    watch = ctl(stage, 'scan', '10.0.0.0/24', '--watch')
+    order = peer.wait('scan')
+    equal((order['subnet'], order['kind'], len(order['id'])), (10, 'both', 16))
+    say(peer, order, 'waiting')
+    say(peer, order, 'probing', done=64, total=254, up=3, rate=900)
+    until(lambda: ' 25 % of 254, 3 up, 900/s' in state(stage), 'the progress')
+    say(peer, order, 'reporting', done=254, total=254, up=7)
+    say(peer, order, 'done', done=254, total=254, up=7, complete=True, seen=5,
+        added=2)
+    out = watch.end(0, 'done: 7 of 254 addresses answered')
+    assert '5 confirmed, 2 added, 0 refused' in out, out
+    assert 'site-a' in state(stage) and 'done: 7' in state(stage)
+    # What comes after the end counts no more.
+    say(peer, order, 'failed', cause='probe')
+    time.sleep(0.3)
+    assert 'done: 7' in state(stage)
+
+
+@case('scan: without --watch it returns when the scanner has answered')
+def confirmed(stage):
+    peer = scanner(stage)
+    asked = ctl(stage, 'scan', '10', '--kind', 'check')
+    order = peer.wait('scan')
+    equal(order['kind'], 'check')
+    time.sleep(0.5)
+    assert asked.process.poll() is None, 'it did not wait for the scanner'
+    say(peer, order, 'waiting')
+    name = re.search(r'order (s\w{8}): site-a has taken it: waiting',
+                     asked.end(0))[1]
+    refused(stage, '10', says=f'is being scanned already: order {name}')
+    say(peer, order, 'failed', cause='scan-running')
+    until(lambda: 'failed: scan-running' in state(stage), 'the failure')
+    # Nothing is in the way of another.
+    again = ctl(stage, 'scan', '10')
+    order = peer.wait('scan')
+    say(peer, order, 'failed', cause='scan-running', text='busy with it\x1b[m')
+    again.end(1, 'failed: busy with it')
+    assert '\x1b' not in again.process.args
+
+
+@case('scan: cancelled by order and by subnet')
+def cancelled(stage):
+    peer = scanner(stage)
+    watch = ctl(stage, 'scan', '10', '--watch')
+    order = peer.wait('scan')
+    say(peer, order, 'probing', done=1, total=254)
+    equal(stage.hub.ctl('scan', '--cancel', '10.0.0.0/24').stdout[-5:],
+          'told\n')
+    equal(peer.wait('cancel')['id'], order['id'])
+    until(lambda: 'to be cancelled' in state(stage), 'it is being cancelled')
+    say(peer, order, 'cancelled', cause='cancelled')
+    watch.end(1, 'cancelled')
+    refused(stage, '--cancel', '10', says='no ordered scan of that is open')
+    name = state(stage).split()[0]
+    refused(stage, '--cancel', name, says='is over already: cancelled')
+    refused(stage, '--cancel', 'snothing1', says='no ordered scan')
+
+
+@case('scan: Ctrl-C ends the watching, not the scan')
+def interrupted(stage):
+    peer = scanner(stage)
+    watch = ctl(stage, 'scan', '10', '--watch')
+    order = peer.wait('scan')
+    say(peer, order, 'probing', done=1, total=254)
+    until(lambda: 'probing' in state(stage), 'the progress')
+    watch.process.send_signal(signal.SIGINT)
+    out = watch.end(75, 'the scan goes on')
+    name = state(stage).split()[0]
+    assert f'scanhubctl scan --cancel {name}' in out, out
+    time.sleep(0.3)
+    drained = []
+    while peer.socket.poll(0):
+        drained.append(msgpack.unpackb(peer.socket.recv())['t'])
+    assert 'cancel' not in drained, drained
+    say(peer, order, 'done', done=254, total=254, up=0, complete=True)
+    until(lambda: 'done: 0 of 254' in state(stage, name), 'its end')
+
+
+@case('scan: what forbids it is said at once')
+def forbidden(stage):
+    stage.hub.scanner('site-b2', CODE_B)
+    stage.agent(4, 'keyless', 'Keyless0000000000000000000000000')
+    stage.subnet(11, '10.1.0.0/24', scanAgent=3)
+    stage.subnet(12, '10.2.0.0/24', isFolder=1)
+    stage.subnet(13, '10.3.0.0/24', scanAgent=4)
+    stage.subnet(14, '10.4.0.0/24', pingSubnet=0)
+    stage.hub.policy('scan: {subnets: {10: {discover: never}}}')
+    fresh(stage)
+    begun = time.monotonic()
+    refused(stage, '99', says='no subnet 99')
+    refused(stage, '10.99.0.0/24', says='no subnet')
+    refused(stage, '12', says='it is a folder')
+    refused(stage, '13', says="code of scan agent 'keyless'")
+    refused(stage, '14', '--kind', 'check', says='has no host check')
+    refused(stage, '10', '--kind', 'discover', says='has no discovery')
+    refused(stage, '10', '--kind', 'all', says='discover, check or both',
+            status=64)
+    refused(stage, '11', says='not connected, and has not been since')
+    # The scanner of before orders is told from one that is away.
+    old = stage.hub.peer('site-b')
+    refused(stage, '11', says='site-b takes no orders: it is older than 0.2')
+    other = scanner(stage, 'site-b2')
+    done = ctl(stage, 'scan', '11')
+    say(other, other.wait('scan'), 'failed', cause='subnet-not-assigned',
+        text='not one of mine')
+    done.end(1, 'failed: not one of mine')
+    other.socket.close()
+    old.send({'v': 1, 't': 'beat', 'now': now_ms()})
+    equal(old.wait('beat')['t'], 'beat')
+    assert not old.socket.poll(200), 'the old scanner was told something'
+    old.socket.close()
+    peer = scanner(stage)
+    peer.socket.close()
+    time.sleep(0.5)
+    refused(stage, '10', says='last heard')
+    equal(time.monotonic() - begun < 30, True)
+    stage.hub.revoke('site-b2')
+
+
+@case('scan: nobody but who has the order speaks about it')
+def impostors(stage):
+    stage.subnet(11, '10.1.0.0/24', scanAgent=3)
+    fresh(stage)
+    peer, other = scanner(stage), scanner(stage, 'site-b')
+    ask = ctl(stage, 'scan', '10')
+    order = peer.wait('scan')
+    say(other, order, 'done', up=99, total=99)           # another's order
+    say(peer, {'id': os.urandom(16)}, 'done')            # nobody's
+    say(peer, {'id': b''}, 'done')                       # none at all
+    other.send({'v': 1, 't': 'beat', 'now': now_ms()})
+    other.wait('beat')
+    try:
+        peer.wait('verdict')
+        raise AssertionError('a bad id was taken')
+    except Exception as error:
+        assert 'bad-message' in str(error), error
+    time.sleep(0.3)
+    assert 'sent' in state(stage) and 'done' not in state(stage)
+    say(peer, order, 'flying', done=3, total=9)          # a word of the future
+    ask.end(0, 'has taken it: probing')
+    say(peer, order, 'done', done=9, total=9, up=1, complete=True)
+    until(lambda: 'done: 1 of 9' in state(stage), 'its own word counts')
+
+
+@case('scan: the session breaks, and the scan goes on')
+def reconnected(stage):
+    peer = scanner(stage)
+    watch = ctl(stage, 'scan', '10', '--watch')
+    order = peer.wait('scan')
+    say(peer, order, 'probing', done=1, total=254)
+    until(lambda: 'probing' in state(stage), 'the progress')
+    stage.hub.ctl('scan', '--cancel', '10')
+    peer.wait('cancel')
+    again = stage.peers['again'] = stage.hub.peer(orders=True)
+    # The order is not repeated; that it is to end is.
+    equal(again.wait('cancel')['id'], order['id'])
+    say(again, order, 'probing', done=200, total=254)
+    until(lambda: '79 % of 254' in state(stage), 'the new session tells')
+    say(again, order, 'cancelled')
+    watch.end(1, 'cancelled')
+
+
+@case('scan: orders are bounded', patience=240)
+def bounded(stage):
+    values = ', '.join(f"({100 + i}, '{0x14000000 + 256 * i}', '24', 1, 2, 1, "
+                       '1)' for i in range(257))
+    stage.sql.rows('INSERT INTO subnets (id, subnet, mask, sectionId, '
+                   f'scanAgent, pingSubnet, discoverSubnet) VALUES {values}')
+    peer = scanner(stage)
+
+    def ask(request):
+        client = socket.socket(socket.AF_UNIX)
+        with client:
+            client.connect(str(stage.hub.directory / 'control.sock'))
+            client.sendall(request.encode() + b'\n')
+            return client.makefile().read()
+    for i in range(256):
+        assert ask(f'scan both {100 + i}').startswith('ok s'), i
+    assert 'error 256 ordered scans are open already' in ask('scan both 356')
+    first = peer.wait('scan')
+    say(peer, first, 'done')
+    until(lambda: ask('scan both 356').startswith('ok s'), 'there is room')
+    text = ask('orders')
+    equal(text.count('\ns'), 256)
+    assert len(text) < 65536, len(text)
+    stage.hub.restart()  # which ends all of them
+    equal(ask('orders'), 'ok\n')
+
+
+# --- pauses -------------------------------------------------------------------
+
+def paused(peer):
+    return {one['id']: one.get('paused', False) for one in peer.assignments()}
+
+
+@case('pause: pushed at once, kept over a restart, ended by resume')
+def pauses(stage):
+    stage.subnet(11, '10.1.0.0/24')
+    fresh(stage)
+    peer = stage.peer()
+    equal(paused(peer), {10: False, 11: False})
+    drain(peer)
+    begun = time.monotonic()
+    assert 'until scanhubctl resume' in stage.hub.ctl('pause', '10').stdout
+    _, seconds = heard(peer, begun)
+    assert seconds < 2, seconds
+    equal(paused(peer), {10: True, 11: False})
+    equal(listed(stage)[10][0], 'paused')
+    assert 'paused: subnet 10, 10.0.0.0/24, until scanhubctl resume' \
+        in stage.hub.ctl('status').stdout
+    equal(stage.hub.restart(), 0)
+    equal(paused(stage.peer()), {10: True, 11: False})
+    # It is no obstacle for an order.
+    other = scanner(stage)
+    ask = ctl(stage, 'scan', '10')
+    say(other, other.wait('scan'), 'waiting')
+    ask.end(0)
+    stage.hub.ctl('resume', '10.0.0.0/24')
+    equal(paused(scanner(stage)), {10: False, 11: False})
+    done = stage.hub.ctl('resume', '10', check=False)
+    assert done.returncode == 1 and 'not paused' in done.stderr, done
+
+
+@case('pause: an agent by its name, ended by its time')
+def paused_agent(stage):
+    stage.subnet(11, '10.1.0.0/24', scanAgent=3)
+    stage.update('scanAgents', 3, name='Büro 100%')
+    fresh(stage)
+    assert 'Büro 100%' in stage.hub.ctl('subnets').stdout
+    stage.hub.ctl('pause', 'Büro 100%', '--until', '3s')
+    until(lambda: listed(stage, '--agent', 'Büro 100%')[11][0] == 'paused',
+          'it is paused')
+    other = stage.peer('site-b')
+    equal(paused(other), {11: True})
+    equal(paused(stage.peer()), {10: False})
+    drain(other)
+    _, seconds = heard(other, time.monotonic())
+    comment(f'over {seconds:.1f} s later')
+    equal(paused(other), {11: False})
+    stage.hub.ctl('pause', '11', '--until', '2099-01-01 00:00')
+    assert 'until 2099-01-01 00:00:00' in stage.hub.ctl('subnets', '11').stdout
+    for words, says, status in (
+            (['99'], 'no subnet 99', 1), (['lan'], 'no scan agent', 1),
+            (['10', '--until', 'soon'], '90m, 8h or 2d', 64),
+            (['10', '--until', '2020-01-01'], 'over already', 64)):
+        done = stage.hub.ctl('pause', *words, check=False)
+        assert done.returncode == status and says in done.stderr, done
+    stage.hub.ctl('resume', '11')
+
+
+@case('pause: a list that is broken stops the hub, by name')
+def broken_pauses(stage):
+    path = stage.hub.directory / 'pauses'
+    fresh(stage)
+    stage.hub.ctl('pause', '10')
+    text = path.read_text()
+    stage.hub.stop()
+    path.write_text(text + 'subnet seven until -\n')
+    mark = stage.hub.log_mark()
+    stage.hub.start(wait=False)
+    equal(stage.hub.process.wait(30), 78)
+    stage.hub.process = None
+    assert f'{path}:3:' in stage.hub.log_from(mark), stage.hub.log_from(mark)
+    path.write_text(text)
+    stage.hub.start()
+    equal(listed(stage)[10][0], 'paused')
+    # What cannot be kept is not promised.
+    path.unlink()
+    path.mkdir()
+    for word in ('pause', 'resume'):
+        done = stage.hub.ctl(word, '10', check=False)
+        assert done.returncode == 1 and str(path) in done.stderr, done
+    equal(listed(stage)[10][0], 'paused')
+    path.rmdir()
+    stage.hub.ctl('resume', '10')
+
+
+# --- scanners of 0.1 ----------------------------------------------------------
+
+def golden(name, shift=0):
+    """A frame of 0.1 as it was, but for its times."""
+    text = (SOURCE / 'tests' / 'golden' / '0.1' / f'{name}.hex').read_text()
+    frame = bytes.fromhex(re.sub(r'#.*', '', text))
+
+    def move(match):
+        at = int.from_bytes(match[1], 'big')
+        moved = at + shift if abs(at - 1760000000000) < 86400000 else at
+        return b'\xcf' + moved.to_bytes(8, 'big')
+    return re.sub(rb'\xcf(.{8})', move, frame, flags=re.S)
+
+
+@case('a scanner of 0.1 is served, and never told to scan')
+def of_0_1(stage):
+    stage.subnet(7, '10.0.0.0/24')
+    stage.sql.rows('DELETE FROM subnets WHERE id = 10')
+    stage.address('10.0.0.77', 7, lastSeen='2020-01-01 00:00:00')
+    fresh(stage)
+    shift = now_ms() - 1760000100000
+    received = []
+
+    def answers():
+        while peer.socket.poll(300):
+            received.append(msgpack.unpackb(peer.socket.recv()))
+        return [one['t'] for one in received]
+
+    def wait(kind):
+        until(lambda: kind in answers(), f'{kind} comes')
+        return [one for one in received if one['t'] == kind][-1]
+    peer = stage.peer()
+    for name in ('hello', 'beat', 'assignments', 'targets'):
+        peer.socket.send(golden(name, shift))
+    assert wait('welcome')['name'] == 'site-a'
+    rows = wait('assignments-page')['subnets']
+    equal([one['id'] for one in rows], [7])
+    known = set(msgpack.unpackb(golden('assignments-page'))['subnets'][0])
+    assert known <= set(rows[0]), rows  # what 0.1 needs is all there
+    equal([one['ip'] for one in wait('targets-page')['targets']],
+          [packed('10.0.0.77')])
+    peer.socket.send(golden('report-hosts', shift))
+    equal(wait('verdict')['result'], 'applied')
+    peer.socket.send(golden('report-closing', shift))
+    until(lambda: answers().count('verdict') == 2, 'the second verdict')
+    equal([one['result'] for one in received if one['t'] == 'verdict'],
+          ['applied'] * 2)
+    equal(stage.column('hostname', '10.0.0.1', 7), 'router.site.example')
+    assert stage.column('lastSeen', '10.0.0.77', 7) > '2026'
+    assert stage.times(7)[0] > '2026', stage.times(7)
+    # Settings, pauses and orders pass it by.
+    refused(stage, '7', says='takes no orders: it is older than 0.2')
+    stage.hub.ctl('pause', '7')
+    until(lambda: 'revision' in answers(), 'a revision, as ever')
+    stage.hub.ctl('resume', '7')
+    answers()
+    assert not {'scan', 'cancel'} & set(answers()), received
+    assert 'error' not in answers(), received
 
 
 if __name__ == '__main__':

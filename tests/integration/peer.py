@@ -34,14 +34,14 @@ class Report:
 
 class Peer:
     """One session: hello was said, 'welcome' and 'off' are known."""
-    def __init__(self, endpoint, hub_key, public, secret, patience=10):
+    def __init__(self, endpoint, hub_key, public, secret, patience=10, **hello):
         self.patience, self.socket = patience, zmq.Context.instance().socket(zmq.DEALER)
         self.socket.curve_serverkey = hub_key.encode()
         self.socket.curve_publickey, self.socket.curve_secretkey = public.encode(), secret.encode()
         self.socket.reconnect_ivl, self.socket.immediate, self.socket.linger = -1, 1, 0
         self.socket.ipv6, self.socket.sndtimeo = 1, int(patience * 1000)
         self.socket.connect(endpoint)
-        self.send({'v': 1, 't': 'hello', 'now': now_ms(), 'version': 'peer.py 1'})
+        self.send({'v': 1, 't': 'hello', 'now': now_ms(), 'version': 'peer.py 1', **hello})
         self.welcome = self.wait('welcome')
         self.off = self.welcome['now'] - (self.welcome['hello_now'] + now_ms()) // 2
 

@@ -8,10 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "hub/assignments.h"
+#include "hub/remarks.h"
 #include "scanner-proto/codec.h"
 
 #define COUNT(array) (sizeof (array) / sizeof *(array))
@@ -575,6 +577,99 @@ test_settings_in_the_revision (void **state)
     hub_assignments_release (&plain);
 }
 
+/*  What is on nobody's list, and why.  */
+static void
+test_unsent (void **state)
+{
+    (void) state;
+    hub_plan_t *plan = s_plan (9);
+    s_agent (plan, 3, "mine", true);
+    s_agent (plan, 4, "direct", false);
+    s_agent (plan, 5, "", true);
+    s_subnet (plan, 7, 3, NULL);
+    s_subnet (plan, 8, 3, NULL)->unsent = SH_E_SUBNET_FOLDER;
+    hub_assigned_t *parent = s_subnet (plan, 9, 3, NULL);
+    parent->unsent = SH_E_SUBNET_PARENT;
+    s_subnet (plan, 10, 3, NULL)->master = 9;
+    hub_assigned_t *stray = s_subnet (plan, 11, 0, NULL);
+    stray->master = 9;
+    stray->unsent = SH_E_SUBNET_NOT_ASSIGNED;
+    s_subnet (plan, 12, 4, NULL);
+    s_subnet (plan, 13, 5, NULL);
+    s_subnet (plan, 14, 6, NULL);
+    hub_assignments_t *made = s_make (plan);
+    static const sh_err_t expected[] = {
+        SH_OK, SH_E_SUBNET_FOLDER, SH_E_SUBNET_PARENT, SH_OK,
+        SH_E_SUBNET_NOT_ASSIGNED, SH_E_AGENT_TYPE, SH_E_NOT_FOUND,
+        SH_E_AGENT_UNKNOWN,
+    };
+    size_t count;
+    const hub_assignment_t *items = hub_assignments_items (made, &count);
+    assert_int_equal (count, COUNT (expected));
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal (hub_assignments_unsent (made, &items[i]),
+                          expected[i]);
+    const hub_assignment_t *one = hub_assignments_find (made, 9);
+    assert_ptr_equal (one, &items[2]);
+    assert_int_equal (one->children, 2);
+    assert_int_equal (one->strays, 1);
+    assert_true (hub_remarks_split (made, one));
+    assert_false (hub_remarks_split (made, &items[0]));
+    assert_null (hub_assignments_find (made, 99));
+    assert_null (hub_assignments_find (made, 0));
+    /*  Nobody can ask for those without an agent, or with one without code. */
+    uint64_t agent = 77;
+    assert_int_equal (hub_assignments_agent (made, "", &agent),
+                      SH_E_AGENT_UNKNOWN);
+    sp_message_t *message = s_page (made, 0, 0);
+    assert_int_equal (message->u.assignments_page.subnet_count, 0);
+    sp_message_destroy (&message);
+    message = s_page (made, 3, 0);
+    assert_int_equal (message->u.assignments_page.subnet_count, 2);
+    assert_int_equal (message->u.assignments_page.subnets[1].id, 10);
+    sp_message_destroy (&message);
+    hub_assignments_release (&made);
+}
+
+/*  A pause is in the rows and the revisions of whom it concerns.  */
+static void
+test_paused (void **state)
+{
+    (void) state;
+    char dir[] = "/tmp/test_assignments.XXXXXX", path[64];
+    assert_non_null (mkdtemp (dir));
+    snprintf (path, sizeof path, "%s/pauses", dir);
+    hub_pauses_t *pauses = NULL;
+    sh_why_t why = { "" };
+    assert_int_equal (hub_pauses_new (&pauses, path, &why), SH_OK);
+    hub_assignments_t *plain = s_changed ("nothing"), *made = NULL;
+    const hub_pause_t one = { HUB_PAUSE_SUBNET, 7, 500 };
+    assert_int_equal (hub_pauses_put (pauses, &one, 0, &why), SH_OK);
+    hub_terms_t terms = { .pauses = pauses, .now = 499 };
+    assert_int_equal (hub_assignments_renew (&made, plain, &terms), SH_OK);
+    sp_message_t *message = s_page (made, 3, 0);
+    assert_true (message->u.assignments_page.subnets[0].paused);
+    assert_false (message->u.assignments_page.subnets[1].paused);
+    sp_message_destroy (&message);
+    uint8_t before[SP_REVISION], now[SP_REVISION];
+    hub_assignments_revision (plain, 3, before);
+    hub_assignments_revision (made, 3, now);
+    assert_memory_not_equal (before, now, SP_REVISION);
+    hub_assignments_revision (plain, 4, before);
+    hub_assignments_revision (made, 4, now);
+    assert_memory_equal (before, now, SP_REVISION);
+    assert_false (hub_assignments_equal (made, plain));
+    hub_assignments_release (&made);
+    terms.now = 500;
+    assert_int_equal (hub_assignments_renew (&made, plain, &terms), SH_OK);
+    assert_true (hub_assignments_equal (made, plain));
+    hub_assignments_release (&made);
+    hub_assignments_release (&plain);
+    hub_pauses_destroy (&pauses);
+    remove (path);
+    assert_int_equal (rmdir (dir), 0);
+}
+
 /*  The longest rows of all: fewer of them make a page, and none gets lost.  */
 static void
 test_pages_of_long_rows (void **state)
@@ -648,6 +743,8 @@ main (void)
         cmocka_unit_test (test_revision_is_fixed),
         cmocka_unit_test (test_settings),
         cmocka_unit_test (test_settings_in_the_revision),
+        cmocka_unit_test (test_unsent),
+        cmocka_unit_test (test_paused),
         cmocka_unit_test (test_pages_of_long_rows),
         cmocka_unit_test (test_references),
     };

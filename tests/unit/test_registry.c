@@ -209,6 +209,15 @@ codes_are_compared_byte_by_byte (void **state)
     assert_false (hub_registry_reserves (registry, CODE_A)); /* a shim's */
     assert_false (hub_registry_reserves (registry, "abcdef-_="));
     assert_true (hub_registry_reserves (registry, "twice"));
+
+    hub_scanner_t scanners[2];
+    char key[SH_KEY_TEXT];
+    key_of (key, 1);
+    assert_int_equal (
+        hub_registry_scanners (registry, "abcDEF-_=", scanners, 2), 1);
+    assert_string_equal (scanners[0].key, key);
+    assert_int_equal (hub_registry_scanners (registry, CODE_A, scanners, 2),
+                      0); /* a shim's */
     hub_registry_destroy (&registry);
 }
 
@@ -304,6 +313,9 @@ two_files_with_one_key_let_nobody_in (void **state)
     assert_false (allows (registry, 1, CODE_A));
     assert_false (allows (registry, 1, CODE_B));
     assert_true (hub_registry_reserves (registry, CODE_A));
+    /*  Whom nobody lets in cannot be given work.  */
+    assert_int_equal (hub_registry_scanners (registry, CODE_A, NULL, 0), 0);
+    assert_int_equal (hub_registry_scanners (registry, CODE_B, NULL, 0), 0);
 
     put ("c.cert", 1, CODE_B, NULL);
     follow_for (registry, 200);
@@ -314,6 +326,7 @@ two_files_with_one_key_let_nobody_in (void **state)
     assert_int_equal (unlink (path_of ("a.cert")), 0);
     assert_true (follow_until (registry, 1, true));
     assert_true (allows (registry, 1, CODE_B));
+    assert_int_equal (hub_registry_scanners (registry, CODE_B, NULL, 0), 1);
     assert_false (allows (registry, 1, CODE_A));
     assert_int_equal (hub_registry_claims (registry, key), 1);
     assert_int_equal (hub_registry_size (registry), 1);

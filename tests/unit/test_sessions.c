@@ -61,6 +61,26 @@ test_one_per_key (void **state)
     hub_sessions_destroy (&sessions);
 }
 
+/*  When a key was last heard stays known when its session is gone.  */
+static void
+test_last_heard (void **state)
+{
+    (void) state;
+    hub_sessions_t *sessions = s_new ();
+    assert_int_equal (hub_sessions_last_heard (sessions, KEY_A), -1);
+    hub_sessions_open (sessions, KEY_A)->heard = 42;
+    assert_int_equal (hub_sessions_last_heard (sessions, KEY_A), 42);
+    hub_sessions_close (sessions, KEY_A);
+    assert_int_equal (hub_sessions_last_heard (sessions, KEY_A), 42);
+    assert_int_equal (hub_sessions_last_heard (sessions, KEY_B), -1);
+    hub_sessions_open (sessions, KEY_A)->heard = 50;
+    hub_sessions_open (sessions, KEY_B)->heard = 51;
+    hub_sessions_close_all (sessions);
+    assert_int_equal (hub_sessions_last_heard (sessions, KEY_A), 50);
+    assert_int_equal (hub_sessions_last_heard (sessions, KEY_B), 51);
+    hub_sessions_destroy (&sessions);
+}
+
 static void
 test_route (void **state)
 {
@@ -255,6 +275,7 @@ main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_one_per_key),
+        cmocka_unit_test (test_last_heard),
         cmocka_unit_test (test_route),
         cmocka_unit_test (test_walk),
         cmocka_unit_test (test_close_own_key),

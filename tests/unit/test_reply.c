@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*  Answers on the control socket: they end where their memory does.  */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "hub/reply.h"
+
+static void
+test_room (void **state)
+{
+    (void) state;
+    char text[8 + 1];
+    hub_reply_t reply;
+    text[8] = '#';
+    hub_reply_start (&reply, text, 8);
+    assert_string_equal (text, "");
+    assert_int_equal (hub_reply_room (&reply), 7);
+    hub_reply_add (&reply, "%s", "abc");
+    assert_int_equal (hub_reply_room (&reply), 4);
+    hub_reply_add (&reply, "%d", 12345);
+    assert_string_equal (text, "abc1234");
+    assert_int_equal (hub_reply_room (&reply), 0);
+    hub_reply_add (&reply, "more");
+    assert_string_equal (text, "abc1234");
+    assert_int_equal (text[8], '#');
+    hub_reply_only (&reply, "ok");
+    assert_string_equal (text, "ok");
+    assert_int_equal (hub_reply_room (&reply), 5);
+    hub_reply_only (&reply, "%s", "");
+    assert_string_equal (text, "");
+}
+
+static void
+test_outside (void **state)
+{
+    (void) state;
+    static const char *const cases[][2] = {
+        { "site-a", "site-a" },
+        { "B\xc3\xbcro 100%s", "B\xc3\xbcro 100%s" },
+        { "a\tb\nc\r\x1b[2J\x7f", "a?b?c??[2J?" },
+        { "\xc2\x9b" "2J \xc2\xa0", "?2J \xc2\xa0" },
+        { "\xc2", "\xc2" },
+        { "", "" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[64];
+        hub_reply_t reply;
+        hub_reply_start (&reply, text, sizeof text);
+        hub_reply_outside (&reply, cases[i][0]);
+        assert_string_equal (text, cases[i][1]);
+    }
+    char text[2048], many[1024];
+    hub_reply_t reply;
+    memset (many, 'x', sizeof many);
+    many[sizeof many - 1] = '\0';
+    hub_reply_start (&reply, text, sizeof text);
+    hub_reply_outside (&reply, many);
+    assert_int_equal (strlen (text), 511);
+}
+
+int
+main (void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test (test_room),
+        cmocka_unit_test (test_outside),
+    };
+    return cmocka_run_group_tests_name ("replies", tests, NULL, NULL);
+}
