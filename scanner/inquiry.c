@@ -1,16 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#include "scanner/inquiry.h"
-
-#include <assert.h>
 #include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "scanner/neighbours.h"
-#include "scanner/sweep.h"
-#include "scanner/trouble.h"
+#include "scanner/inquiry_self.h"
 
 #define MS INT64_C (1000000)
 #define AT_ONCE 64        /* probes of one call: the owner has more to do */
@@ -21,92 +15,6 @@
 #define FULL_PAUSE (5 * MS) /* until a TCP connection may have ended */
 #define PASSES 2
 #define PASSES_KNOWN 4
-
-/*  Probes that were sent, by tenths of a second.  */
-#define TENTH (100 * MS)
-#define TENTHS 10
-
-struct sc_inquiry
-{
-    sc_means_t *means;
-    const sc_job_t *job;
-    const sh_clock_t *clock;
-    sc_links_t links;
-    sc_sweep_t *sweep;
-    sc_search_t search;
-    sc_result_t result;
-    sc_trouble_t trouble;
-    uint8_t key[SC_KEY_BYTES];
-    uint16_t ident, sequence;
-    bool by_tcp;      /* there is no other way for this family */
-    sc_pace_t pace;   /* the job's own, if it names one */
-    sc_slot_t slot;
-    unsigned tries;   /* failures in a row that may pass */
-    int64_t retry_at; /* 0: now */
-    sh_err_t rc;      /* what ends it before its time */
-    int64_t began;
-    struct
-    {
-        int64_t tenth;
-        uint32_t count;
-    } sent[TENTHS];
-};
-
-static sh_err_t
-s_found (sc_inquiry_t *self, const sh_addr_t *addr, const char *how,
-         const uint8_t *mac)
-{
-    sc_host_t host
-        = { .ip = *addr, .seen = sh_clock_wall (self->clock) };
-    if (mac)
-        sc_mac_text (host.mac, mac);
-    (void) snprintf (host.how, sizeof host.how, "%s", how);
-    return sc_result_add (&self->result, &host);
-}
-
-/*  One that is in the sweep, or was called.  True if it was news.  */
-static bool
-s_answered (sc_inquiry_t *self, const sh_addr_t *addr, const char *how,
-            const uint8_t *mac, int64_t asked_at, int64_t now)
-{
-    if (!sc_sweep_answer (self->sweep, addr, asked_at, now))
-        return false;
-    self->rc = s_found (self, addr, how, mac);
-    return true;
-}
-
-/*  A neighbour that may be out of the sweep's sight.  */
-static bool
-s_heard (sc_inquiry_t *self, const sh_addr_t *addr, const char *how,
-         const uint8_t *mac, int64_t asked_at, int64_t now)
-{
-    if (sc_ranges_contain (self->job->ranges, addr))
-        return s_answered (self, addr, how, mac, asked_at, now);
-    bool is_new = false;
-    sh_err_t rc = sc_search_note (&self->search, addr, &is_new);
-    if (rc == SH_OK && is_new)
-        rc = s_found (self, addr, how, mac);
-    if (rc != SH_E_TOO_LARGE) /* beyond that the others are left out */
-        self->rc = rc;
-    return is_new;
-}
-
-/*  An address of our own does not answer us on its link; it is up all the
-    same.  */
-static void
-s_find_own (sc_inquiry_t *self, int64_t now)
-{
-    for (size_t i = 0; i < self->links.count && self->rc == SH_OK; i++) {
-        const sc_own_t *own = &self->links.items[i];
-        if (sc_ranges_contain (self->job->ranges, &own->addr))
-            (void) s_answered (self, &own->addr, "local", own->mac, -1, now);
-        else if (sc_search_takes (&self->search, &own->addr, &own->addr,
-                                  own->index, own->mac))
-            (void) s_heard (self, &own->addr, "local", own->mac, -1, now);
-    }
-}
-
-/* life */
 
 static uint8_t
 s_family (const sc_job_t *job)
@@ -163,7 +71,7 @@ sc_inquiry_new (sc_inquiry_t **out, sc_means_t *means, const sc_job_t *job,
     }
     if (means->sockets.discovery >= 0)
         sc_search_begin (&self->search, job, &self->links);
-    s_find_own (self, now);
+    sc_inquiry_find_own (self, now);
     *out = self;
     return SH_OK;
 }
@@ -186,18 +94,6 @@ sc_inquiry_destroy (sc_inquiry_t **self_p)
 
 /* asking */
 
-static void
-s_count (sc_inquiry_t *self, int64_t now)
-{
-    int64_t tenth = now / TENTH;
-    size_t place = (size_t) (tenth % TENTHS);
-    if (self->sent[place].tenth != tenth) {
-        self->sent[place].tenth = tenth;
-        self->sent[place].count = 0;
-    }
-    self->sent[place].count++;
-}
-
 static int
 s_ask_tcp (sc_inquiry_t *self, const sh_addr_t *addr, int64_t now)
 {
@@ -205,9 +101,10 @@ s_ask_tcp (sc_inquiry_t *self, const sh_addr_t *addr, int64_t now)
     size_t pass = sc_sweep_pass (self->sweep) - 1;
     uint16_t port = settings->tcp_ports[pass % settings->tcp_port_count];
     bool up = false;
-    int error = sc_tcp_ask (self->means->tcp, self, addr, port, now, &up);
+    int error = sc_tcp_ask (self->means->tcp, self, addr, port, &self->links,
+                            now, &up);
     if (up)
-        (void) s_answered (self, addr, "tcp", NULL, now, now);
+        (void) sc_inquiry_answered (self, addr, "tcp", NULL, now, now);
     return error;
 }
 
@@ -305,7 +202,7 @@ s_ask (sc_inquiry_t *self, const sh_addr_t *addr, int64_t now, int64_t *due)
     if (error == 0) { /* what was not sent takes nothing of the pace */
         (void) sc_pace_take (pace, &self->slot, now);
         self->tries = 0;
-        s_count (self, now);
+        sc_meter_count (&self->sent, now);
     }
     s_settle (self, addr, error, now);
     return true;
@@ -329,15 +226,17 @@ s_judge (sc_inquiry_t *self)
     sc_links_t links = { 0 };
     sc_result_t *result = &self->result;
     uint64_t count = sc_sweep_count (self->sweep);
+    sh_why_t why = { "" };
+    sc_tcp_forget (self->means->tcp, self); /* no answer counts any more */
     if (self->rc == SH_OK)
-        self->rc = sc_links_read (&links, NULL);
+        self->rc = sc_links_read (&links, &why);
     if (self->rc == SH_OK)
         self->rc = sc_sweep_missed (self->sweep, &result->missed, s_is_unsure,
                                     (void *[]){ self, &links });
     sc_links_clear (&links);
     if (self->rc != SH_OK) {
-        (void) snprintf (result->text, sizeof result->text, "%s",
-                         sh_err_text (self->rc));
+        (void) snprintf (result->text, sizeof result->text, "%.255s",
+                         *why.text ? why.text : sh_err_text (self->rc));
         return;
     }
     uint64_t missed = sc_ranges_count (&result->missed);
@@ -376,67 +275,7 @@ sc_inquiry_work (sc_inquiry_t *self, int64_t now, int64_t *due)
     return true;
 }
 
-/* answers */
-
-static bool
-s_take_link (sc_inquiry_t *self, const sc_reply_t *reply, int64_t now)
-{
-    bool arp = reply->kind == SC_REPLY_ARP;
-    const sc_own_t *own = sc_links_to (&self->links, &reply->from);
-    if (!own || own->index != reply->link
-        || sh_addr_cmp (&own->addr, &reply->to) != 0
-        || (arp && memcmp (own->mac, reply->to_mac, SC_MAC_BYTES) != 0)
-        || !sc_sweep_expects (self->sweep, &reply->from))
-        return false;
-    return s_answered (self, &reply->from, arp ? "arp" : "nd",
-                       reply->has_mac ? reply->mac : NULL, -1, now);
-}
-
-/*  When a mark was made, by our clock; -1 if it cannot be ours.  */
-static int64_t
-s_asked_at (const sc_inquiry_t *self, const sc_mark_t *mark,
-            const sh_addr_t *addr, int64_t now)
-{
-    if (mark->asked_at < 0 || mark->asked_at > now - self->began
-        || !sc_mark_is_of (mark, self->key, addr))
-        return -1;
-    return self->began + mark->asked_at;
-}
-
-static bool
-s_take_call (sc_inquiry_t *self, const sc_reply_t *reply, int64_t now)
-{
-    sh_addr_t all = sc_all_nodes ();
-    int64_t asked_at = s_asked_at (self, &reply->mark, &all, now);
-    if (asked_at < 0 || !reply->has_mac
-        || !sc_search_takes (&self->search, &reply->from, &reply->to,
-                             reply->link, reply->mac))
-        return false;
-    return s_heard (self, &reply->from, "echo", reply->mac, asked_at, now);
-}
-
-bool
-sc_inquiry_take (sc_inquiry_t *self, const sc_reply_t *reply, int64_t now)
-{
-    if (self->rc != SH_OK)
-        return false;
-    if (reply->kind == SC_REPLY_CALL)
-        return s_take_call (self, reply, now);
-    if (reply->kind != SC_REPLY_ECHO)
-        return s_take_link (self, reply, now);
-    int64_t asked_at = s_asked_at (self, &reply->mark, &reply->from, now);
-    if (asked_at < 0 || !sc_sweep_expects (self->sweep, &reply->from))
-        return false;
-    return s_answered (self, &reply->from, "echo", NULL, asked_at, now);
-}
-
-void
-sc_inquiry_take_tcp (sc_inquiry_t *self, const sh_addr_t *addr,
-                     int64_t asked_at, int64_t now)
-{
-    if (self->rc == SH_OK && sc_sweep_expects (self->sweep, addr))
-        (void) s_answered (self, addr, "tcp", NULL, asked_at, now);
-}
+/* for the owner */
 
 void
 sc_inquiry_progress (const sc_inquiry_t *self, int64_t now,
@@ -444,10 +283,8 @@ sc_inquiry_progress (const sc_inquiry_t *self, int64_t now,
 {
     *out = (sc_progress_t){ .done = sc_sweep_done (self->sweep),
                             .total = sc_sweep_count (self->sweep),
-                            .up = self->result.count };
-    for (size_t i = 0; i < TENTHS; i++)
-        if (self->sent[i].tenth > now / TENTH - TENTHS)
-            out->rate += self->sent[i].count;
+                            .up = self->result.count,
+                            .rate = sc_meter_read (&self->sent, now) };
 }
 
 sc_result_t *

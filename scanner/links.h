@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*  This machine's addresses and the links that they are on: which addresses are
-    our own, and which are so near that they are asked on their link and not
-    through the kernel, whose table of neighbours a large network would fill.  */
+    our own, and which are so near that they are asked on their link and not by
+    way of the kernel, whose table of neighbours a large network would fill.  */
 
 #ifndef SC_LINKS_H
 #define SC_LINKS_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  Looking for the hosts of an IPv6 prefix on a link of ours, where nobody could
-    ask every address: all of them are called, a few times, and who answers is
-    one.  Pure but for memory: what is sent is sent by the caller.  */
+/*  Looking for the hosts of an IPv6 prefix on a link of ours, where nobody
+    could ask every address: all of them are called, a few times, and who
+    answers is one.  Pure but for memory: what is sent is sent by the caller.  */
 
 #ifndef SC_NEIGHBOURS_H
 #define SC_NEIGHBOURS_H
@@ -45,8 +45,8 @@ bool sc_search_takes (const sc_search_t *self, const sh_addr_t *addr,
                       const sh_addr_t *to, int link,
                       const uint8_t mac[static SC_MAC_BYTES]);
 
-/*  Is it new?  If so it is not the next time.  SH_E_TOO_LARGE when there are too
-    many, SH_E_MEMORY.  */
+/*  Is it new?  If so it is not the next time.  SH_E_TOO_LARGE when there are
+    too many, SH_E_MEMORY.  */
 sh_err_t sc_search_note (sc_search_t *self, const sh_addr_t *addr, bool *is_new)
     SH_MUST_CHECK;
 

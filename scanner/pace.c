@@ -4,10 +4,11 @@
 #define SECOND INT64_C (1000000000)
 #define CATCH_UP (SECOND / 100)
 
+/*  Rounded so that the pace is never above the rate.  */
 static int64_t
 s_interval (const sc_pace_t *self)
 {
-    return SECOND / self->rate;
+    return (SECOND + self->rate - 1) / self->rate;
 }
 
 /*  How far back a time may lie: at a slow pace not at all, or one that came

@@ -77,11 +77,11 @@ sc_tcp_fd (const sc_tcp_t *self)
     return self->epoll;
 }
 
-/*  An ICMP error has come instead of an answer: from somebody else than
-    'addr'?  */
-static bool
-s_is_told_by_others (int fd, const sh_addr_t *addr)
+/*  Whose ICMP error has come instead of an answer?  Family 0: nobody's.  */
+static sh_addr_t
+s_read_error (int fd, uint8_t family)
 {
+    sh_addr_t who = { 0 };
     union
     {
         struct cmsghdr align;
@@ -90,15 +90,13 @@ s_is_told_by_others (int fd, const sh_addr_t *addr)
     struct msghdr message
         = { .msg_control = &control, .msg_controllen = sizeof control };
     if (recvmsg (fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
-        return false;
+        return who;
     for (struct cmsghdr *at = CMSG_FIRSTHDR (&message); at;
          at = CMSG_NXTHDR (&message, at)) {
         bool is_error
             = (at->cmsg_level == IPPROTO_IP && at->cmsg_type == IP_RECVERR)
               || (at->cmsg_level == IPPROTO_IPV6
                   && at->cmsg_type == IPV6_RECVERR);
-        if (!is_error)
-            continue;
         struct
         {
             struct sock_extended_err error;
@@ -109,15 +107,25 @@ s_is_told_by_others (int fd, const sh_addr_t *addr)
             } from; /* SO_EE_OFFENDER */
         } told = { 0 };
         size_t size = at->cmsg_len - CMSG_LEN (0);
-        memcpy (&told, CMSG_DATA (at),
-                size < sizeof told ? size : sizeof told);
-        const void *offender = addr->family == 4
-                                   ? (void *) &told.from.in.sin_addr
-                                   : (void *) &told.from.in6.sin6_addr;
-        if (memcmp (offender, addr->bytes, addr->family == 4 ? 4 : 16) != 0)
-            return true;
+        if (!is_error || size > sizeof told)
+            continue;
+        memcpy (&told, CMSG_DATA (at), size);
+        who.family = family;
+        if (family == 4)
+            memcpy (who.bytes, &told.from.in.sin_addr, 4);
+        else
+            memcpy (who.bytes, &told.from.in6.sin6_addr, 16);
     }
-    return false;
+    return who;
+}
+
+/*  Of a connection that was refused: by the host itself, and not by somebody
+    who says that it cannot be reached?  */
+static bool
+s_is_refused_by (int fd, const sh_addr_t *addr)
+{
+    sh_addr_t who = s_read_error (fd, addr->family);
+    return !who.family || sh_addr_cmp (&who, addr) == 0;
 }
 
 static int
@@ -155,15 +163,21 @@ s_open (const sh_addr_t *addr)
     return -error;
 }
 
-/*  The local error, EINPROGRESS, or 0 if the host has answered.  */
+/*  The local error; EINPROGRESS; 0 if the host has answered, or somebody in its
+    place ('*up').  */
 static int
-s_begin (int fd, const sh_addr_t *addr, uint16_t port)
+s_begin (int fd, const sh_addr_t *addr, uint16_t port,
+         const sc_links_t *links, bool *up)
 {
     int error = s_connect (fd, addr, port);
-    bool open = error == EINPROGRESS || error == ECONNREFUSED;
-    /* so soon nobody but this machine can have said no */
-    if (open && s_is_told_by_others (fd, addr))
-        return EACCES;
+    *up = error == 0;
+    if (error != EINPROGRESS && error != ECONNREFUSED)
+        return error;
+    sh_addr_t who = s_read_error (fd, addr->family);
+    bool itself = !who.family || sh_addr_cmp (&who, addr) == 0;
+    if (!itself && sc_links_own (links, &who))
+        return EACCES; /* a firewall of our own */
+    *up = error == ECONNREFUSED && itself;
     return error == ECONNREFUSED ? 0 : error;
 }
 
@@ -186,15 +200,17 @@ s_make_room (sc_tcp_t *self, int64_t now)
 
 int
 sc_tcp_ask (sc_tcp_t *self, const void *owner, const sh_addr_t *addr,
-            uint16_t port, int64_t now, bool *up)
+            uint16_t port, const sc_links_t *links, int64_t now, bool *up)
 {
     *up = false;
     if (!s_make_room (self, now))
         return EBUSY;
     int fd = s_open (addr);
+    if ((fd == -EMFILE || fd == -ENFILE) && self->count)
+        return EBUSY; /* we have them, and give them back */
     if (fd < 0)
         return -fd;
-    int error = s_begin (fd, addr, port);
+    int error = s_begin (fd, addr, port, links, up);
     size_t place = (self->first + self->count) % SC_TCP_MOST;
     struct epoll_event event
         = { .events = EPOLLOUT, .data = { .u32 = (uint32_t) place } };
@@ -206,7 +222,6 @@ sc_tcp_ask (sc_tcp_t *self, const void *owner, const sh_addr_t *addr,
         self->count++;
         return 0;
     }
-    *up = error == 0;
     error = error == EINPROGRESS ? errno : error;
     (void) close (fd);
     return error;
@@ -229,7 +244,7 @@ sc_tcp_receive (sc_tcp_t *self, int64_t now, sc_tcp_fn *take, void *context)
                 continue;
             if (error == 0
                 || (error == ECONNREFUSED
-                    && !s_is_told_by_others (attempt->fd, &attempt->addr)))
+                    && s_is_refused_by (attempt->fd, &attempt->addr)))
                 take (context, attempt->owner, &attempt->addr,
                       attempt->asked_at);
             s_end (attempt);

@@ -7,7 +7,7 @@
 #ifndef SC_WAY_TCP_H
 #define SC_WAY_TCP_H
 
-#include "lib/addr.h"
+#include "scanner/links.h"
 
 #define SC_TCP_MOST 512 /* connections on their way */
 
@@ -21,10 +21,11 @@ void sc_tcp_destroy (sc_tcp_t **self_p);
 int sc_tcp_fd (const sc_tcp_t *self);
 
 /*  Begin to connect.  'owner' is told of the answer, which may be there at once
-    ('*up').  Returns 0, the local error (errno), or EBUSY if too many are on
-    their way: ask again in some ms.  Times are ns of one clock.  */
+    ('*up').  'links' tells who we are: a refusal by ourselves is a local error.
+    Returns 0, the local error (errno), or EBUSY if as many are on their way as
+    can be: ask again in some ms.  Times are ns of one clock.  */
 int sc_tcp_ask (sc_tcp_t *self, const void *owner, const sh_addr_t *addr,
-                uint16_t port, int64_t now, bool *up);
+                uint16_t port, const sc_links_t *links, int64_t now, bool *up);
 
 typedef void (sc_tcp_fn) (void *context, const void *owner,
                           const sh_addr_t *addr, int64_t asked_at);
