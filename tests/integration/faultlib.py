@@ -478,6 +478,7 @@ class ScannerVictim(Keeper):
         self.config.write_text(f'''{self.hubs}
 key: {self.site.directory}/{self.name}.cert
 interval: {interval}
+engine: nmap
 nmap:
   program: {self.wrapper}
 spool: {self.spool}
