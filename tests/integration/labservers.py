@@ -73,8 +73,9 @@ class Tap:
         return frame[6:12] + frame[:6] + frame[12:14] + header + reply
 
     def make_noise(self, answer):
-        """An ARP reply to nobody in particular or to somebody else, an echo
-        reply with another identifier, number and content."""
+        """An ARP reply to nobody in particular or to somebody else; an echo
+        reply with another identifier, number and content, and one that has
+        those of somebody else's."""
         for ip in self.noise:
             if answer[12:14] == b'\x08\x06':
                 mine = MAC[:2] + ip
@@ -85,13 +86,14 @@ class Tap:
                         + b'\2\0\0\0\0\1' + answer[38:42]):
                     os.write(self.fd, frame)
             else:
-                reply = bytes(byte ^ 0x55 for byte in answer[38:])
-                reply = b'\0\0' + struct.pack(
-                    '!H', checksum(b'\0\0\0\0' + reply)) + reply
                 header = answer[14:24] + b'\0\0' + ip + answer[30:34]
                 header = header[:10] + struct.pack('!H', checksum(header)) \
                     + header[12:]
-                os.write(self.fd, answer[:14] + header + reply)
+                other = bytes(byte ^ 0x55 for byte in answer[38:])
+                other = b'\0\0' + struct.pack(
+                    '!H', checksum(b'\0\0\0\0' + other)) + other
+                for reply in other, answer[34:]:
+                    os.write(self.fd, answer[:14] + header + reply)
             self.noises += 1
 
     def take(self, frame):
