@@ -153,6 +153,8 @@ def most(probe, wanted):
 
 @case('10 % loss each way: at least 98 % are found behind a router')
 def _(net):
+    # The kernel has to know its router: it would look for it once a second.
+    net.site.run('fping', '-q', addresses(LIVE)[0])
     net.lose(10)
     most(net.probe(LIVE), addresses(LIVE))
 
@@ -199,14 +201,20 @@ def check_pace(seen, rate):
     pace = (len(times) - 1) / (times[-1] - times[0])
     text = f'{pace:.0f}/s, at most {most_in_window} in 100 ms'
     print(f'# {rate}/s wanted: {text}')
-    assert most_in_window <= rate * 0.11 + 2, text
+    assert most_in_window <= rate * 0.11 + 5, text
     assert pace <= rate * 1.01, text
     assert pace >= rate * 0.6, text
 
 
-def asked_by_echo(net, cidr, *words):
+def asked_by_echo(net, cidr, *words, pause=0):
     watch = net.watch(net.far, 'in0')
-    probe = net.probe(cidr, *words)
+    probe = net.start(cidr, *words)
+    if pause:
+        time.sleep(0.5)
+        probe.process.send_signal(signal.SIGSTOP)
+        time.sleep(pause)
+        probe.process.send_signal(signal.SIGCONT)
+    probe.finish()
     assert probe.json['complete'], probe.json['text']
     # The router's kernel looks for its neighbours, too.
     seen = [one for one in watch.stop() if one.kind not in ('arp', 'nd')]
@@ -223,6 +231,12 @@ def _(net):
 @case('5,000 probes a second are 5,000, whatever 100 ms one looks at')
 def _(net):
     check_pace(asked_by_echo(net, '10.82.32.0/19', '--rate', 5000), 5000)
+
+
+@case('a prober that stood still does not make up for it at once')
+def _(net):
+    check_pace(asked_by_echo(net, '10.82.32.0/21', '--rate', 2000, pause=0.3),
+               2000)
 
 
 @case('only what is in the network is asked, and the silent ones twice')
