@@ -305,12 +305,17 @@ class Assigned(harness.Stage):
         return self.net.site.run(str(SCANNER), '-c', str(path), 'once')
 
 
-@case('what phpIPAM excludes is never asked, what it knows is asked more often')
-def _(net):
+def assigned(net):
     stage = Assigned(net)
     net.opened.append(stage)
     stage.open()
     stage.sql.rows('DELETE FROM subnets')
+    return stage
+
+
+@case('what phpIPAM excludes is never asked, what it knows is asked more often')
+def _(net):
+    stage = assigned(net)
     stage.subnet(20, '10.82.0.0/26')
     for last in 5, 9, 20:
         stage.address(f'10.82.0.{last}', 20, excludePing=1)
@@ -323,6 +328,36 @@ def _(net):
         '10.82.0.5', '10.82.0.9', '10.82.0.20'}
     equal(sorted(set(count) ^ wanted), [])
     equal((count['10.82.0.31'], count['10.82.0.30']), (2, 4))
+
+
+@case('what phpIPAM knows of a /64 is asked, alone or with its neighbours')
+def _(net):
+    stage = assigned(net)
+    stage.subnet(20, LINK6, discoverSubnet=0)
+    known = 'fd80::11', 'fd80::fe', 'fd80::77'
+    for ip in known:
+        stage.address(ip, 20)
+    for discover in 0, 1:
+        stage.update('subnets', 20, discoverSubnet=discover)
+        watch = net.watch(net.lan, 'hosts')
+        stage.once()
+        asked = {one.ip for one in watch.stop() if one.kind == 'nd'
+                 and ipaddress.ip_address(one.ip)
+                 in ipaddress.ip_network(LINK6)}
+        # The hosts' kernels look for the scanner, to answer it.
+        equal(sorted(asked - {'fd80::1'}), sorted(known))
+        rows = dict(stage.sql.rows(
+            'SELECT ip_addr, mac FROM ipaddresses WHERE subnetId = 20 AND '
+            "lastSeen > '2000-01-01'"))
+        hosts = link_hosts(net, 'fd80::')
+        # Nobody's first choice to answer from is a router's anycast address.
+        del hosts['fd80::']
+        found_by = {ip: one for ip, one in hosts.items()
+                    if discover or ip in known}
+        got = {str(ipaddress.ip_address(int(ip))): one
+               for ip, one in rows.items()}
+        got.pop('fd80::1', None)
+        equal(got, found_by)
 
 
 # --- rights -----------------------------------------------------------------
