@@ -18,6 +18,7 @@ import ipaddress
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import struct
@@ -288,6 +289,9 @@ class Lab:
     def __init__(self):
         if os.geteuid() != 0:
             raise Skip('namespaces and raw packets take root')
+        for program in 'ip', 'nft', 'nsenter', 'setpriv', 'unshare':
+            if not shutil.which(program):
+                raise Skip(f'there is no {program} here')
         self.site, self.lan, self.far = (Namespace() for _ in range(3))
         self.make_links()
         self.make_far()

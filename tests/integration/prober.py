@@ -31,7 +31,8 @@ AS_NOBODY = ['setpriv', f'--reuid={NOBODY}', f'--regid={NOBODY}',
 RAW_ALONE = AS_NOBODY + ['--inh-caps=-all,+net_raw',
                          '--ambient-caps=-all,+net_raw',
                          '--bounding-set=-all,+net_raw']
-SANITIZED = b'__asan_init' in SCANNER.read_bytes() if SCANNER.exists() else 0
+SANITIZED = SCANNER.exists() and re.search(b'__[at]san_init',
+                                           SCANNER.read_bytes())
 
 
 def mac(namespace, interface):
@@ -154,7 +155,7 @@ def most(probe, wanted):
 @case('10 % loss each way: at least 98 % are found behind a router')
 def _(net):
     # The kernel has to know its router: it would look for it once a second.
-    net.site.run('fping', '-q', addresses(LIVE)[0])
+    net.probe(addresses(LIVE)[0])
     net.lose(10)
     most(net.probe(LIVE), addresses(LIVE))
 
@@ -546,8 +547,14 @@ def _(net):
 FPING = '--engine', 'fping'
 
 
+def need(program):
+    if not shutil.which(program):
+        raise lab.Skip(f'there is no {program} here')
+
+
 @case('fping: who answers is found, who is silent is not')
 def _(net):
+    need('fping')
     found(net.probe(LIVE, *FPING), addresses(LIVE), 'echo')
     found(net.probe('10.82.0.0/25', *FPING), ['10.82.0.9', '10.82.0.77'])
     found(net.probe('fd81::/122', *FPING),
@@ -556,6 +563,7 @@ def _(net):
 
 @case('fping: what could not be sent is missed')
 def _(net):
+    need('fping')
     check_part(net, *FPING)
     net.mend()
     check_nothing(net.probe(NO_ROUTE, *FPING), 'unreachable')
@@ -564,6 +572,7 @@ def _(net):
 @case('fping: its pace is at most what was wanted',
       long=True)
 def _(net):
+    need('fping')
     seen = asked_by_echo(net, '10.82.16.0/22', *FPING, '--rate', 500)
     times = sorted(one.at for one in seen)
     pace = (len(times) - 1) / (times[-1] - times[0])
@@ -573,6 +582,7 @@ def _(net):
 
 @case('fping: with CAP_NET_RAW alone; without it nobody is called silent')
 def _(net):
+    need('fping')
     found(net.probe(LIVE, *FPING, prefix=RAW_ALONE), addresses(LIVE))
     # A copy has neither the file's capability nor another owner.
     probe = bare_fping(net, LIVE)
@@ -602,6 +612,7 @@ def bare_fping(net, cidr):
 
 @case('nmap: on the link by ARP, with MACs')
 def _(net):
+    need('nmap')
     probe = net.probe('10.80.0.0/27', '--engine', 'nmap')
     equal({ip: (host['mac'] or '').lower() for ip, host in probe.hosts.items()
            if host['how'] == 'arp'},
