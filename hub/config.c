@@ -65,6 +65,7 @@ static const sh_config_field_t s_hub_fields[] = {
     { .key = "key", .kind = SH_CONFIG_STR, .offset = HUB (key) },
     { .key = "registry", .kind = SH_CONFIG_STR, .offset = HUB (registry) },
     { .key = "control", .kind = SH_CONFIG_STR, .offset = HUB (control) },
+    { .key = "pauses", .kind = SH_CONFIG_STR, .offset = HUB (pauses) },
     { .key = "workers",
       .kind = SH_CONFIG_UINT,
       .offset = HUB (workers),
@@ -154,8 +155,12 @@ s_defaults (hub_config_t *self, const char *path)
                  && self->key && self->registry && self->control
                  && self->timezone && database->host && database->name
                  && database->user;
-    return whole ? sh_config_state_path (&self->http.spool, SH_HTTP_SPOOL)
-                 : SH_E_MEMORY;
+    sh_err_t rc = whole ? SH_OK : SH_E_MEMORY;
+    if (rc == SH_OK)
+        rc = sh_config_state_path (&self->pauses, "pauses");
+    if (rc == SH_OK)
+        rc = sh_config_state_path (&self->http.spool, SH_HTTP_SPOOL);
+    return rc;
 }
 
 /*  tcp://ADDRESS:PORT; the address itself is libzmq's to judge.  A port of *
@@ -207,6 +212,7 @@ s_check_paths (const hub_config_t *self, sh_why_t *why)
         { "hub.key", self->key },
         { "hub.registry", self->registry },
         { "hub.control", self->control },
+        { "hub.pauses", self->pauses },
         { "database.socket", self->database.socket },
         { "database.tls_ca", self->database.tls_ca },
     };
@@ -475,6 +481,7 @@ hub_config_destroy (hub_config_t **self_p)
     sh_secret_free (&database->password);
     char *const texts[] = { self->path,         self->key,
                             self->registry,     self->control,
+                            self->pauses,
                             self->timezone,     database->host,
                             database->socket,   database->name,
                             database->user,     database->password_file,
@@ -546,6 +553,8 @@ hub_config_needs_restart (const hub_config_t *self, const hub_config_t *fresh)
         return "hub.registry";
     if (strcmp (self->control, fresh->control) != 0)
         return "hub.control";
+    if (strcmp (self->pauses, fresh->pauses) != 0)
+        return "hub.pauses";
     if (self->workers != fresh->workers)
         return "hub.workers";
     if (self->memory_ceiling != fresh->memory_ceiling)

@@ -6,6 +6,7 @@
           key: /etc/scanhub/hub.cert
           registry: /etc/scanhub/scanners
           control: /run/scanhub/control.sock
+          pauses: /var/lib/scanhub/pauses
           workers: 2
           memory_ceiling: 512           (MiB)
         database:
@@ -103,6 +104,7 @@ typedef struct
     char *key;
     char *registry;
     char *control;
+    char *pauses; /* the file of what is paused */
     uint32_t workers; /* 1 to 64 */
     uint32_t memory_ceiling; /* MiB, at least 64; 0: see hub/ceiling.h */
     hub_database_config_t database;
@@ -143,7 +145,7 @@ sh_err_t hub_config_prepare (hub_config_t *self, sh_why_t *why) SH_MUST_CHECK;
 void hub_config_destroy (hub_config_t **self_p);
 
 /*  The first setting that 'fresh' has different and that only a restart can
-    change (listen, key, registry, control, workers, memory_ceiling, timezone,
+    change (listen, key, registry, control, pauses, workers, memory_ceiling, timezone,
     database, and of
     http whether it is on, listen and spool), as the file calls it; NULL if
     none.  */

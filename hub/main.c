@@ -107,18 +107,6 @@ s_complain (sh_err_t rc, const sh_why_t *why)
     }
 }
 
-static sh_err_t
-s_load_pauses (hub_t *self, sh_why_t *why)
-{
-    char *path = NULL;
-    sh_err_t rc = sh_config_state_path (&path, HUB_PAUSES_FILE);
-    if (rc != SH_OK)
-        return sh_fail (why, rc, "out of memory");
-    rc = hub_pauses_new (&self->pauses, path, why);
-    free (path);
-    return rc;
-}
-
 /*  What -t checks too.  */
 static sh_err_t
 s_load (hub_t *self, const char *path, sh_why_t *why)
@@ -138,7 +126,7 @@ s_load (hub_t *self, const char *path, sh_why_t *why)
     if (rc == SH_OK)
         rc = hub_registry_new (&self->registry, self->config->registry, why);
     if (rc == SH_OK)
-        rc = s_load_pauses (self, why);
+        rc = hub_pauses_new (&self->pauses, self->config->pauses, why);
     return rc;
 }
 

@@ -200,7 +200,7 @@ s_save (const hub_pauses_t *self, sh_why_t *why)
                                    "%s %" PRIu64 " until %s\n",
                                    s_words[one->kind], one->id, until);
     }
-    sh_err_t rc = sh_file_make_parent (self->path, "list of pauses", why);
+    sh_err_t rc = sh_file_make_parent (self->path, "the list of pauses", why);
     if (rc == SH_OK)
         rc = sh_file_write (self->path, text, used, 0644, true, why);
     free (text);

@@ -18,7 +18,6 @@
 #include "lib/err.h"
 
 #define HUB_PAUSES_MOST 4096
-#define HUB_PAUSES_FILE "pauses"
 #define HUB_PAUSE_NO_END INT64_MAX
 
 typedef enum

@@ -37,12 +37,12 @@ s_print_work (FILE *stream, sc_running_t *self, const sc_subnet_t *subnet)
         sc_work_progress (work, &now);
         uint64_t total = now.total ? now.total : 1;
         if (work->state == SC_WORK_PROBING)
-            (void) fprintf (stream, "probing, %d %%, %" PRIu64 " up",
+            (void) fprintf (stream, "  probing, %d %%, %" PRIu64 " up",
                             (int) (100 * now.done / total), now.up);
         else if (work->state == SC_WORK_NAMING)
-            (void) fprintf (stream, "looking up names, %" PRIu64 " up", now.up);
+            (void) fprintf (stream, "  looking up names, %" PRIu64 " up", now.up);
         else
-            (void) fprintf (stream, "asking for known addresses");
+            (void) fprintf (stream, "  asking for known addresses");
     }
 }
 
@@ -54,13 +54,13 @@ s_print_subnet (FILE *stream, sc_running_t *self, const sc_subnet_t *subnet,
     sh_prefix_text (&subnet->prefix, cidr);
     s_time_left (check, subnet->check_due, at->now);
     s_time_left (discover, subnet->discover_due, at->now);
-    (void) fprintf (stream, "%-20s %9s %9s  ", cidr, check, discover);
+    (void) fprintf (stream, "%-20s %9s %9s", cidr, check, discover);
     if (subnet->busy)
         s_print_work (stream, self, subnet);
     else if (subnet->paused)
-        (void) fprintf (stream, "paused");
+        (void) fprintf (stream, "  paused");
     else if (sc_subnet_is_quiet (subnet, at->minute))
-        (void) fprintf (stream, "quiet hours");
+        (void) fprintf (stream, "  quiet hours");
     (void) fprintf (stream, "\n");
 }
 
@@ -120,7 +120,7 @@ sc_run_status (const sc_config_t *config)
                       "%s: 'control' is none, so nobody can ask the service",
                       config->path);
     if (rc == SH_OK)
-        rc = sh_control_ask (&answer, config->control, "scanhub-scanner run",
+        rc = sh_control_ask (&answer, config->control, "'scanhub-scanner run'",
                              "status", ASK_MS, &why);
     if (rc != SH_OK) {
         sc_tell_trouble (&tell, NULL, rc, why.text);
