@@ -67,8 +67,6 @@ sc_rights_reduce (bool child, sh_why_t *why)
     s_shrink_bounds (child);
     if (!root && raw)
         caps[0].permitted = caps[0].inheritable = RAW;
-    if (!child)
-        (void) prctl (PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     if (s_call (SYS_capset, caps) != 0)
         return sh_fail (why, SH_E_INTERNAL, "cannot give up capabilities: %s",
                         strerror (errno));

@@ -275,9 +275,27 @@ s_forge (int fd)
     s_forge_icmp6 (fd, "2001:db8:66:0:9::1", us6, 64, echo, sizeof echo);
 }
 
+static int
+s_open_link (const char *name)
+{
+    int fd = socket (AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+    struct sockaddr_ll link = { .sll_family = AF_PACKET,
+                                .sll_protocol = htons (3), /* all */
+                                .sll_ifindex = (int) if_nametoindex (name) };
+    if (bind (fd, (struct sockaddr *) &link, sizeof link) != 0)
+        _exit (1);
+    return fd;
+}
+
 void
 site_forge_begin (void)
 {
+    /* another link, whose end here has the same MAC */
+    site_run ("ip link add s9 address " SITE_OWN_MAC
+              " type veth peer name h9 netns %d",
+              (int) s_hosts);
+    site_run ("ip link set s9 up");
+    site_host ("ip link set h9 up");
     s_forger = fork ();
     assert_true (s_forger >= 0);
     if (s_forger > 0)
@@ -288,14 +306,12 @@ site_forge_begin (void)
     int net = open (path, O_RDONLY | O_CLOEXEC);
     if (net < 0 || setns (net, CLONE_NEWNET) != 0)
         _exit (1);
-    int fd = socket (AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-    struct sockaddr_ll link = { .sll_family = AF_PACKET,
-                                .sll_protocol = htons (3), /* all */
-                                .sll_ifindex = (int) if_nametoindex ("h0") };
-    if (bind (fd, (struct sockaddr *) &link, sizeof link) != 0)
-        _exit (1);
+    int fd = s_open_link ("h0"), other = s_open_link ("h9");
     for (;;) {
         s_forge (fd);
+        s_forge_arp (other, s_us, 0, "10.66.9.9", "10.66.0.1", s_us);
+        s_forge_advert (other, "2001:db8:66::9:9", "2001:db8:66::1", 0x60,
+                        255);
         (void) usleep (10000);
     }
 }
@@ -305,4 +321,5 @@ site_forge_end (void)
 {
     (void) kill (s_forger, SIGKILL);
     (void) waitpid (s_forger, NULL, 0);
+    site_run ("ip link del s9");
 }

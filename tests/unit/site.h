@@ -41,7 +41,7 @@ uint64_t site_heard (void);
 
 /*  Somebody on the link sends, a hundred times a second, what looks like
     answers of silent hosts and is none: gratuitous, broadcast, for others, of another
-    VLAN, unasked, routed, with marks that nobody gave it.  Only 10.66.9.1 and
+    VLAN, by another link, unasked, routed, with marks that nobody gave it.  Only 10.66.9.1 and
     2001:db8:66::9:1 are as their true answers would be, from the MAC
     02:00:00:00:99:99.  */
 void site_forge_begin (void);
