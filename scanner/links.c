@@ -10,6 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/*  linux/if.h, which cannot be included beside net/if.h: the carrier is there
+    at this moment, while IFF_RUNNING may follow it by up to a second.  */
+#define LOWER_UP 0x10000u
+
 void
 sc_links_clear (sc_links_t *self)
 {
@@ -94,7 +98,8 @@ s_own (sc_own_t *out, const struct ifaddrs *at, const struct ifaddrs *all)
     if (!(at->ifa_flags & IFF_UP) || !s_addr (&self.addr, at->ifa_addr))
         return false;
     self.prefix = s_prefix (&self.addr, at->ifa_netmask);
-    self.running = at->ifa_flags & IFF_RUNNING;
+    unsigned alive = IFF_RUNNING | LOWER_UP;
+    self.running = (at->ifa_flags & alive) == alive;
     /* an alias 'eth0:1' has no entry of its own */
     char name[IF_NAMESIZE] = "";
     strncat (name, at->ifa_name, strcspn (at->ifa_name, ":") < sizeof name
