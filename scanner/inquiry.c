@@ -214,10 +214,22 @@ s_ask (sc_inquiry_t *self, const sh_addr_t *addr, int64_t now, int64_t *due)
 static bool
 s_is_unsure (void *context, const sh_addr_t *addr)
 {
-    const sc_inquiry_t *self = ((void **) context)[0];
-    const sc_links_t *links = ((void **) context)[1];
+    const sc_inquiry_t *self = ((const void **) context)[0];
+    const sc_links_t *links = ((const void **) context)[1];
     const sc_own_t *own = sc_links_to (&self->links, addr);
     return own && !sc_links_run (links, own->index);
+}
+
+/*  While a link goes down, sending fails in several ways.  */
+static bool
+s_lost_link (sc_inquiry_t *self, const sc_links_t *links)
+{
+    const sc_ranges_t *missed = &self->result.missed;
+    for (size_t i = 0; i < missed->count; i++)
+        if (s_is_unsure ((const void *[]){ self, links },
+                         &missed->items[i].first))
+            return true;
+    return false;
 }
 
 static void
@@ -232,7 +244,9 @@ s_judge (sc_inquiry_t *self)
         self->rc = sc_links_read (&links, &why);
     if (self->rc == SH_OK)
         self->rc = sc_sweep_missed (self->sweep, &result->missed, s_is_unsure,
-                                    (void *[]){ self, &links });
+                                    (const void *[]){ self, &links });
+    if (self->rc == SH_OK && s_lost_link (self, &links))
+        self->trouble = (sc_trouble_t){ 0 };
     sc_links_clear (&links);
     if (self->rc != SH_OK) {
         (void) snprintf (result->text, sizeof result->text, "%.255s",

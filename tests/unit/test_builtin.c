@@ -198,6 +198,16 @@ s_expect (const char *text, sc_job_t job, const char *found)
 #define ARP(last) "10.66.0." last " arp " SITE_MAC
 #define OWN "10.66.0.1 local " SITE_OWN_MAC
 
+/*  Of what takes seconds, "make check" has a shorter relative elsewhere.  */
+static void
+s_long (void)
+{
+    if (getenv ("SCANHUB_LONG"))
+        return;
+    print_message ("takes long; ./check plays it, or SCANHUB_LONG=1\n");
+    skip ();
+}
+
 static void
 test_arp (void **state)
 {
@@ -313,6 +323,7 @@ static void
 test_neighbours (void **state)
 {
     (void) state;
+    s_long ();
     static const char *const six[]
         = { "2001:db8:66::2", "2001:db8:66::10", SITE_EUI64, SITE_RANDOM };
     static const struct
@@ -415,6 +426,7 @@ static void
 test_rate (void **state)
 {
     (void) state;
+    s_long ();
     static const uint32_t rates[] = { 100, 1000, 5000 };
     for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
         bench_t *bench = s_bench (rates[i]);
@@ -441,6 +453,7 @@ static void
 test_rate_of_several (void **state)
 {
     (void) state;
+    s_long ();
     bench_t *bench = s_bench (400);
     int64_t excess;
     for (int i = 0; i < 7; i++) {
@@ -770,6 +783,7 @@ static void
 test_tcp_rejected (void **state)
 {
     (void) state;
+    s_long ();
     sh_why_t note = { "" };
     site_run (TABLE, "ip daddr 10.67.3.0/31 reject");
     site_host (TABLE_IN, "ip daddr 10.67.9.1 reject");
