@@ -18,6 +18,7 @@ import harness
 from harness import (CODE_B, SCANHUBCTL, SOURCE, case, comment, equal, packed,
                      until)
 from peer import now_ms
+from service import Scanner
 
 PUSH_S = 10  # within which a change must have reached the scanners
 
@@ -656,6 +657,74 @@ def broken_pauses(stage):
     equal(listed(stage)[10][0], 'paused')
     path.rmdir()
     stage.hub.ctl('resume', '10')
+
+
+# --- a real scanner -------------------------------------------------------------
+
+def real_scanner(stage):
+    """It scans what it is told to, and nothing by itself."""
+    stage.sql.rows('DELETE FROM subnets')
+    stage.subnet(40, '127.0.0.0/29')
+    stage.subnet(41, '127.0.1.0/24')
+    fresh(stage)
+    stage.hub.ctl('pause', 'site-a')
+    one = Scanner(stage, keys=stage.hub.keys['site-a'])
+    stage.extra.append(one)
+    one.start()
+    one.says('connected')
+    until(lambda: 'scanner: site-a, connected\n'
+          in stage.hub.ctl('subnets', '40').stdout, 'it is connected')
+    return one
+
+
+def in_time(stage):
+    """Nothing is paused any more."""
+    stage.hub.ctl('resume', 'site-a')
+
+
+@case('a real scanner: a scan is ordered, and its rows are there at the end')
+def real_done(stage):
+    one = real_scanner(stage)
+    out = stage.hub.ctl('scan', '40', '--watch').stdout
+    comment(out)
+    assert 'done: 6 of 6 addresses answered' in out, out
+    assert '6 added, 0 refused' in out, out
+    equal(stage.count(40), 6)
+    assert stage.times(40)[0] and stage.times(40)[1], stage.times(40)
+    equal(stage.count(41), 0)
+    # Only the known addresses.
+    out = stage.hub.ctl('scan', '127.0.0.0/29', '--watch', '--kind',
+                        'check').stdout
+    assert '6 confirmed, 0 added' in out, out
+    # Quiet hours are more than a pause.
+    stage.hub.policy("scan: {quiet: ['00:00-24:00']}")
+    time.sleep(0.5)
+    refused(stage, '40', says='quiet')
+    assert one.process.poll() is None
+    in_time(stage)
+
+
+@case('a real scanner: a scan is under way, cancelled and refused')
+def real_cancelled(stage):
+    stage.hub.policy('scan: {subnets: {41: {rate: 5}}}')
+    one = real_scanner(stage)
+    watch = ctl(stage, 'scan', '41', '--watch')
+    until(lambda: 'probing' in state(stage), 'it is probing')
+    until(lambda: re.search(r'[1-9] up', state(stage)), 'somebody is up')
+    refused(stage, '41', says='is being scanned already')
+    stage.hub.ctl('scan', '--cancel', '127.0.1.0/24')
+    watch.end(1, 'cancelled')
+    equal(stage.count(41), 0)
+    # It goes away in the midst of the next.
+    watch = ctl(stage, 'scan', '41', '--watch')
+    until(lambda: 'probing' in state(stage), 'it is probing again')
+    one.kill()
+    one.process = None
+    stage.hub.ctl('scan', '--cancel', '41', check=False)
+    watch.process.send_signal(signal.SIGINT)
+    watch.end(75, 'the scan goes on')
+    stage.hub.restart()
+    in_time(stage)
 
 
 # --- scanners of 0.1 ----------------------------------------------------------
