@@ -75,12 +75,11 @@ s_has_form (const char *text, const char *form)
 static bool
 s_make (int64_t *out, struct tm *parts)
 {
-    struct tm asked = *parts;
+    int month = parts->tm_mon;
     parts->tm_isdst = -1;
     time_t seconds = mktime (parts);
     *out = (int64_t) seconds * 1000;
-    return seconds != (time_t) -1 && parts->tm_mday == asked.tm_mday
-           && parts->tm_mon == asked.tm_mon;
+    return seconds != (time_t) -1 && parts->tm_mon == month;
 }
 
 /*  The next time that clocks show it.  */

@@ -698,8 +698,9 @@ def real_done(stage):
     assert '6 confirmed, 0 added' in out, out
     # Quiet hours are more than a pause.
     stage.hub.policy("scan: {quiet: ['00:00-24:00']}")
-    time.sleep(0.5)
-    refused(stage, '40', says='quiet')
+    until(lambda: 'quiet' in stage.hub.ctl('scan', '40', '--watch',
+                                           check=False).stderr,
+          'it is refused in quiet hours')
     assert one.process.poll() is None
     in_time(stage)
 
