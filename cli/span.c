@@ -82,13 +82,20 @@ s_make (int64_t *out, struct tm *parts)
     return seconds != (time_t) -1 && parts->tm_mon == month;
 }
 
+/*  What stands there is known to be digits, and few.  */
+static int
+s_number (const char *text)
+{
+    return (int) strtol (text, NULL, 10);
+}
+
 /*  The next time that clocks show it.  */
 static bool
 s_clock (int64_t *out, const char *text, int64_t now)
 {
     time_t seconds = (time_t) (now / 1000);
     struct tm parts;
-    int hour = atoi (text), minute = atoi (text + 3);
+    int hour = s_number (text), minute = s_number (text + 3);
     if (hour > 23 || minute > 59 || !localtime_r (&seconds, &parts))
         return false;
     struct tm today = parts;
@@ -111,15 +118,15 @@ s_clock (int64_t *out, const char *text, int64_t now)
 static bool
 s_day (int64_t *out, const char *text)
 {
-    struct tm parts = { .tm_year = atoi (text) - 1900,
-                        .tm_mon = atoi (text + 5) - 1,
-                        .tm_mday = atoi (text + 8) };
+    struct tm parts = { .tm_year = s_number (text) - 1900,
+                        .tm_mon = s_number (text + 5) - 1,
+                        .tm_mday = s_number (text + 8) };
     if (text[10]) {
-        parts.tm_hour = atoi (text + 11);
-        parts.tm_min = atoi (text + 14);
+        parts.tm_hour = s_number (text + 11);
+        parts.tm_min = s_number (text + 14);
     }
     if (text[10] && text[16])
-        parts.tm_sec = atoi (text + 17);
+        parts.tm_sec = s_number (text + 17);
     if (parts.tm_hour > 23 || parts.tm_min > 59 || parts.tm_sec > 59)
         return false;
     return s_make (out, &parts);

@@ -157,8 +157,8 @@ s_pending (const hub_requests_t *self, const char *rest, hub_reply_t *reply)
                   "ok", then lines for people about one (an id or a network)
         pause UNTIL WHOM
                   "ok ..."; UNTIL is epoch ms or -, WHOM a subnet, or the name
-                  that a scan agent has in phpIPAM, %XX for bytes of it that
-                  are not printable
+                  that a scan agent has in phpIPAM, %xx for bytes of it that
+                  are not printable, and for %
         resume WHOM
                   "ok ..."
         scan KIND SUBNET

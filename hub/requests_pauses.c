@@ -42,16 +42,28 @@ hub_requests_add_until (hub_reply_t *reply, int64_t until)
     s_add_time (reply, until);
 }
 
-/*  A name from the command line: printable, all else as %XX.  */
+/*  What a hexadecimal digit is worth; 16: it is none.  */
+static unsigned
+s_digit (char digit)
+{
+    static const char digits[] = "0123456789abcdef";
+    const char *at = digit ? strchr (digits, digit) : NULL;
+    return at ? (unsigned) (at - digits) : 16;
+}
+
+/*  A name from the command line: printable, all else as %xx.  */
 static bool
 s_decode (char *out, size_t size, const char *text)
 {
     size_t used = 0;
     for (; *text; text++) {
         unsigned value = (unsigned char) *text;
-        if (*text == '%' && sscanf (text + 1, "%2x", &value) == 1
-            && text[1] && text[2])
+        if (*text == '%') {
+            unsigned high = s_digit (text[1]);
+            unsigned low = high < 16 ? s_digit (text[2]) : 16;
+            value = low < 16 ? high * 16 + low : 0;
             text += 2;
+        }
         if (used + 1 >= size || value == 0)
             return false;
         out[used++] = (char) value;
@@ -67,7 +79,11 @@ s_find_agent (const hub_assignments_t *all, const char *word, uint64_t *id,
 {
     char name[1024];
     size_t count, met = 0;
-    if (!all || !s_decode (name, sizeof name, word)) {
+    if (!s_decode (name, sizeof name, word)) {
+        hub_reply_only (reply, "error that is no name of a scan agent");
+        return false;
+    }
+    if (!all) {
         hub_reply_only (reply, "error the hub has not read phpIPAM's scan "
                                "agents yet; see scanhubctl ping");
         return false;

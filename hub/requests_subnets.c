@@ -258,8 +258,8 @@ s_add_scanners (const hub_requests_t *self, const char *code,
             hub_reply_add (reply, "connected, takes no orders: older than "
                                   "0.2\n");
         else if (strcmp (word, "away") == 0)
-            hub_reply_add (reply, "not connected; last heard %d s ago\n",
-                           rest ? atoi (rest) : 0);
+            hub_reply_add (reply, "not connected; last heard %lld s ago\n",
+                           rest ? strtoll (rest, NULL, 10) : 0);
         else
             hub_reply_add (reply, "not connected since this hub started\n");
         zstr_free (&seen);

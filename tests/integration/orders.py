@@ -544,6 +544,35 @@ def reconnected(stage):
     watch.end(1, 'cancelled')
 
 
+def ask(stage, request):
+    """What the hub answers on its control socket."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(stage.hub.directory / 'control.sock'))
+        client.sendall(request.encode() + b'\n')
+        return client.makefile().read()
+
+
+@case('requests that make no sense are refused, and the next is answered')
+def senseless(stage):
+    fresh(stage)
+    for request in ('scan', 'scan both', 'scan both ', 'scan x 10',
+                    'scan both -1', 'scan both 10.0.0.1/24', 'scan ' + 'k' * 99,
+                    'scan both ' + '9' * 200, 'cancel', 'cancel x', 'cancel s',
+                    'cancel 0', 'order', 'order  ', 'order ' + 's' * 200,
+                    'orders all', 'subnet', 'subnet ' + '1' * 200,
+                    'subnet ::/0', 'subnets', 'pause', 'pause 10', 'pause -',
+                    'pause - ', 'pause -1 10', 'pause 1 10', 'pause 1e9 10',
+                    'pause ' + '9' * 100 + ' 99', 'pause - %', 'pause - %4',
+                    'pause - %zz', 'pause - a%00b', 'pause - 0', 'resume',
+                    'resume %', 'resume 0', 'SCAN', 'status now', 'key'):
+        answer = ask(stage, request)
+        assert answer.startswith('error '), (request, answer)
+        assert answer.count('\n') == 1, (request, answer)
+    equal(ask(stage, 'subnets x').split('\t')[0], 'ok\n10')
+    equal(ask(stage, 'subnets ' + '9' * 100), 'ok\n')
+    equal(listed(stage)[10], ('scanned', ''))
+
+
 @case('scan: orders are bounded', patience=240)
 def bounded(stage):
     values = ', '.join(f"({100 + i}, '{0x14000000 + 256 * i}', '24', 1, 2, 1, "
@@ -552,23 +581,19 @@ def bounded(stage):
                    f'scanAgent, pingSubnet, discoverSubnet) VALUES {values}')
     peer = scanner(stage)
 
-    def ask(request):
-        client = socket.socket(socket.AF_UNIX)
-        with client:
-            client.connect(str(stage.hub.directory / 'control.sock'))
-            client.sendall(request.encode() + b'\n')
-            return client.makefile().read()
     for i in range(256):
-        assert ask(f'scan both {100 + i}').startswith('ok s'), i
-    assert 'error 256 ordered scans are open already' in ask('scan both 356')
+        assert ask(stage, f'scan both {100 + i}').startswith('ok s'), i
+    assert 'error 256 ordered scans are open already' in ask(
+        stage, 'scan both 356')
     first = peer.wait('scan')
     say(peer, first, 'done')
-    until(lambda: ask('scan both 356').startswith('ok s'), 'there is room')
-    text = ask('orders')
+    until(lambda: ask(stage, 'scan both 356').startswith('ok s'),
+          'there is room')
+    text = ask(stage, 'orders')
     equal(text.count('\ns'), 256)
     assert len(text) < 65536, len(text)
     stage.hub.restart()  # which ends all of them
-    equal(ask('orders'), 'ok\n')
+    equal(ask(stage, 'orders'), 'ok\n')
 
 
 # --- pauses -------------------------------------------------------------------
