@@ -30,8 +30,8 @@ static const ctl_command_t s_commands[] = {
     { "scan", "SUBNET [--kind KIND] [--watch] [--cancel]",
       "have a subnet scanned now", ctl_scan },
     { "orders", "", "show scans that were ordered", ctl_orders },
-    { "pause", "SUBNET|AGENT [--until TIME]", "leave a subnet, or all of an agent, alone",
-      ctl_pause },
+    { "pause", "SUBNET|AGENT [--until TIME]",
+      "leave a subnet, or all of an agent, alone", ctl_pause },
     { "resume", "SUBNET|AGENT", "the end of a pause", ctl_resume },
     { "reload", "", "make the hub read its configuration again", ctl_reload },
     { "ping", "[--wait SECONDS]", "is the hub ready?", ctl_ping },
@@ -137,8 +137,8 @@ ctl_config_of_running (ctl_t *self)
     return s_config (self, "; the running hub goes on with what it had");
 }
 
-/*  On one line each, so that all of it fits a terminal: what is longer is in the
-    command's own help.  */
+/*  On one line each, so that all of it fits a terminal: what is longer is in
+    the command's own help.  */
 static void
 s_print_command (FILE *to, const ctl_command_t *command)
 {
@@ -161,7 +161,7 @@ ctl_usage (FILE *to, const char *config_path)
              "\n"
              "  --config FILE             scanhubd's configuration; default:\n"
              "                            %s\n"
-             "  --help                    this text; behind a command, its own\n"
+             "  --help                    this text, or a command's own\n"
              "  --version                 of this and of its libraries\n"
              "\n"
              "The manual: man scanhubctl\n",

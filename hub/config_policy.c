@@ -89,7 +89,8 @@ s_bind_entry (hub_policies_t *self, const sh_yaml_t *map, size_t at,
     const char *key = map->keys[at];
     const sh_yaml_t *item = map->items[at];
     hub_policy_entry_t entry = { 0 };
-    if (by_agent ? key[0] == '\0' : !hub_config_subnet_id (&entry.subnet, key)) {
+    if (by_agent ? key[0] == '\0'
+                 : !hub_config_subnet_id (&entry.subnet, key)) {
         char shown[SHOWN_MOST];
         sh_escape (shown, sizeof shown, key);
         return sh_fail (why, SH_E_CONFIG, "%s:%d: '%s' is no %s", path,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  The foreman hands ordered scans to the scanners' sessions and listens to what
-    becomes of them.  It answers the main thread, which asks for those who run
-    scanhubctl.  Belongs to the router's thread.  */
+/*  The foreman hands ordered scans to the scanners' sessions and listens to
+    what becomes of them.  It answers the main thread, which asks for those who
+    run scanhubctl.  Belongs to the router's thread.  */
 
 #ifndef HUB_FOREMAN_H
 #define HUB_FOREMAN_H

@@ -138,8 +138,8 @@ hub_live_set_pauses (hub_live_t *self, hub_pauses_t *pauses)
     self->pauses = pauses;
 }
 
-/*  'fresh' becomes the newest, or is released if it is no other.  Who makes them
-    is alone, so the log has the order in which they came.  */
+/*  'fresh' becomes the newest, or is released if it is no other.  Who makes
+    them is alone, so the log has the order in which they came.  */
 static void
 s_take (hub_live_t *self, hub_assignments_t *fresh)
 {

@@ -324,7 +324,8 @@ s_start_http (hub_t *self, sh_why_t *why)
 static sh_err_t
 s_make_lists (hub_t *self)
 {
-    sh_err_t rc = hub_knocks_new (&self->pending, HUB_PENDING_KEYS, PENDING_EACH);
+    sh_err_t rc = hub_knocks_new (&self->pending, HUB_PENDING_KEYS,
+                                  PENDING_EACH);
     if (rc == SH_OK)
         rc = hub_knocks_new (&self->admitted, HUB_ADMITTED_MOST,
                              HUB_ADMITTED_MOST);

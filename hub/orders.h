@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*  Scans that somebody ordered, from the order to an hour after their end.  An
-    order belongs to the key that it went to: nobody else's words about it count.
-    Bounded; knows no sockets.  Times are mono ms.  Belongs to the router's
-    thread.  */
+    order belongs to the key that it went to: nobody else's words about it
+    count.  Bounded; knows no sockets.  Times are mono ms.  Belongs to the
+    router's thread.  */
 
 #ifndef HUB_ORDERS_H
 #define HUB_ORDERS_H
@@ -15,7 +15,7 @@
 #define HUB_ORDER_NAME 10 /* bytes of "s" and eight digits and the NUL */
 #define HUB_ORDER_TEXT 256
 #define HUB_ORDER_KEPT_MS 3600000   /* after its end */
-#define HUB_ORDER_ANSWER_MS 30000   /* until the scanner must have said a word */
+#define HUB_ORDER_ANSWER_MS 30000   /* until the scanner must say a word */
 #define HUB_ORDER_GREETED_MS 120000 /* the same in a session after the first */
 #define HUB_ORDER_AWAY_MS 600000    /* the scanner has no session */
 #define HUB_ORDER_SILENT_MS 86400000 /* it has one, and says nothing */

@@ -176,7 +176,8 @@ hub_requests_resume (const hub_requests_t *self, const char *rest,
     hub_pause_t one = { 0 };
     if (!s_find_target (self, rest, false, &one, reply))
         return;
-    if (hub_pauses_end (self->pauses, one.kind, one.id, hub_requests_wall (), &was, &why)
+    if (hub_pauses_end (self->pauses, one.kind, one.id, hub_requests_wall (),
+                        &was, &why)
         != SH_OK) {
         hub_reply_only (reply, "error not resumed: %s", why.text);
         return;

@@ -187,7 +187,7 @@ s_add_skip (hub_reply_t *reply, const hub_ranges_t *skip)
     hub_reply_add (reply, "\n");
 }
 
-/*  The site's clock is not known here; this one is a good guess in one zone.  */
+/*  The site's clock is not known here; ours is a good guess in one zone.  */
 static void
 s_add_quiet (hub_reply_t *reply, const hub_scan_rule_t *rule)
 {

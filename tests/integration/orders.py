@@ -183,7 +183,7 @@ def long_pages(stage):
     assert 'skip' not in rows[4099]
 
 
-# --- why something is not scanned ----------------------------------------------
+# --- why something is not scanned --------------------------------------------
 
 def listed(stage, *words):
     """What 'subnets' says, by id: the state, and why."""
@@ -321,7 +321,7 @@ def split(stage):
     equal(len(lines()), 2)
 
 
-# --- orders ---------------------------------------------------------------------
+# --- orders -------------------------------------------------------------------
 
 def scanner(stage, name='site-a'):
     """A peer that takes orders; it knows its assignments."""
@@ -684,7 +684,7 @@ def broken_pauses(stage):
     stage.hub.ctl('resume', '10')
 
 
-# --- a real scanner -------------------------------------------------------------
+# --- a real scanner -----------------------------------------------------------
 
 def real_scanner(stage):
     """It scans what it is told to, and nothing by itself."""
