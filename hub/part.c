@@ -187,6 +187,7 @@ s_account_applied (const hub_part_t *self, hub_live_t *live)
                 SH_STR ("scanner", self->job->who.name),
                 SH_INT ("subnet", self->subnet_id),
                 SH_STR ("cidr", self->report->cidr),
+                SH_STR ("kind", sp_kind_word (self->report->kind)),
                 SH_INT ("up", self->report->up),
                 SH_INT ("offline", self->offline));
     hub_live_count (live, HUB_COUNT_ROWS_SEEN, changes->confirmed);
