@@ -138,11 +138,8 @@ s_timeout (const sc_running_t *self)
 {
     int64_t now = sc_running_now (self);
     int timeout = sc_ask_timeout (self->ask);
-    bool room = sc_running_count (self, SC_WORK_ASKING)
-                    + sc_running_count (self, SC_WORK_PROBING)
-                < self->tools.engine->at_once;
     const sc_moment_t at = sc_running_moment (self);
-    if (room && sc_ask_is_idle (self->ask))
+    if (sc_running_has_room (self) && sc_ask_is_idle (self->ask))
         timeout = s_least (timeout, sc_plan_timeout (&self->plan, &at));
     for (size_t i = 0; i < SC_WORKS_MOST; i++)
         if (self->works[i])

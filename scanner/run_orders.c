@@ -104,9 +104,11 @@ sc_running_next_order (sc_running_t *self, sc_due_t *due, sc_order_t **order)
         /*  It was its turn anyway, meanwhile.  */
         if (rc == SH_OK && due->subnet && due->subnet->busy)
             rc = SH_E_SCAN_RUNNING;
+        if (rc == SH_OK && !due->subnet)
+            return false;
         if (rc == SH_OK) {
             *order = next;
-            return due->subnet != NULL;
+            return true;
         }
         sc_order_end (next, SP_STATE_FAILED, rc, NULL);
     }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -133,8 +134,9 @@ s_begin (sc_running_t *self, const sc_due_t *due, sc_order_t *order)
     sc_subnet_t *subnet = due->subnet;
     sc_work_t **place = s_place (self);
     bool ask = s_must_ask (self, subnet);
-    if (!place || (ask && !sc_ask_is_idle (self->ask)))
+    if (ask && !sc_ask_is_idle (self->ask))
         return false;
+    assert (place);
     sh_err_t rc = sc_work_new (place, &self->tools, subnet, due->kind,
                                self->config->code);
     if (rc != SH_OK) {
@@ -161,6 +163,18 @@ s_begin (sc_running_t *self, const sc_due_t *due, sc_order_t *order)
     return true;
 }
 
+/*  The engine can have so many probes; of scans beyond that (names are looked up,
+    'once' waits for verdicts) there is a number as well.  */
+bool
+sc_running_has_room (const sc_running_t *self)
+{
+    size_t probes = sc_running_count (self, SC_WORK_ASKING)
+                    + sc_running_count (self, SC_WORK_PROBING);
+    size_t all = probes + sc_running_count (self, SC_WORK_NAMING)
+                 + sc_running_count (self, SC_WORK_REPORTING);
+    return probes < self->tools.engine->at_once && all < SC_WORKS_MOST;
+}
+
 void
 sc_running_begin (sc_running_t *self)
 {
@@ -168,10 +182,7 @@ sc_running_begin (sc_running_t *self)
     sc_due_t due;
     sc_order_t *order;
     bool more = true;
-    while (more
-           && sc_running_count (self, SC_WORK_ASKING)
-                      + sc_running_count (self, SC_WORK_PROBING)
-                  < self->tools.engine->at_once) {
+    while (more && sc_running_has_room (self)) {
         order = NULL;
         more = (sc_running_next_order (self, &due, &order)
                 || sc_plan_next (&self->plan, &at, &due))

@@ -55,6 +55,9 @@ sc_moment_t sc_running_moment (const sc_running_t *self);
 /*  How many scans are in a state.  */
 size_t sc_running_count (const sc_running_t *self, sc_work_state_t state);
 
+/*  May another scan begin?  */
+bool sc_running_has_room (const sc_running_t *self);
+
 /*  Begin what is due or ordered, as far as there is room.  */
 void sc_running_begin (sc_running_t *self);
 
