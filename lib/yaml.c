@@ -578,3 +578,11 @@ sh_yaml_get (const sh_yaml_t *self, const char *key)
     }
     return NULL;
 }
+
+const char *
+sh_yaml_library (void)
+{
+    static char text[32];
+    (void) snprintf (text, sizeof text, "libyaml %s", yaml_get_version_string ());
+    return text;
+}

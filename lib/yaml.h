@@ -52,4 +52,7 @@ void sh_yaml_destroy (sh_yaml_t **self_p);
     map.  */
 const sh_yaml_t *sh_yaml_get (const sh_yaml_t *self, const char *key);
 
+/*  Name and version of the library, for --version; static.  */
+const char *sh_yaml_library (void);
+
 #endif

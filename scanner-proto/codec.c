@@ -1151,3 +1151,9 @@ sp_encode (uint8_t **data, size_t *size, const sp_message_t *message)
         msgpack_sbuffer_destroy (&buffer);
     return rc;
 }
+
+const char *
+sp_codec_library (void)
+{
+    return "msgpack-c " MSGPACK_VERSION;
+}

@@ -43,4 +43,7 @@ sh_err_t sp_peek (sp_peek_t *out, sh_bytes_t frame, sh_why_t *why)
 sh_err_t sp_encode (uint8_t **data, size_t *size, const sp_message_t *message)
     SH_MUST_CHECK;
 
+/*  Name and version of the library, for --version; static.  */
+const char *sp_codec_library (void);
+
 #endif

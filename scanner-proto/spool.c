@@ -427,3 +427,9 @@ sp_spool_dropped (const sp_spool_t *self)
     assert (self);
     return self->dropped;
 }
+
+const char *
+sp_spool_library (void)
+{
+    return "SQLite " SQLITE_VERSION;
+}

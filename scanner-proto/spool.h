@@ -114,4 +114,7 @@ uint64_t sp_spool_depth (const sp_spool_t *self);
 uint64_t sp_spool_bytes (const sp_spool_t *self);
 uint64_t sp_spool_dropped (const sp_spool_t *self);
 
+/*  Name and version of the library, for --version; static.  */
+const char *sp_spool_library (void);
+
 #endif

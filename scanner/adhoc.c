@@ -202,8 +202,7 @@ s_watch (adhoc_t *self, sc_probe_t *probe)
 static sh_err_t
 s_probe (adhoc_t *self, sh_why_t *why)
 {
-    if (self->job.ranges->count == 0
-        && self->job.neighbours == SC_NEIGHBOURS_NONE) {
+    if (sc_job_is_empty (&self->job, self->engine)) {
         self->result.complete = true;
         return SH_OK;
     }
@@ -363,4 +362,10 @@ sc_adhoc_run (const sc_adhoc_t *options)
     if (self.signals >= 0)
         (void) close (self.signals);
     return status;
+}
+
+const char *
+sc_adhoc_library (void)
+{
+    return "jansson " JANSSON_VERSION;
 }

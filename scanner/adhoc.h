@@ -24,4 +24,7 @@ typedef struct
     sc_link_block_signals must have been called.  */
 int sc_adhoc_run (const sc_adhoc_t *self);
 
+/*  Name and version of the JSON library; static.  */
+const char *sc_adhoc_library (void);
+
 #endif

@@ -347,6 +347,7 @@ s_result (sc_probe_t *probe)
 
 const sc_engine_t sc_engine_builtin = { .name = "builtin",
                                         .at_once = AT_ONCE,
+                                        .seeks = true,
                                         .alone = true,
                                         .check = s_check,
                                         .open = s_open,

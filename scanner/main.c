@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,9 @@
 #include "build-config.h"
 #include "lib/keyfile.h"
 #include "lib/secret.h"
+#include "lib/yaml.h"
+#include "scanner-proto/codec.h"
+#include "scanner-proto/spool.h"
 #include "scanner/adhoc.h"
 #include "scanner/link.h"
 #include "scanner/nmap_xml.h"
@@ -199,10 +203,13 @@ s_version (void)
     int major, minor, patch;
     zmq_version (&major, &minor, &patch);
     (void) printf (PROGRAM " " PACKAGE_VERSION "\n"
-                           "libzmq %d.%d.%d, CZMQ %d.%d.%d, %s, %s\n",
+                           "libzmq %d.%d.%d, CZMQ %d.%d.%d, libsodium %s, "
+                           "%s, %s\n%s, %s, %s, %s\n",
                    major, minor, patch, CZMQ_VERSION_MAJOR, CZMQ_VERSION_MINOR,
-                   CZMQ_VERSION_PATCH, sc_nmap_xml_library (),
-                   sc_resolver_library ());
+                   CZMQ_VERSION_PATCH, sodium_version_string (),
+                   sp_codec_library (), sp_spool_library (),
+                   sc_resolver_library (), sh_yaml_library (),
+                   sc_nmap_xml_library (), sc_adhoc_library ());
 }
 
 static bool

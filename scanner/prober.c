@@ -53,6 +53,13 @@ sc_job_wants (const sc_job_t *self, const sh_addr_t *addr)
            && !(self->skip && sc_ranges_contain (self->skip, addr));
 }
 
+bool
+sc_job_is_empty (const sc_job_t *self, const sc_engine_t *engine)
+{
+    bool seeks = engine->seeks && self->neighbours != SC_NEIGHBOURS_NONE;
+    return self->ranges->count == 0 && !seeks;
+}
+
 void
 sc_result_settle (sc_result_t *self, const sc_job_t *job, int64_t started,
                   int64_t finished)

@@ -91,6 +91,7 @@ struct sc_engine
 {
     const char *name;
     size_t at_once; /* probes that one prober can have at the same time */
+    bool seeks;     /* it can look for neighbours; others leave that out */
     bool alone;     /* starts no program, which would need rights of its own */
 
     /*  Can the engine work here?  SH_E_NOT_FOUND or SH_E_PROBE with a
@@ -146,6 +147,9 @@ sh_err_t sc_result_add (sc_result_t *self, const sc_host_t *host)
 /*  May the job's answer hold this address: one that was asked for, or a
     neighbour that was looked for?  */
 bool sc_job_wants (const sc_job_t *self, const sh_addr_t *addr);
+
+/*  Is there nothing in it for the engine to do?  It is not started then.  */
+bool sc_job_is_empty (const sc_job_t *self, const sc_engine_t *engine);
 
 /*  Bring a result in order: hosts that the job did not ask for are dropped,
     the rest is sorted, each address once (the latest sighting stays), and

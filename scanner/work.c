@@ -53,12 +53,6 @@ sc_work_destroy (sc_work_t **self_p)
     *self_p = NULL;
 }
 
-static bool
-s_has_nothing_to_do (const sc_job_t *job)
-{
-    return job->ranges->count == 0 && job->neighbours == SC_NEIGHBOURS_NONE;
-}
-
 sh_err_t
 sc_work_probe (sc_work_t *self, sh_why_t *why)
 {
@@ -72,7 +66,7 @@ sc_work_probe (sc_work_t *self, sh_why_t *why)
     if (rc != SH_OK)
         return sh_fail (why, rc, "%s", sh_err_text (rc));
     const sc_job_t *job = sc_scan_job (self->scan);
-    if (s_has_nothing_to_do (job))
+    if (sc_job_is_empty (job, tools->engine))
         return SH_OK;
     rc = tools->engine->start (&self->probe, tools->prober, job,
                                &self->held.clock, why);
