@@ -645,7 +645,8 @@ def _(s):
         near(text, first, 3)
 
 
-@case('the hub is restarted in between: the queue survives')
+@case('the hub is restarted in between: the queue survives',
+      long=True)
 def _(s):
     s.database.stop()
     try:
@@ -712,7 +713,8 @@ def _(s):
     assert busy < 0.5, f'{busy:.2f} s of CPU in 2 s'
 
 
-@case('no queue can be had: 503 without a database, 200 with it')
+@case('no queue can be had: 503 without a database, 200 with it',
+      long=True)
 def _(s):
     s.hub.restart(http=HTTP.replace('{dir}/', '{dir}/missing/'))
     s.took(entry('10.0.7.5'))
@@ -1101,7 +1103,8 @@ def _(s):
     equal(s.count(10), 1)
 
 
-@case('scanhub-shim: the hub is down, queued, delivered later')
+@case('scanhub-shim: the hub is down, queued, delivered later',
+      long=True)
 def _(s):
     shim = s.shim(CODE)
     equal(s.status_of(entry('10.0.7.4'), port=shim.port), 200)
@@ -1118,7 +1121,8 @@ def _(s):
     assert 'queued report delivered' in shim.said()
 
 
-@case('scanhub-shim: the database is down, queued, delivered later')
+@case('scanhub-shim: the database is down, queued, delivered later',
+      long=True)
 def _(s):
     shim = s.shim(CODE)
     s.database.stop()
@@ -1129,7 +1133,8 @@ def _(s):
     until(lambda: s.addresses() == ['10.0.7.5'], 'the row')
 
 
-@case('scanhub-shim: a key that nobody registered')
+@case('scanhub-shim: a key that nobody registered',
+      long=True)
 def _(s):
     shim = Shim(s, (), register=False)
     s.extra.append(shim)
