@@ -280,16 +280,6 @@ hub_pauses_end (hub_pauses_t *self, hub_pause_kind_t kind, uint64_t id,
 }
 
 int64_t
-hub_pauses_until (hub_pauses_t *self, hub_pause_kind_t kind, uint64_t id,
-                  int64_t now)
-{
-    pthread_mutex_lock (&self->lock);
-    int64_t until = s_until (self, kind, id, now);
-    pthread_mutex_unlock (&self->lock);
-    return until;
-}
-
-int64_t
 hub_pauses_of (hub_pauses_t *self, uint64_t subnet, uint64_t agent,
                int64_t now)
 {

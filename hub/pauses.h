@@ -53,11 +53,8 @@ sh_err_t hub_pauses_end (hub_pauses_t *self, hub_pause_kind_t kind,
                          uint64_t id, int64_t now, bool *was, sh_why_t *why)
     SH_MUST_CHECK;
 
-/*  Until when is it paused: 0 if it is not, NO_END.  */
-int64_t hub_pauses_until (hub_pauses_t *self, hub_pause_kind_t kind,
-                          uint64_t id, int64_t now);
-
-/*  The same for a subnet of an agent, whichever of both is longer.  */
+/*  Until when is a subnet of an agent paused, by itself or with all of the
+    agent's, whichever is longer: 0 if it is not, NO_END.  */
 int64_t hub_pauses_of (hub_pauses_t *self, uint64_t subnet, uint64_t agent,
                        int64_t now);
 

@@ -91,6 +91,12 @@ s_leave (sp_outbox_t *self, s_place_t *place)
     sp_spooled_destroy (&place->spooled);
 }
 
+static uint64_t
+s_ticket (int64_t row, int store)
+{
+    return (uint64_t) row * STORE_COUNT + (unsigned) store;
+}
+
 /*  What waits in memory goes to disk.  One that does not fit does not keep the
     others from it.  False: not all of it could.  */
 static bool
@@ -104,8 +110,12 @@ s_save_memory (sp_outbox_t *self)
     if (!from || sp_spool_depth (from) == 0)
         return true;
     while (rc != SH_E_IO && to && sp_spool_next (from, after, &one) == SH_OK) {
+        int64_t row = 0;
         after = one->row;
-        rc = sp_spool_put (to, one->label, &one->report, one->epoch, NULL);
+        rc = sp_spool_put (to, one->label, &one->report, one->epoch, &row);
+        if (rc == SH_OK && self->options.moved)
+            self->options.moved (self->options.context, s_ticket (one->row, STORE_MEMORY),
+                         s_ticket (row, STORE_DISK));
         if (rc == SH_OK)
             rc = sp_spool_remove (from, one->row);
         sp_spooled_destroy (&one);
@@ -159,12 +169,6 @@ sp_outbox_use (sp_outbox_t *self, sp_spool_t *spool)
 {
     assert (self && !self->stores[STORE_DISK]);
     self->stores[STORE_DISK] = spool;
-}
-
-static uint64_t
-s_ticket (int64_t row, int store)
-{
-    return (uint64_t) row * STORE_COUNT + (unsigned) store;
 }
 
 sh_err_t

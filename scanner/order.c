@@ -55,9 +55,10 @@ sc_orders_find (sc_orders_t *self, sh_bytes_t id)
 }
 
 sc_order_t *
-sc_orders_next (sc_orders_t *self)
+sc_orders_next (sc_orders_t *self, const sc_order_t *after)
 {
-    for (size_t i = 0; i < SC_ORDERS_MOST; i++) {
+    size_t first = after ? (size_t) (after - self->items) + 1 : 0;
+    for (size_t i = first; i < SC_ORDERS_MOST; i++) {
         sc_order_t *one = &self->items[i];
         if (one->used && !one->begun && !s_is_over (one))
             return one;
@@ -84,6 +85,18 @@ sc_orders_reported (sc_orders_t *self, uint64_t subnet, uint64_t ticket)
         sc_order_t *one = &self->items[i];
         if (one->used && one->ticket && one->subnet == subnet)
             one->later = ticket;
+    }
+}
+
+void
+sc_orders_moved (sc_orders_t *self, uint64_t old, uint64_t now)
+{
+    for (size_t i = 0; i < SC_ORDERS_MOST; i++) {
+        sc_order_t *one = &self->items[i];
+        if (one->used && one->ticket && one->ticket == old)
+            one->ticket = now;
+        if (one->used && one->later && one->later == old)
+            one->later = now;
     }
 }
 
@@ -177,11 +190,12 @@ sc_orders_tell (sc_orders_t *self, sp_client_t *client, int64_t now)
 {
     for (size_t i = 0; i < SC_ORDERS_MOST; i++) {
         sc_order_t *one = &self->items[i];
-        if (!s_is_due (one, now) || !sp_client_is_up (client)
-            || !s_tell (one, client))
+        if (!s_is_due (one, now) || !sp_client_is_up (client))
+            continue;
+        one->told = now; /* whether it can be sent or not */
+        if (!s_tell (one, client))
             continue;
         one->news = false;
-        one->told = now;
         if (s_is_over (one))
             one->used = false;
     }
@@ -195,8 +209,7 @@ sc_orders_timeout (const sc_orders_t *self, int64_t now)
         const sc_order_t *one = &self->items[i];
         if (!one->used || !one->news)
             continue;
-        /*  One that could not be told is tried again with the next session.  */
-        int64_t left = one->told == 0 ? TELL_MS : one->told + TELL_MS - now;
+        int64_t left = one->told == 0 ? 0 : one->told + TELL_MS - now;
         int wait = left <= 0 ? 0 : (int) left;
         if (least < 0 || wait < least)
             least = wait;

@@ -41,8 +41,9 @@ sc_order_t *sc_orders_add (sc_orders_t *self, const sp_scan_t *scan);
 /*  The order with an id, unless it is at its end; or NULL.  */
 sc_order_t *sc_orders_find (sc_orders_t *self, sh_bytes_t id);
 
-/*  One that waits for its turn, or NULL.  */
-sc_order_t *sc_orders_next (sc_orders_t *self);
+/*  The next one after 'after' (NULL: the first) that waits for its turn, or
+    NULL.  */
+sc_order_t *sc_orders_next (sc_orders_t *self, const sc_order_t *after);
 
 /*  Is there one that waits for its turn at this subnet?  */
 bool sc_orders_wait_for (const sc_orders_t *self, uint64_t subnet);
@@ -70,10 +71,14 @@ void sc_orders_renew (sc_orders_t *self);
 /*  Tell the hub what is due.  */
 void sc_orders_tell (sc_orders_t *self, sp_client_t *client, int64_t now);
 
-/*  ms until something is to be told; -1: nothing is.  */
+/*  ms until something is to be told; -1: nothing is.  Without a session nothing
+    can be; the next one is told everything.  */
 int sc_orders_timeout (const sc_orders_t *self, int64_t now);
 
-/*  Say no to an order that there is no room for.  */
+/*  The report with the ticket 'old' has the ticket 'now' from now on.  */
+void sc_orders_moved (sc_orders_t *self, uint64_t old, uint64_t now);
+
+/*  Say no to an order that is not taken.  */
 void sc_orders_refuse (sp_client_t *client, const sp_scan_t *scan,
                        sh_err_t err);
 

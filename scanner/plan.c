@@ -120,7 +120,7 @@ sc_subnet_same (const sc_subnet_t *a, const sc_subnet_t *b)
     if (a->id != b->id || !sh_prefix_equal (&a->prefix, &b->prefix)
         || a->discover != b->discover || a->check != b->check
         || a->resolve != b->resolve || a->pool != b->pool
-        || a->paused != b->paused || a->neighbours != b->neighbours
+        || a->neighbours != b->neighbours
         || a->nameserver_count != b->nameserver_count
         || !sc_ranges_equal (&a->skip, &b->skip))
         return false;
@@ -260,7 +260,6 @@ s_keep (const sc_plan_t *self, sc_subnet_t *subnet, sc_subnet_t *same,
 {
     subnet->check_due = same->check_due;
     subnet->discover_due = same->discover_due;
-    subnet->busy = same->busy;
     subnet->known = same->known;
     same->known = (sc_known_t){ 0 };
     s_keep_time (&subnet->check_due, s_every (self, subnet, false), now);
@@ -295,6 +294,8 @@ sc_plan_adopt (sc_plan_t *self, sc_plan_t *fresh, int64_t now)
             old++;
         sc_subnet_t *same = old < self->count ? &self->items[old] : NULL;
         subnet->check_due = subnet->discover_due = -1;
+        /*  Also of one that has changed: whoever drops its scan clears it.  */
+        subnet->busy = same && same->id == subnet->id && same->busy;
         if (same && sc_subnet_same (same, subnet))
             s_keep (self, subnet, same, now);
         else

@@ -92,7 +92,8 @@ void sc_subnet_clear (sc_subnet_t *self);
 sh_err_t sc_subnet_copy (sc_subnet_t *out, const sc_subnet_t *from)
     SH_MUST_CHECK;
 
-/*  Is it, as far as a scan is concerned, the same assignment?  */
+/*  Is it, as far as a scan under way is concerned, the same assignment?  When it
+    is scanned, and whether it is paused, does not count.  */
 bool sc_subnet_same (const sc_subnet_t *a, const sc_subnet_t *b);
 
 /*  Is 'minute' of the day one of its quiet ones?  */
@@ -110,7 +111,8 @@ sh_err_t sc_plan_add (sc_plan_t *self, sc_subnet_t *subnet) SH_MUST_CHECK;
 
 /*  Make 'fresh' the plan and leave it empty.  Subnets that were there before,
     and the same, keep their times and known addresses; new and changed ones are
-    due at once, or if they are many one after the other.  */
+    due at once, or if they are many one after the other.  A scan under way
+    stays known, also of a subnet that has changed.  */
 void sc_plan_adopt (sc_plan_t *self, sc_plan_t *fresh, int64_t now);
 
 /*  Other intervals for both kinds, see sc_plan_t.  */

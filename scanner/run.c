@@ -144,7 +144,8 @@ s_timeout (const sc_running_t *self)
     for (size_t i = 0; i < SC_WORKS_MOST; i++)
         if (self->works[i])
             timeout = s_least (timeout, sc_work_timeout (self->works[i]));
-    timeout = s_least (timeout, sc_orders_timeout (&self->orders, now));
+    if (sp_client_is_up (sc_link_client (self->link)))
+        timeout = s_least (timeout, sc_orders_timeout (&self->orders, now));
     return s_least (timeout, LOOK_MS);
 }
 
@@ -305,6 +306,7 @@ s_open_outbox (sc_running_t *self, sh_why_t *why)
                                     .in_memory = true,
                                     .clock = self->clock,
                                     .ended = sc_running_ended,
+                                    .moved = sc_running_moved,
                                     .context = self };
     rc = sp_outbox_new (&self->outbox, &options);
     if (rc != SH_OK)

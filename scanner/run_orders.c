@@ -95,23 +95,23 @@ sc_running_take (sc_running_t *self, const sp_event_t *event)
 bool
 sc_running_next_order (sc_running_t *self, sc_due_t *due, sc_order_t **order)
 {
-    for (;;) {
-        sc_order_t *next = sc_orders_next (&self->orders);
-        if (!next)
-            return false;
-        sh_err_t rc = s_judge (self, next->subnet, next->kind, &due->kind,
-                               &due->subnet);
+    sc_order_t *next = NULL;
+    while ((next = sc_orders_next (&self->orders, next)) != NULL) {
+        sc_due_t at = { .kind = SP_KIND_BOTH };
+        sh_err_t rc = s_judge (self, next->subnet, next->kind, &at.kind,
+                               &at.subnet);
         /*  It was its turn anyway, meanwhile.  */
-        if (rc == SH_OK && due->subnet && due->subnet->busy)
+        if (rc == SH_OK && at.subnet && at.subnet->busy)
             rc = SH_E_SCAN_RUNNING;
-        if (rc == SH_OK && !due->subnet)
-            return false;
-        if (rc == SH_OK) {
+        if (rc != SH_OK) {
+            sc_order_end (next, SP_STATE_FAILED, rc, NULL);
+        } else if (at.subnet) {
+            *due = at;
             *order = next;
             return true;
         }
-        sc_order_end (next, SP_STATE_FAILED, rc, NULL);
     }
+    return false;
 }
 
 void

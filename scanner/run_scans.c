@@ -331,8 +331,7 @@ s_objection (const sc_work_t *work, const sc_subnet_t *subnet, int minute)
         return "the subnet is not assigned to this scanner any more";
     if (subnet->paused && !work->ordered)
         return "scans of the subnet are paused";
-    if (!sc_subnet_same (subnet, sc_scan_subnet (work->scan))
-        && !(work->ordered && subnet->paused))
+    if (!sc_subnet_same (subnet, sc_scan_subnet (work->scan)))
         return "the subnet's assignment has changed";
     return sc_subnet_is_quiet (subnet, minute) ? "quiet hours begin" : NULL;
 }
@@ -359,7 +358,16 @@ sc_running_review (sc_running_t *self)
     }
 }
 
-/*  A report has reached the hub, of this scan or of an earlier one.  */
+void
+sc_running_moved (void *context, uint64_t old, uint64_t now)
+{
+    sc_running_t *self = context;
+    sc_orders_moved (&self->orders, old, now);
+    for (size_t i = 0; i < SC_WORKS_MOST; i++)
+        if (self->works[i] && self->works[i]->ticket == old)
+            self->works[i]->ticket = now;
+}
+
 void
 sc_running_ended (void *context, const sp_outbox_end_t *end)
 {

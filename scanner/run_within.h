@@ -82,14 +82,18 @@ void sc_running_drop (sc_running_t *self, sc_work_t *work, int64_t pause);
 /*  A report has reached the hub: the outbox calls it.  */
 void sc_running_ended (void *context, const sp_outbox_end_t *end);
 
+/*  A report has another ticket now: likewise.  */
+void sc_running_moved (void *context, uint64_t old, uint64_t now);
+
 /*  The order of a scan, or NULL.  */
 sc_order_t *sc_running_order (sc_running_t *self, const sc_work_t *work);
 
 /*  What the link brought may be an order, or take one back.  */
 void sc_running_take (sc_running_t *self, const sp_event_t *event);
 
-/*  The next order whose turn it is, with the subnet and kind that it comes to;
-    false if there is none.  Those that cannot be met any more end.  */
+/*  The next order whose turn it is, with the subnet and kind that it comes to.
+    One whose subnet is not known yet waits.  False, and nothing is set, if there
+    is none.  Those that cannot be met any more end.  */
 bool sc_running_next_order (sc_running_t *self, sc_due_t *due,
                             sc_order_t **order);
 

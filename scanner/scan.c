@@ -385,5 +385,5 @@ sc_scan_trouble (const sc_scan_t *self)
 int
 sc_scan_kind (const sc_scan_t *self)
 {
-    return self->report.kind;
+    return self->kind;
 }

@@ -226,6 +226,91 @@ def _(s):
     assert 'done: 14 of 14' in said, said
 
 
+@case('an order for a subnet that was just assigned waits until it is known')
+def _(s):
+    scanner = s.running()
+    s.subnet(21, '127.0.1.0/29', pingSubnet=0)
+    s.subnet(22, '127.0.2.0/29')
+    until(lambda: s.ctl('subnets', '21')[0] == 0, 'the hub knows it')
+    status, said = s.ctl('scan', '21', '--watch')
+    equal(status, 0, said)
+    assert 'done: 6 of 6' in said, said
+    until(lambda: s.count(22) == 6, 'the other one')
+    assert 'trouble' not in scanner.log()
+
+
+@case('a pause that begins and ends in an ordered scan changes nothing for it')
+def _(s):
+    scanner = s.running()
+    s.slow()
+    status, said = s.ctl('scan', '20')
+    equal(status, 0, said)
+    until(lambda: 'probing' in scanner.run('status').stdout, 'the scan')
+    mark = s.hub.log_mark()
+    s.hub.ctl('pause', '20')
+    time.sleep(1)
+    s.hub.ctl('resume', '20')
+    until(lambda: 'done: 14 of 14' in s.ctl('orders')[1].split('sec')[0]
+          and s.kinds(mark), 'the order\'s end', 60)
+    equal(len(s.kinds(mark)), 1)
+
+
+# --- what must not happen -------------------------------------------------------
+
+def ticks(scanner):
+    """CPU seconds that it has used."""
+    with open(f'/proc/{scanner.process.pid}/stat') as stat:
+        fields = stat.read().rsplit(')', 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / 100
+
+
+def idle(scanner, seconds, most):
+    begun = ticks(scanner)
+    time.sleep(seconds)
+    used = ticks(scanner) - begun
+    comment(f'{used:.2f} s of CPU in {seconds} s')
+    assert used < most, used
+
+
+@case('an order that is under way costs nothing while the hub is away')
+def _(s):
+    scanner = s.running()
+    s.slow()
+    status, said = s.ctl('scan', '20')
+    equal(status, 0, said)
+    until(lambda: 'probing' in scanner.run('status').stdout, 'the scan')
+    s.hub.process.kill()
+    s.hub.process.wait()
+    s.hub.process = None
+    idle(scanner, 5, 1)
+    s.hub.start()
+
+
+@case('a network too large to be swept is asked for at its interval, no oftener')
+def _(s):
+    s.sql.rows('DELETE FROM subnets')
+    s.subnet(30, '127.0.0.0/15', pingSubnet=0)
+    s.subnet(31, '127.64.0.0/15')
+    s.address('127.64.0.9', 31)
+    s.running()
+    mark = s.hub.log_mark()
+    time.sleep(4)
+    kinds = s.kinds(mark, 30) + s.kinds(mark, 31)
+    assert len(kinds) <= 2, kinds
+
+
+@case('a check that is refused is not asked for again and again')
+def _(s):
+    scanner = s.running(interval=2)
+    mark = s.hub.log_mark()
+    s.sql.rows("UPDATE scanAgents SET type = 'direct' WHERE id = 2")
+    idle(scanner, 6, 1)
+    refused = s.hub.log_from(mark).count('agent-type')
+    comment(f'{refused} refusals')
+    assert refused <= 14, s.hub.log_from(mark)[-3000:]
+    s.sql.rows("UPDATE scanAgents SET type = 'mysql' WHERE id = 2")
+
+
 # --- the program ------------------------------------------------------------------
 
 @case('HUP reads the configuration again, all or nothing')

@@ -30,7 +30,7 @@ test_room (void **state)
     (void) state;
     sc_orders_t orders = { 0 };
     sp_scan_t scan;
-    assert_null (sc_orders_next (&orders));
+    assert_null (sc_orders_next (&orders, NULL));
     assert_int_equal (sc_orders_timeout (&orders, 0), -1);
     for (size_t i = 0; i < SC_ORDERS_MOST; i++) {
         scan = s_scan (i, i + 1);
@@ -57,12 +57,14 @@ test_turns (void **state)
     sp_scan_t first = s_scan (0, 1), second = s_scan (1, 2);
     sc_order_t *one = sc_orders_add (&orders, &first);
     sc_order_t *two = sc_orders_add (&orders, &second);
-    assert_ptr_equal (sc_orders_next (&orders), one);
+    assert_ptr_equal (sc_orders_next (&orders, NULL), one);
+    assert_ptr_equal (sc_orders_next (&orders, one), two);
+    assert_null (sc_orders_next (&orders, two));
     one->begun = true;
     assert_false (sc_orders_wait_for (&orders, 1));
-    assert_ptr_equal (sc_orders_next (&orders), two);
+    assert_ptr_equal (sc_orders_next (&orders, NULL), two);
     sc_order_end (two, SP_STATE_CANCELLED, SH_OK, NULL);
-    assert_null (sc_orders_next (&orders));
+    assert_null (sc_orders_next (&orders, NULL));
     assert_null (sc_orders_find (&orders, second.id)); /* at its end */
     assert_ptr_equal (sc_orders_find (&orders, first.id), one);
 }
@@ -114,8 +116,12 @@ test_delivery (void **state)
     assert_int_equal (one->progress.added, 2);
     assert_int_equal (one->progress.refused, 1);
     assert_string_equal (one->cause, "");
-    /* the report went into a later one of the same subnet */
-    sc_orders_reported (&orders, 2, 9);
+    /* the report went into a later one of the same subnet, which went to disk
+       from memory */
+    sc_orders_reported (&orders, 2, 6);
+    sc_orders_moved (&orders, 6, 9);
+    sc_orders_delivered (&orders, 6, &sum);
+    assert_int_equal (two->progress.state, SP_STATE_WAITING);
     sum = (sp_delivery_sum_t){ .cause = "subnet-unknown",
                                .text = "no such subnet" };
     sc_orders_delivered (&orders, 9, &sum);

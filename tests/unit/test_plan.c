@@ -150,6 +150,17 @@ test_adopt (void **state)
     assert_true (plan.items[0].known.valid && plan.items[0].busy);
     assert_int_equal (plan.items[1].check_due, 4000);
     assert_int_equal (plan.items[2].check_due, 5000);
+    /* a pause changes no time, and a scan under way stays known when its subnet
+       changes: its end is the scanner's to tell */
+    plan.items[1].busy = true;
+    s_add (&fresh, 1, "10.0.1.0/24");
+    s_add (&fresh, 2, "10.0.2.0/26");
+    fresh.items[0].paused = true;
+    sc_plan_adopt (&plan, &fresh, 4500);
+    assert_int_equal (plan.items[0].check_due, kept);
+    assert_true (plan.items[0].busy && plan.items[0].paused);
+    assert_true (plan.items[1].busy);
+    assert_int_equal (plan.items[1].check_due, 4500);
     /* of an interval that got shorter, no more than one is waited */
     sp_subnet_t row = s_row (1, "10.0.1.0/24");
     row.check_s = 10;

@@ -491,6 +491,12 @@ test_scan_plans (void **state)
         sc_scan_t *scan = s_scan (&table[i]);
         assert_string_equal (s_show (sc_scan_job (scan)->ranges), table[i].ranges);
         assert_int_equal (sc_scan_report (scan)->kind, table[i].kind);
+        /* its turn was that of the kind which was due */
+        int due;
+        sc_subnet_t subnet = { .discover = table[i].discover,
+                               .check = table[i].check };
+        assert_true (sc_subnet_kind (&subnet, SP_KIND_BOTH, &due));
+        assert_int_equal (sc_scan_kind (scan), due);
         bool big = table[i].discover && table[i].kind == SP_KIND_CHECK;
         assert_int_equal (*sc_scan_note (scan) != '\0', big);
         sc_scan_destroy (&scan);
