@@ -260,7 +260,9 @@ s_serve_client (sh_control_t *self, int fd, char *answer)
 {
     char request[SH_CONTROL_REQUEST_MOST + 1];
     size_t size = 0;
-    int64_t deadline = s_now () + SERVE_MS;
+    int64_t deadline = s_now ()
+                       + (self->options.patience ? self->options.patience
+                                                 : SERVE_MS);
     if (s_receive (fd, request, sizeof request, true, &size, deadline)
             != SH_OK
         || size == 0)

@@ -2,8 +2,8 @@
 /*  The control socket of a daemon: a unix stream socket, mode 0660, on which
     its command line tool asks.  One request per connection: a line of words;
     the answer is lines of text of which the first begins with "ok" or "error".
-    The daemon serves it from its event loop; a client that is slow or silent
-    is cut off after two seconds.  */
+    The daemon serves it from its event loop, which stands still meanwhile; a
+    client that is slow or silent is cut off after 'patience'.  */
 
 #ifndef SH_CONTROL_H
 #define SH_CONTROL_H
@@ -18,6 +18,8 @@
 typedef struct
 {
     const char *program; /* for messages: "scanhubd" */
+    int patience;        /* ms for a client, to the end of its answer; 0: two
+                            seconds */
     /*  Take a connection of the listening 'fd', non-blocking, close-on-exec;
         -1 with errno.  NULL: accept4.  */
     int (*accept) (int fd);

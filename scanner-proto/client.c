@@ -543,8 +543,15 @@ static bool
 s_receive (sp_client_t *self, sp_event_t *event)
 {
     zmq_msg_t frame;
-    zmq_msg_init (&frame);
     bool done = false;
+    if (self->useless > USELESS_MOST) {
+        s_down (self, event, SH_E_BAD_MESSAGE,
+                "%s sends one message after the other that means nothing; is "
+                "it a Scanhub hub?",
+                sp_client_endpoint (self));
+        return true;
+    }
+    zmq_msg_init (&frame);
     for (int i = 0; i < AT_ONCE && !done
                     && sp_session_receive (self->session, &frame);
          i++) {
@@ -560,15 +567,16 @@ s_receive (sp_client_t *self, sp_event_t *event)
                     SH_STR ("hub", sp_client_endpoint (self)),
                     SH_STR ("cause", sh_err_word (rc)),
                     SH_STR ("why", why.text));
-        if (!done && ++self->useless > USELESS_MOST) {
-            s_down (self, event, SH_E_BAD_MESSAGE,
-                    "%s sends one message after the other that means nothing; "
-                    "is it a Scanhub hub?", sp_client_endpoint (self));
-            done = true;
-        }
+        self->useless += !done;
     }
     zmq_msg_close (&frame);
     return done;
+}
+
+void
+sp_client_count_useless (sp_client_t *self)
+{
+    self->useless++;
 }
 
 static void

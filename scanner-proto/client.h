@@ -83,6 +83,10 @@ bool sp_client_is_up (const sp_client_t *self);
 /*  The endpoint in use, for messages.  */
 const char *sp_client_endpoint (const sp_client_t *self);
 
+/*  A message that was handed on meant nothing to us after all.  Too many of those
+    between two beats end the session: whoever floods us is no hub of ours.  */
+void sp_client_count_useless (sp_client_t *self);
+
 /*  What the next beats say.  */
 void sp_client_set_load (sp_client_t *self, uint64_t spool, uint64_t running);
 

@@ -32,6 +32,7 @@ typedef struct
     sc_scan_t *scan;
     sc_job_t job;
     sc_result_t result;
+    uint64_t asked; /* addresses, to the end */
     sc_tell_t tell;
     int signals; /* signalfd */
     int signal;  /* received, or 0 */
@@ -203,7 +204,11 @@ static sh_err_t
 s_probe (adhoc_t *self, sh_why_t *why)
 {
     if (sc_job_is_empty (&self->job, self->engine)) {
-        self->result.complete = true;
+        self->result.complete = self->job.neighbours == SC_NEIGHBOURS_NONE;
+        (void) snprintf (self->result.text, sizeof self->result.text,
+                         "too large to be swept, and %s cannot look for "
+                         "neighbours; --engine builtin can",
+                         self->engine->name);
         return SH_OK;
     }
     sc_probe_t *probe = NULL;
@@ -213,6 +218,9 @@ s_probe (adhoc_t *self, sh_why_t *why)
         return rc;
     rc = s_watch (self, probe);
     s_wipe (self);
+    sc_progress_t progress;
+    self->engine->progress (probe, &progress);
+    self->asked = progress.done;
     sc_result_t *found = self->engine->result (probe);
     self->result = *found;
     *found = (sc_result_t){ 0 };
@@ -251,6 +259,24 @@ s_find_names (adhoc_t *self)
 }
 
 static void
+s_print_sum (const adhoc_t *self, int64_t took)
+{
+    uint64_t all = sc_ranges_count (self->job.ranges);
+    double seconds = (double) took / 1000;
+    size_t up = self->result.count;
+    if (all == 0)
+        (void) printf ("%zu neighbour%s found in %.1f s\n", up,
+                       up == 1 ? "" : "s", seconds);
+    else if (self->signal)
+        (void) printf ("%zu up; %" PRIu64 " of %" PRIu64
+                       " addresses probed in %.1f s\n",
+                       up, self->asked, all, seconds);
+    else
+        (void) printf ("%zu up of %" PRIu64 " probed in %.1f s\n", up, all,
+                       seconds);
+}
+
+static void
 s_print_table (adhoc_t *self, int64_t took)
 {
     const sc_result_t *result = &self->result;
@@ -267,9 +293,7 @@ s_print_table (adhoc_t *self, int64_t took)
                        *host->mac ? host->mac : "-", how,
                        *name ? HOW_WIDTH - (int) strlen (how) : 0, "", name);
     }
-    (void) printf ("%zu up of %" PRIu64 " probed in %.1f s\n", result->count,
-                   sc_ranges_count (self->job.ranges), (double) took / 1000);
-    (void) fflush (stdout);
+    s_print_sum (self, took);
     if (*sc_scan_note (self->scan))
         sc_tell_note (&self->tell, NULL, sc_scan_note (self->scan));
 }
@@ -304,16 +328,15 @@ s_print_json (const adhoc_t *self, int64_t took)
             "{s:s, s:b, s:o, s:I, s:I, s:I, s:O}", "cidr",
             sc_scan_cidr (self->scan), "complete", result->complete, "text",
             s_text (result->text), "took_ms", (json_int_t) took, "probed",
-            (json_int_t) sc_ranges_count (self->job.ranges), "missed",
+            (json_int_t) self->asked, "missed",
             (json_int_t) sc_ranges_count (&result->missed), "hosts", hosts);
     json_decref (hosts);
     if (!root)
         return SH_E_MEMORY;
     int rc = json_dumpf (root, stdout, JSON_INDENT (1));
     json_decref (root);
-    return rc == 0 && putchar ('\n') != EOF && fflush (stdout) == 0
-               ? SH_OK
-               : SH_E_IO;
+    /* that it could not be written is told in the end */
+    return rc == 0 || ferror (stdout) ? putchar ('\n'), SH_OK : SH_E_MEMORY;
 }
 
 /*  The exit status.  */
@@ -336,6 +359,12 @@ s_tell (adhoc_t *self)
     }
     if (*result->text)
         sc_tell_note (&self->tell, NULL, result->text);
+    else if (result->count == 0
+             && self->job.neighbours != SC_NEIGHBOURS_NONE)
+        sc_tell_note (&self->tell, NULL,
+                      "no neighbour in there has answered; is it on a link of "
+                      "this machine? Random addresses are only shown with "
+                      "--all");
     return EX_OK;
 }
 

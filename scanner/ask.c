@@ -310,18 +310,18 @@ s_take_targets (sc_ask_t *self, const sp_targets_page_t *page, bool *more)
     return SH_OK;
 }
 
-static void
+static bool
 s_take_page (sc_ask_t *self, const sp_message_t *message)
 {
     bool assignments = self->question.type == SP_ASSIGNMENTS;
     fit_t fit = assignments ? s_fits_assignments (&self->question, message)
                             : s_fits_targets (&self->question, message);
     if (fit == FIT_NOT)
-        return;
+        return false;
     bool more = false;
     sh_err_t rc = s_count_page (self, fit);
     if (rc == SH_OK && fit == FIT_OLD)
-        return;
+        return false;
     if (rc == SH_OK)
         rc = assignments
                  ? s_take_assignments (self, &message->u.assignments_page,
@@ -329,28 +329,27 @@ s_take_page (sc_ask_t *self, const sp_message_t *message)
                  : s_take_targets (self, &message->u.targets_page, &more);
     if (rc != SH_OK || !more) {
         s_end (self, rc);
-        return;
+        return true;
     }
     self->until = s_now (self) + self->patience;
     self->due = 0;
     self->later = SH_OK;
+    return true;
 }
 
-void
+bool
 sc_ask_take (sc_ask_t *self, const sp_event_t *event)
 {
     if (event->kind == SP_EVENT_UP) {
         self->due = 0;
         self->open = self->stray = 0; /* what the last one was asked is lost */
     }
-    if (!self->busy || self->over)
-        return;
-    if (event->kind != SP_EVENT_MESSAGE)
-        return;
-    if (event->message->type == SP_ERROR)
-        s_take_error (self, &event->message->u.error);
-    else
-        s_take_page (self, event->message);
+    if (!self->busy || self->over || event->kind != SP_EVENT_MESSAGE)
+        return false;
+    if (event->message->type != SP_ERROR)
+        return s_take_page (self, event->message);
+    s_take_error (self, &event->message->u.error);
+    return true;
 }
 
 bool

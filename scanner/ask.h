@@ -36,8 +36,8 @@ void sc_ask_assignments (sc_ask_t *self, sc_plan_t *out, sc_tell_t *tell,
 void sc_ask_targets (sc_ask_t *self, uint64_t subnet, sc_scan_t *scan,
                      int64_t patience);
 
-/*  What the link brought may be the answer.  */
-void sc_ask_take (sc_ask_t *self, const sp_event_t *event);
+/*  What the link brought may be the answer: true if it was of use.  */
+bool sc_ask_take (sc_ask_t *self, const sp_event_t *event);
 
 /*  Do what is due.  True: the question is over and nothing borrowed any more.
     '*rc' then is SH_OK, the hub's cause, what the connection died of,

@@ -41,6 +41,7 @@ typedef struct
                                 the command can do without */
     uint32_t wait;
     bool check; /* -t */
+    char used[16]; /* letters of the options that were given */
     /*  Of 'probe'.  */
     const char *cidr, *engine;
     bool json, names, all;
@@ -52,6 +53,7 @@ typedef struct
     const char *name;
     int (*function) (const options_t *options, sc_config_t *config);
     const char *description;
+    const char *letters; /* the options that it has */
     bool takes_cidr; /* and needs no configuration file */
 } command_t;
 
@@ -155,12 +157,15 @@ s_check (const options_t *options, sc_config_t *config)
 
 static const command_t s_commands[] = {
     { "once", s_once, "scan every assigned subnet once, say what came of it",
+      "cw", false },
+    { "run", s_run, "scan again and again, log to standard error", "c",
       false },
-    { "run", s_run, "scan again and again, log to standard error", false },
-    { "status", s_status, "how is the service that runs here?", false },
-    { "probe", s_probe, "without a hub: show who answers in a network", true },
-    { "check-config", s_check, "check configuration, key and engine", false },
-    { NULL, NULL, NULL, false }
+    { "status", s_status, "how is the service that runs here?", "c", false },
+    { "probe", s_probe, "without a hub: show who answers in a network",
+      "cjnrea", true },
+    { "check-config", s_check, "check configuration, key and engine", "ct",
+      false },
+    { NULL, NULL, NULL, NULL, false }
 };
 
 static void
@@ -188,7 +193,7 @@ s_usage (FILE *stream)
                     "  -n, --names        'probe' looks up names\n"
                     "  -r, --rate N       'probe' sends N probes a second\n"
                     "  -e, --engine NAME  'probe' uses this engine\n"
-                    "      --all          'probe' shows temporary IPv6 "
+                    "  -a, --all          'probe' shows temporary IPv6 "
                     "addresses, too\n"
                     "  -V, --version      print versions\n"
                     "  -h, --help         print this\n"
@@ -227,7 +232,7 @@ s_number (uint32_t *out, const char *text, unsigned long most)
 /*  One option; true if there is nothing more to do, but to exit with
     'status'.  */
 static bool
-s_option (options_t *options, int letter, int *status)
+s_option (options_t *options, int letter, char **argv, int *status)
 {
     switch (letter) {
     case 'c':
@@ -264,8 +269,11 @@ s_option (options_t *options, int letter, int *status)
     case 'h':
         s_usage (stdout);
         break;
+    case ':':
+        *status = s_misuse ("this option needs a value", argv[optind - 1]);
+        return true;
     default:
-        *status = EX_USAGE; /* getopt has said what is wrong */
+        *status = s_misuse ("no such option", argv[optind - 1]);
         return true;
     }
     *status = EX_OK;
@@ -298,9 +306,14 @@ s_parse (options_t *options, int argc, char **argv, int *status)
             { "help", no_argument, NULL, 'h' },
             { NULL, 0, NULL, 0 } };
     int letter;
-    while ((letter = getopt_long (argc, argv, "c:w:tjnr:e:Vh", table, NULL)) != -1) {
-        if (s_option (options, letter, status))
+    opterr = 0;
+    while ((letter = getopt_long (argc, argv, ":c:w:tjnar:e:Vh", table, NULL))
+           != -1) {
+        if (s_option (options, letter, argv, status))
             return NULL;
+        size_t used = strlen (options->used);
+        if (used + 1 < sizeof options->used)
+            options->used[used] = (char) letter;
     }
     const char *name = options->check ? "check-config" : NULL;
     if (!name && optind < argc)
@@ -312,6 +325,12 @@ s_parse (options_t *options, int argc, char **argv, int *status)
     const command_t *command = s_find (name);
     if (!command) {
         *status = s_misuse ("no such command", name);
+        return NULL;
+    }
+    size_t fit = strspn (options->used, command->letters);
+    if (options->used[fit]) {
+        char word[] = { '-', options->used[fit], '\0' };
+        *status = s_misuse ("this option goes with another command", word);
         return NULL;
     }
     if (command->takes_cidr && optind == argc) {
@@ -370,6 +389,17 @@ s_load (sc_config_t **out, const options_t *options, const command_t *command,
     return rc;
 }
 
+/*  What was printed is of use only if it got where it should.  */
+static int
+s_flush (int status)
+{
+    if (fflush (stdout) == 0 && !ferror (stdout))
+        return status;
+    (void) fprintf (stderr, PROGRAM ": cannot write the output: %s\n",
+                    strerror (errno));
+    return EX_IOERR;
+}
+
 int
 main (int argc, char **argv)
 {
@@ -377,7 +407,7 @@ main (int argc, char **argv)
     int status = EX_OK;
     const command_t *command = s_parse (&options, argc, argv, &status);
     if (!command)
-        return status;
+        return s_flush (status);
 
     sh_why_t why = { 0 };
     sc_config_t *config = NULL;
@@ -397,5 +427,5 @@ main (int argc, char **argv)
     }
     sc_config_destroy (&config);
     zsys_shutdown ();
-    return status;
+    return s_flush (status);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "lib/file.h"
 #include "lib/log.h"
@@ -15,6 +16,7 @@
 #define REST_MS 1000      /* from assignments to the next question for them */
 #define LOOK_MS 1000      /* between two looks at quiet hours and such */
 #define KNOWN_MS 5000     /* for assignments where old ones will do */
+#define CONTROL_MS 50     /* for a client of the control socket: it stops us */
 #define SPOOL_MS 60000    /* between two attempts to open the spool */
 
 sc_moment_t
@@ -82,6 +84,7 @@ s_refreshed (sc_running_t *self, sh_err_t rc, const sh_why_t *why)
         return;
     }
     sc_plan_adopt (&self->plan, &self->fresh, sc_running_now (self));
+    self->plan_at = 0;
     if (self->once)
         s_all_due (self);
     sc_running_review (self);
@@ -132,15 +135,26 @@ s_least (int a, int b)
     return a < 0 ? b : b < 0 || a < b ? a : b;
 }
 
+/*  ms until something of the plan may be due, looked up rarely.  */
+static int
+s_plan_timeout (sc_running_t *self, int64_t now)
+{
+    if (now >= self->plan_at) {
+        const sc_moment_t at = sc_running_moment (self);
+        int timeout = sc_plan_timeout (&self->plan, &at);
+        self->plan_at = now + s_least (timeout, LOOK_MS);
+    }
+    return (int) (self->plan_at - now);
+}
+
 /*  ms until there is something to do that no descriptor tells.  */
 static int
-s_timeout (const sc_running_t *self)
+s_timeout (sc_running_t *self)
 {
     int64_t now = sc_running_now (self);
     int timeout = sc_ask_timeout (self->ask);
-    const sc_moment_t at = sc_running_moment (self);
     if (sc_running_has_room (self) && sc_ask_is_idle (self->ask))
-        timeout = s_least (timeout, sc_plan_timeout (&self->plan, &at));
+        timeout = s_least (timeout, s_plan_timeout (self, now));
     for (size_t i = 0; i < SC_WORKS_MOST; i++)
         if (self->works[i])
             timeout = s_least (timeout, sc_work_timeout (self->works[i]));
@@ -157,12 +171,17 @@ s_wait (sc_running_t *self)
     sh_err_t rc = sc_link_wait (self->link, s_timeout (self), &event);
     if (rc != SH_OK)
         return rc;
-    if (event->kind == SP_EVENT_UP || event->kind == SP_EVENT_DOWN)
+    if (event->kind == SP_EVENT_UP || event->kind == SP_EVENT_DOWN) {
         self->since = sc_running_now (self);
+        self->plan_at = 0; /* others may begin now */
+    }
     if (event->kind == SP_EVENT_OTHER && self->control)
         sh_control_serve (self->control);
-    sc_ask_take (self->ask, event);
-    sc_running_take (self, event);
+    bool of_use = sc_ask_take (self->ask, event);
+    of_use |= sc_running_take (self, event);
+    if (event->kind == SP_EVENT_MESSAGE && !of_use
+        && event->message->type != SP_REVISION_PUSH)
+        sp_client_count_useless (sc_link_client (self->link));
     return SH_OK;
 }
 
@@ -260,6 +279,7 @@ s_reload (sc_running_t *self)
     sh_log_set_level ((sh_level_t) self->config->log_level);
     sc_plan_set_interval (&self->plan, self->config->interval,
                           sc_running_now (self));
+    self->plan_at = 0;
     sh_log (SH_LOG_NOTICE, "reloaded", SH_STR ("file", self->config->path));
 }
 
@@ -296,6 +316,16 @@ s_forever (sc_running_t *self)
     return rc;
 }
 
+/*  Capabilities are given up, but root owns files.  */
+static void
+s_warn_root (const sc_running_t *self)
+{
+    if (geteuid () == 0 && !self->once)
+        sh_log (SH_LOG_NOTICE,
+                "running as root, which is not needed: a user of its own with "
+                "CAP_NET_RAW is enough, see docs/sites.md");
+}
+
 static sh_err_t
 s_open_outbox (sc_running_t *self, sh_why_t *why)
 {
@@ -328,6 +358,7 @@ s_open_control (sc_running_t *self)
     if (!path || self->once)
         return;
     const sh_control_options_t options = { .program = "scanhub-scanner",
+                                           .patience = CONTROL_MS,
                                            .answer = sc_running_answer,
                                            .context = self };
     sh_err_t rc = sh_file_make_parent (path, "the control socket", &why);
@@ -377,6 +408,7 @@ s_prepare (sc_running_t *self)
         rc = s_open_outbox (self, &why);
     if (rc == SH_OK)
         s_open_control (self);
+    s_warn_root (self);
     /*  All files are open, nothing is connected.  */
     if (rc == SH_OK)
         rc = sc_rights_reduce (!self->tools.engine->alone, &why);

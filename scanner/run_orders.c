@@ -46,7 +46,7 @@ s_judge (sc_running_t *self, uint64_t id, int wanted, int *kind,
     return SH_OK;
 }
 
-static void
+static bool
 s_on_scan (sc_running_t *self, const sp_scan_t *scan)
 {
     int kind = SP_KIND_BOTH;
@@ -62,14 +62,15 @@ s_on_scan (sc_running_t *self, const sp_scan_t *scan)
         rc = SH_E_OVERLOAD;
     if (rc != SH_OK)
         sc_orders_refuse (client, scan, rc);
+    return rc == SH_OK && !again;
 }
 
-static void
+static bool
 s_on_cancel (sc_running_t *self, const sp_cancel_t *cancel)
 {
     sc_order_t *order = sc_orders_find (&self->orders, cancel->id);
     if (!order || order->progress.state == SP_STATE_REPORTING)
-        return; /* too late: its end is told */
+        return false; /* too late: its end is told */
     sc_work_t *work = sc_running_find (self, order->id);
     sc_order_end (order, SP_STATE_CANCELLED, SH_OK, NULL);
     if (work) {
@@ -77,19 +78,21 @@ s_on_cancel (sc_running_t *self, const sp_cancel_t *cancel)
                       "the scan was cancelled");
         sc_running_drop (self, work, -1);
     }
+    return true;
 }
 
-void
+bool
 sc_running_take (sc_running_t *self, const sp_event_t *event)
 {
     if (event->kind == SP_EVENT_UP)
         sc_orders_renew (&self->orders);
     if (event->kind != SP_EVENT_MESSAGE || self->once)
-        return;
+        return false;
     if (event->message->type == SP_SCAN)
-        s_on_scan (self, &event->message->u.scan);
-    else if (event->message->type == SP_CANCEL)
-        s_on_cancel (self, &event->message->u.cancel);
+        return s_on_scan (self, &event->message->u.scan);
+    if (event->message->type == SP_CANCEL)
+        return s_on_cancel (self, &event->message->u.cancel);
+    return false;
 }
 
 bool

@@ -43,6 +43,7 @@ s_turn (sc_running_t *self, const sc_work_t *work, int64_t pause)
     int kind = sc_scan_kind (work->scan);
     if (!subnet)
         return;
+    self->plan_at = 0;
     subnet->busy = false;
     if (self->once)
         subnet->check_due = subnet->discover_due = SC_NEVER;
@@ -183,9 +184,11 @@ sc_running_begin (sc_running_t *self)
     sc_order_t *order;
     bool more = true;
     while (more && sc_running_has_room (self)) {
+        bool may_ask = sc_ask_is_idle (self->ask);
         order = NULL;
         more = (sc_running_next_order (self, &due, &order)
-                || sc_plan_next (&self->plan, &at, &due))
+                || (at.now >= self->plan_at && (may_ask || !at.hub)
+                    && sc_plan_next (&self->plan, &at, &due)))
                && s_begin (self, &due, order);
     }
 }

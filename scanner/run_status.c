@@ -82,7 +82,7 @@ s_print (FILE *stream, sc_running_t *self)
     (void) fprintf (stream, "subnets: %zu\n", self->plan.count);
     if (self->plan.count)
         (void) fprintf (stream, "%-20s %9s %9s\n", "", "check in",
-                        "sweep in");
+                        "discovery");
     for (size_t i = 0; i < self->plan.count && i < LINES_MOST; i++)
         s_print_subnet (stream, self, &self->plan.items[i], &at);
     if (self->plan.count > LINES_MOST)

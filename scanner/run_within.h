@@ -40,6 +40,8 @@ typedef struct
     int64_t ask_at;     /* nor known addresses, where old ones will do */
     int64_t spool_at;   /* mono ms: the spool is tried again; 0: not wanted */
     int64_t look_at;    /* mono ms: next look at what has changed by itself */
+    int64_t plan_at;    /* mono ms: nothing of the plan is due before; it can
+                           have very many subnets */
     int64_t since;      /* mono ms: the session began or ended; 0: never */
 } sc_running_t;
 
@@ -88,8 +90,9 @@ void sc_running_moved (void *context, uint64_t old, uint64_t now);
 /*  The order of a scan, or NULL.  */
 sc_order_t *sc_running_order (sc_running_t *self, const sc_work_t *work);
 
-/*  What the link brought may be an order, or take one back.  */
-void sc_running_take (sc_running_t *self, const sp_event_t *event);
+/*  What the link brought may be an order, or take one back: true if something
+    came of it.  */
+bool sc_running_take (sc_running_t *self, const sp_event_t *event);
 
 /*  The next order whose turn it is, with the subnet and kind that it comes to.
     One whose subnet is not known yet waits.  False, and nothing is set, if there
