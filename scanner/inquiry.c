@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "scanner/inquiry_self.h"
+#include "scanner/routes.h"
 
 #define MS INT64_C (1000000)
 #define AT_ONCE 64        /* probes of one call: the owner has more to do */
@@ -15,6 +16,7 @@
 #define FULL_PAUSE (5 * MS) /* until a TCP connection may have ended */
 #define PASSES 2
 #define PASSES_KNOWN 4
+#define EXACT_MOST 16384 /* addresses whose routes are looked up one by one */
 
 static uint8_t
 s_family (const sc_job_t *job)
@@ -210,44 +212,95 @@ s_ask (sc_inquiry_t *self, const sh_addr_t *addr, int64_t now, int64_t *due)
 
 /* the end */
 
+typedef struct
+{
+    const sc_inquiry_t *self;
+    sc_links_t links; /* of the end */
+    sc_routes_t routes;
+    uint64_t lost[4]; /* addresses, by what sc_routes_to says of them */
+    sh_addr_t block;  /* the last one that was looked up, and what it said */
+    sc_route_t route;
+} verdict_t;
+
 /*  An address on a link that is down by now may have been asked in vain.  */
+static bool
+s_is_cut (const verdict_t *verdict, const sh_addr_t *addr)
+{
+    const sc_own_t *own = sc_links_to (&verdict->self->links, addr);
+    return own && !sc_links_run (&verdict->links, own->index);
+}
+
+/*  A look-up takes microseconds, which of a million addresses is seconds: of
+    many, 16 in a row are taken to go the same way.  */
+static sc_route_t
+s_route (verdict_t *verdict, const sh_addr_t *addr)
+{
+    sh_addr_t block = *addr;
+    if (sc_sweep_count (verdict->self->sweep) > EXACT_MOST)
+        block.bytes[addr->family == 4 ? 3 : 15] &= 0xf0;
+    if (sh_addr_cmp (&block, &verdict->block) != 0)
+        verdict->route
+            = sc_routes_to (&verdict->routes, &verdict->links, addr);
+    verdict->block = block;
+    return verdict->route;
+}
+
+/*  The same of one elsewhere, if nothing that is sent there leaves us.  */
 static bool
 s_is_unsure (void *context, const sh_addr_t *addr)
 {
-    const sc_inquiry_t *self = ((const void **) context)[0];
-    const sc_links_t *links = ((const void **) context)[1];
-    const sc_own_t *own = sc_links_to (&self->links, addr);
-    return own && !sc_links_run (links, own->index);
+    verdict_t *verdict = context;
+    if (sc_links_to (&verdict->self->links, addr))
+        return s_is_cut (verdict, addr);
+    sc_route_t route = s_route (verdict, addr);
+    verdict->lost[route]++;
+    return route != SC_ROUTE_WORKS;
 }
 
 /*  While a link goes down, sending fails in several ways.  */
 static bool
-s_lost_link (sc_inquiry_t *self, const sc_links_t *links)
+s_lost_link (const verdict_t *verdict)
 {
-    const sc_ranges_t *missed = &self->result.missed;
+    const sc_ranges_t *missed = &verdict->self->result.missed;
+    if (verdict->lost[SC_ROUTE_NO_CARRIER])
+        return true;
     for (size_t i = 0; i < missed->count; i++)
-        if (s_is_unsure ((const void *[]){ self, links },
-                         &missed->items[i].first))
+        if (s_is_cut (verdict, &missed->items[i].first))
             return true;
     return false;
+}
+
+/*  What nobody was told of while we asked.  */
+static void
+s_explain (sc_trouble_t *trouble, const verdict_t *verdict)
+{
+    if (s_lost_link (verdict))
+        *trouble = (sc_trouble_t){ 0 };
+    else if (verdict->lost[SC_ROUTE_NO_GATEWAY])
+        sc_trouble_add (trouble, EHOSTDOWN);
+    else if (verdict->lost[SC_ROUTE_NONE])
+        sc_trouble_add (trouble, ENETUNREACH);
 }
 
 static void
 s_judge (sc_inquiry_t *self)
 {
-    sc_links_t links = { 0 };
+    verdict_t verdict = { .self = self, .routes = { .fd = -1 } };
     sc_result_t *result = &self->result;
     uint64_t count = sc_sweep_count (self->sweep);
     sh_why_t why = { "" };
     sc_tcp_forget (self->means->tcp, self); /* no answer counts any more */
     if (self->rc == SH_OK)
-        self->rc = sc_links_read (&links, &why);
+        self->rc = sc_links_read (&verdict.links, &why);
+    if (self->rc == SH_OK)
+        self->rc = sc_routes_open (&verdict.routes, &why);
     if (self->rc == SH_OK)
         self->rc = sc_sweep_missed (self->sweep, &result->missed, s_is_unsure,
-                                    (const void *[]){ self, &links });
-    if (self->rc == SH_OK && s_lost_link (self, &links))
-        self->trouble = (sc_trouble_t){ 0 };
-    sc_links_clear (&links);
+                                    &verdict);
+    if (self->rc == SH_OK)
+        s_explain (&self->trouble, &verdict);
+    sc_routes_close (&verdict.routes);
+    sc_links_clear (&verdict.links);
     if (self->rc != SH_OK) {
         (void) snprintf (result->text, sizeof result->text, "%.255s",
                          *why.text ? why.text : sh_err_text (self->rc));

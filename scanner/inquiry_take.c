@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*  Whose answer counts.  */
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -98,6 +99,21 @@ s_take_call (sc_inquiry_t *self, const sc_reply_t *reply, int64_t now)
     return s_heard (self, &reply->from, "echo", reply->mac, asked_at, now);
 }
 
+/*  Of our own kernel, of which a router's word is told apart by who says it.  Of
+    a neighbour that does not say where it is, it is silence like any other.  */
+static void
+s_take_failure (sc_inquiry_t *self, const sc_reply_t *reply, int64_t now)
+{
+    bool unresolved = reply->error == EHOSTUNREACH;
+    if ((reply->to.family && !sc_links_own (&self->links, &reply->to))
+        || (unresolved && sc_links_to (&self->links, &reply->from))
+        || !sc_sweep_expects (self->sweep, &reply->from)
+        || s_asked_at (self, &reply->mark, &reply->from, now) < 0)
+        return;
+    sc_sweep_unask (self->sweep, &reply->from);
+    sc_trouble_add (&self->trouble, unresolved ? EHOSTDOWN : reply->error);
+}
+
 bool
 sc_inquiry_take (sc_inquiry_t *self, const sc_reply_t *reply, int64_t now)
 {
@@ -105,10 +121,15 @@ sc_inquiry_take (sc_inquiry_t *self, const sc_reply_t *reply, int64_t now)
         return false;
     if (reply->kind == SC_REPLY_CALL)
         return s_take_call (self, reply, now);
+    if (reply->kind == SC_REPLY_FAILURE) {
+        s_take_failure (self, reply, now);
+        return false;
+    }
     if (reply->kind != SC_REPLY_ECHO)
         return s_take_link (self, reply, now);
+    /* the mark says that it was asked, also if another of its probes failed */
     int64_t asked_at = s_asked_at (self, &reply->mark, &reply->from, now);
-    if (asked_at < 0 || !sc_sweep_expects (self->sweep, &reply->from))
+    if (asked_at < 0)
         return false;
     return sc_inquiry_answered (self, &reply->from, "echo", NULL, asked_at,
                                 now);

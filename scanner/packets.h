@@ -88,6 +88,10 @@ bool sc_echo_read (sc_mark_t *mark, uint8_t family, sh_bytes_t packet);
     it; with its checksum.  */
 bool sc_echo_read_ip4 (sc_mark_t *mark, sh_addr_t *from, sh_bytes_t packet);
 
+/*  The request that sc_echo_make has made, as an ICMP error quotes it: ICMP's
+    part alone, or a whole IPv6 packet without further headers.  */
+bool sc_echo_read_quoted (sc_mark_t *mark, uint8_t family, sh_bytes_t packet);
+
 /* a call to everybody on the link; whole IPv6 packets */
 
 typedef enum

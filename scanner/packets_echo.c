@@ -124,6 +124,21 @@ sc_echo_read_ip4 (sc_mark_t *mark, sh_addr_t *from, sh_bytes_t packet)
     return true;
 }
 
+bool
+sc_echo_read_quoted (sc_mark_t *mark, uint8_t family, sh_bytes_t packet)
+{
+    const uint8_t *at = packet.data;
+    size_t header = family == 6 && packet.size > SC_IP6_BYTES && at[0] >> 4 == 6
+                            && at[6] == SC_NEXT_ICMP6
+                        ? SC_IP6_BYTES
+                        : 0;
+    if (packet.size < header + SC_ECHO_BYTES
+        || at[header] != (family == 4 ? ECHO_4 : ECHO_6) || at[header + 1] != 0)
+        return false;
+    s_read_mark (mark, at + header + HEADER);
+    return true;
+}
+
 size_t
 sc_call_make (uint8_t out[static SC_CALL_BYTES], sc_call_t call,
               const sh_addr_t *from, uint16_t ident, uint16_t sequence,

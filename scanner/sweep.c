@@ -211,6 +211,14 @@ sc_sweep_failed (sc_sweep_t *self)
     self->at++;
 }
 
+void
+sc_sweep_unask (sc_sweep_t *self, const sh_addr_t *addr)
+{
+    uint32_t index;
+    if (sc_shuffle_find (&self->order, addr, &index))
+        self->asked[index / 8] &= (uint8_t) ~(1u << (index % 8));
+}
+
 uint32_t
 sc_sweep_pass (const sc_sweep_t *self)
 {

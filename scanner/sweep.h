@@ -53,6 +53,10 @@ sc_turn_t sc_sweep_turn (sc_sweep_t *self, int64_t now, sh_addr_t *addr,
 void sc_sweep_asked (sc_sweep_t *self, int64_t now);
 void sc_sweep_failed (sc_sweep_t *self);
 
+/*  What was asked of this address did not get there.  Unless it answers or is
+    asked once more, it was not asked.  */
+void sc_sweep_unask (sc_sweep_t *self, const sh_addr_t *addr);
+
 /*  The pass that is on, from 1.  */
 uint32_t sc_sweep_pass (const sc_sweep_t *self);
 

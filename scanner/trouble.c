@@ -45,6 +45,8 @@ s_advice (int error)
     case EHOSTUNREACH:
     case EINVAL: /* of a blackhole route */
         return "this machine has no route there";
+    case EHOSTDOWN: /* which no kernel says of a route: see trouble.h */
+        return "the gateway on the way there does not answer";
     case ENETDOWN:
     case ENETRESET:
     case ENXIO:

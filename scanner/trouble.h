@@ -20,6 +20,7 @@ typedef struct
     } kinds[SC_TROUBLE_KINDS];
 } sc_trouble_t;
 
+/*  EHOSTDOWN stands for a gateway of ours that does not answer.  */
 void sc_trouble_add (sc_trouble_t *self, int error);
 
 /*  Does it pass by itself in a moment: buffers, descriptors?  */

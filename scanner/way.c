@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #define PACKET_MOST 2048 /* what is longer is cut, and then no answer to us */
+#define ERRORS_MOST 64   /* pending ones of a socket, read in a row */
 
 static int
 s_keep (int fd, int *error)
@@ -45,16 +46,16 @@ bool
 sc_socket_read (int fd, void *buffer, size_t room, sh_bytes_t *packet,
                 struct sockaddr_storage *from)
 {
-    socklen_t size;
-    ssize_t got;
-    do {
-        size = sizeof *from;
+    ssize_t got = -1;
+    /* any other error is of an earlier probe, and is over when it is read */
+    for (unsigned i = 0; i < ERRORS_MOST && got < 0; i++) {
+        socklen_t size = sizeof *from;
         *from = (struct sockaddr_storage){ 0 };
         got = recvfrom (fd, buffer, room, MSG_DONTWAIT,
                         (struct sockaddr *) from, &size);
-        /* what the network says of an earlier probe clears itself */
-    } while (got < 0 && (errno == EINTR || errno == EHOSTUNREACH
-                         || errno == ENETUNREACH || errno == ECONNREFUSED));
+        if (got < 0 && (errno == EAGAIN || errno == EBADF))
+            return false;
+    }
     if (got < 0)
         return false;
     *packet = (sh_bytes_t){ buffer, (size_t) got };
@@ -80,14 +81,35 @@ s_receive (const sc_sockets_t *self, int fd, unsigned most, sc_reply_fn *take,
     return true;
 }
 
+/*  They go first: the queue holds room that answers need.  */
+static bool
+s_receive_failures (const sc_sockets_t *self, int fd, unsigned most,
+                    sc_reply_fn *take, void *context)
+{
+    uint8_t family = fd == self->echo4 ? 4 : 6;
+    for (unsigned i = 0; i < most; i++) {
+        sc_reply_t reply;
+        bool took;
+        if (!sc_way_echo_failure (fd, family, &reply, &took))
+            return false;
+        if (took)
+            take (context, &reply);
+    }
+    return true;
+}
+
 bool
 sc_sockets_receive (const sc_sockets_t *self, unsigned most,
                     sc_reply_fn *take, void *context)
 {
     const int all[] = { self->arp, self->discovery, self->echo4, self->echo6 };
     bool more = false;
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        if (all[i] >= 0)
-            more |= s_receive (self, all[i], most, take, context);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        if (all[i] < 0)
+            continue;
+        if (all[i] == self->echo4 || all[i] == self->echo6)
+            more |= s_receive_failures (self, all[i], most, take, context);
+        more |= s_receive (self, all[i], most, take, context);
+    }
     return more;
 }

@@ -24,7 +24,8 @@ typedef enum
     SC_REPLY_ARP,
     SC_REPLY_ADVERT,
     SC_REPLY_ECHO,
-    SC_REPLY_CALL
+    SC_REPLY_CALL,
+    SC_REPLY_FAILURE /* none: an echo to 'from' did not get there, says 'to' */
 } sc_reply_kind_t;
 
 typedef struct
@@ -33,10 +34,11 @@ typedef struct
     sh_addr_t from; /* who answers */
     sh_addr_t to;   /* to which address of ours; not of an echo */
     int link;       /* interface that it came by; not of an echo */
+    int error;      /* of a failure: errno */
     bool has_mac;
     uint8_t mac[SC_MAC_BYTES];
     uint8_t to_mac[SC_MAC_BYTES]; /* of ARP */
-    sc_mark_t mark;               /* of an echo and of a call */
+    sc_mark_t mark; /* of an echo, a call and a failure */
 } sc_reply_t;
 
 typedef void (sc_reply_fn) (void *context, const sc_reply_t *reply);
@@ -51,8 +53,8 @@ typedef struct
 void sc_sockets_open (sc_sockets_t *out, sc_socket_errors_t *errors);
 void sc_sockets_close (sc_sockets_t *self);
 
-/*  Hand over what has come, at most 'most' packets of each socket.  True if
-    there may be more.  */
+/*  Hand over what has come, at most 'most' packets and as many failures of each
+    socket.  True if there may be more.  */
 bool sc_sockets_receive (const sc_sockets_t *self, unsigned most,
                          sc_reply_fn *take, void *context);
 
@@ -79,6 +81,9 @@ bool sc_way_link_read (const sc_sockets_t *self, int fd, sh_bytes_t packet,
                        const struct sockaddr_storage *from, sc_reply_t *out);
 bool sc_way_echo_read (const sc_sockets_t *self, int fd, sh_bytes_t packet,
                        const struct sockaddr_storage *from, sc_reply_t *out);
+/*  The next message of the socket's error queue, likewise; 'took' says whether
+    it is of a probe at all.  */
+bool sc_way_echo_failure (int fd, uint8_t family, sc_reply_t *out, bool *took);
 int sc_way_link_open (int protocol);  /* a descriptor, or -errno */
 int sc_way_echo_open (int family, bool *raw);
 

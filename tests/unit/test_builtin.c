@@ -599,6 +599,27 @@ test_destroy (void **state)
 
 /* local errors */
 
+/*  A user without any, for what is opened here.  */
+static bench_t *
+s_bench_of_nobody (sh_why_t *note)
+{
+    sc_builtin_settings_t settings;
+    sc_builtin_default (&settings);
+    assert_int_equal (setegid (65534), 0);
+    assert_int_equal (setgroups (0, NULL), 0);
+    assert_int_equal (seteuid (65534), 0);
+    assert_int_equal (s_engine->check (&settings, note), SH_OK);
+    bench_t *bench = s_bench (1000);
+    return bench;
+}
+
+static void
+s_root_again (void)
+{
+    assert_int_equal (seteuid (0), 0);
+    assert_int_equal (setegid (0), 0);
+}
+
 /*  A probe whose result has something missed.  */
 static void
 s_expect_missed (const char *text, uint64_t missed, uint64_t up,
@@ -653,6 +674,110 @@ test_no_route (void **state)
     site_run ("ip route add default via 10.66.0.2");
 }
 
+/*  Our own queue is full much of the time: all the same, everybody beyond is
+    asked, or is missed.  */
+static void
+test_full_queue (void **state)
+{
+    (void) state;
+    if (!site_can ("tc qdisc add dev s0 root tbf rate 8kbit burst 200 "
+                   "limit 200 2>&1")) {
+        print_message ("skipped: no 'tc', or a kernel without tbf\n");
+        skip ();
+    }
+    static const char *const asked[]
+        = { "10.67.5.0-10.67.5.63", "2001:db8:67::500-2001:db8:67::53f" };
+    site_host ("ip route add local 10.67.5.0/26 dev lo");
+    site_host ("ip route add local 2001:db8:67::500/122 dev lo");
+    for (size_t i = 0; i < 2; i++) {
+        bench_t *bench = s_bench (1000);
+        s_start (bench, asked[i], (sc_job_t){ 0 });
+        s_work (bench, 20000);
+        sc_result_t *result = s_result (bench, 0);
+        assert_int_equal (sc_ranges_count (&result->missed) + result->count,
+                          64);
+        assert_true (result->count > 0);
+        s_clear (bench);
+    }
+    site_host ("ip route del local 10.67.5.0/26 dev lo");
+    site_host ("ip route del local 2001:db8:67::500/122 dev lo");
+    site_run ("tc qdisc del dev s0 root");
+}
+
+/*  A gateway that does not say where it is, so that nothing leaves us: by echo
+    and, without any right, by TCP.  */
+static void
+test_gateway_is_mute (void **state)
+{
+    (void) state;
+    site_run ("ip route add 10.67.3.0/28 via 10.66.0.77");
+    site_run ("ip route add 2001:db8:67::/120 via 2001:db8:66::77");
+    s_expect_missed ("10.66.0.10 10.67.3.0-10.67.3.17", 16, 1,
+                     "16 of 19 addresses could not be asked: the gateway");
+    s_expect_missed ("2001:db8:66::10 2001:db8:67::-2001:db8:67::f", 16, 1,
+                     "16 of 17 addresses could not be asked: the gateway");
+    sh_why_t note;
+    bench_t *bench = s_bench_of_nobody (&note);
+    s_start (bench, "10.67.3.0-10.67.3.15", (sc_job_t){ 0 });
+    s_work (bench, 20000);
+    s_root_again ();
+    sc_result_t *result = s_result (bench, 0);
+    assert_int_equal (result->count, 0);
+    assert_int_equal (sc_ranges_count (&result->missed), 16);
+    assert_false (result->complete);
+    EXPECT (result->text, "the gateway");
+    s_clear (bench);
+    site_run ("ip route del 10.67.3.0/28 via 10.66.0.77");
+    site_run ("ip route del 2001:db8:67::/120 via 2001:db8:66::77");
+}
+
+/*  The same for a while: when the scan ends, nothing is wrong any more, and what
+    the kernel said of each packet is all that there is.  */
+static void
+test_gateway_was_mute (void **state)
+{
+    (void) state;
+    s_long ();
+    static const struct
+    {
+        const char *asked, *route;
+    } table[] = {
+        { "10.67.4.0-10.67.4.4", "10.67.4.0/28 via 10.66.0.78" },
+        { "2001:db8:67::10-2001:db8:67::14",
+          "2001:db8:67::/120 via 2001:db8:66::78" },
+    };
+    for (size_t i = 0; i < 2; i++) {
+        bench_t *bench = s_bench (2);
+        site_run ("ip route add %s", table[i].route);
+        s_start (bench, table[i].asked, (sc_job_t){ 0 });
+        /* the kernel gives up after 3 s, and the last ones are asked later */
+        s_work (bench, 3900);
+        site_run ("ip route del %s", table[i].route);
+        s_work (bench, 20000);
+        sc_result_t *result = s_result (bench, 0);
+        assert_in_range (sc_ranges_count (&result->missed), 1, 4);
+        assert_true (result->complete);
+        EXPECT (result->text, "addresses could not be asked: the gateway");
+        s_clear (bench);
+    }
+}
+
+/*  What others say of an address is silence: a router, of a host that is not
+    there.  */
+static void
+test_router_says_so (void **state)
+{
+    (void) state;
+    site_host ("ip route add unreachable 10.67.8.0/24");
+    site_host ("ip route add unreachable 2001:db8:67::8:0/116");
+    s_expect ("10.67.3.1 10.67.8.0-10.67.8.63", (sc_job_t){ 0 },
+              "10.67.3.1 echo");
+    s_expect ("2001:db8:67::1 2001:db8:67::8:0-2001:db8:67::8:3f",
+              (sc_job_t){ 0 }, "2001:db8:67::1 echo");
+    site_host ("ip route del unreachable 10.67.8.0/24");
+    site_host ("ip route del unreachable 2001:db8:67::8:0/116");
+}
+
 /*  A cable that is not there, or is pulled while we ask: nobody behind it was
     silent.  */
 static void
@@ -670,6 +795,8 @@ test_link_down (void **state)
     EXPECT (result->text, "is down");
     s_clear (bench);
     s_expect_missed ("10.66.0.0-10.66.0.9", 9, 1, "is down");
+    s_expect_missed ("10.67.3.0-10.67.3.15", 16, 0, "is down");
+    s_expect_missed ("2001:db8:67::-2001:db8:67::f", 16, 0, "is down");
     /* one that comes only when some were asked in vain */
     bench = s_bench (1000);
     s_start (bench, "10.66.0.3-10.66.0.12", (sc_job_t){ 0 });
@@ -690,27 +817,6 @@ test_link_down (void **state)
 }
 
 /* without rights */
-
-/*  A user without any, for what is opened here.  */
-static bench_t *
-s_bench_of_nobody (sh_why_t *note)
-{
-    sc_builtin_settings_t settings;
-    sc_builtin_default (&settings);
-    assert_int_equal (setegid (65534), 0);
-    assert_int_equal (setgroups (0, NULL), 0);
-    assert_int_equal (seteuid (65534), 0);
-    assert_int_equal (s_engine->check (&settings, note), SH_OK);
-    bench_t *bench = s_bench (1000);
-    return bench;
-}
-
-static void
-s_root_again (void)
-{
-    assert_int_equal (seteuid (0), 0);
-    assert_int_equal (setegid (0), 0);
-}
 
 static void
 test_datagrams (void **state)
@@ -980,6 +1086,10 @@ main (int argc, char **argv)
         cmocka_unit_test (test_destroy),
         cmocka_unit_test (test_firewall),
         cmocka_unit_test (test_no_route),
+        cmocka_unit_test (test_full_queue),
+        cmocka_unit_test (test_gateway_is_mute),
+        cmocka_unit_test (test_gateway_was_mute),
+        cmocka_unit_test (test_router_says_so),
         cmocka_unit_test (test_datagrams),
         cmocka_unit_test (test_tcp),
         cmocka_unit_test (test_tcp_rejected),

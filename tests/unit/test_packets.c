@@ -328,6 +328,38 @@ test_echo4_hostile (void **state)
     assert_false (sc_echo_read_ip4 (&read, &from, s_exact (packet, size)));
 }
 
+/*  Of our own requests, as errors bring them back.  */
+static void
+test_echo_quoted (void **state)
+{
+    (void) state;
+    uint8_t packet[SC_IP6_BYTES + SC_ECHO_BYTES];
+    sc_mark_t mark, read;
+    for (uint8_t family = 4; family <= 6; family += 2) {
+        sh_addr_t ip = s_ip (family == 4 ? "10.0.0.9" : "2001:db8::9");
+        sc_mark_make (&mark, s_key, &ip, 7);
+        sc_echo_make (packet, family, 1, 2, &mark);
+        for (size_t i = 0; i < SC_ECHO_BYTES; i++)
+            assert_false (
+                sc_echo_read_quoted (&read, family, s_exact (packet, i)));
+        sh_bytes_t whole = s_exact (packet, SC_ECHO_BYTES);
+        assert_true (sc_echo_read_quoted (&read, family, whole));
+        assert_true (sc_mark_is_of (&read, s_key, &ip));
+        assert_false (sc_echo_read_quoted (&read, 10 - family, whole));
+    }
+    sh_addr_t ip = s_ip ("2001:db8::9");
+    sc_put_ip6 (packet, SC_ECHO_BYTES, SC_NEXT_ICMP6, 64, &ip, &ip);
+    sc_echo_make (packet + SC_IP6_BYTES, 6, 1, 2, &mark);
+    for (size_t i = 0; i < sizeof packet; i++)
+        assert_false (sc_echo_read_quoted (&read, 6, s_exact (packet, i)));
+    assert_true (
+        sc_echo_read_quoted (&read, 6, s_exact (packet, sizeof packet)));
+    assert_true (sc_mark_is_of (&read, s_key, &ip));
+    packet[6] = 17; /* UDP */
+    assert_false (
+        sc_echo_read_quoted (&read, 6, s_exact (packet, sizeof packet)));
+}
+
 static void
 test_echo6 (void **state)
 {
@@ -628,6 +660,7 @@ main (void)
         cmocka_unit_test (test_marks),
         cmocka_unit_test (test_echo4),
         cmocka_unit_test (test_echo4_hostile),
+        cmocka_unit_test (test_echo_quoted),
         cmocka_unit_test (test_echo6),
         cmocka_unit_test (test_calls),
         cmocka_unit_test (test_calls_hostile),

@@ -466,6 +466,44 @@ s_is_third (void *context, const sh_addr_t *addr)
     return addr->bytes[3] == 3;
 }
 
+/*  What did not get there was not asked, until it is asked again.  */
+static void
+test_sweep_unask (void **state)
+{
+    (void) state;
+    sc_ranges_t ranges, missed = { 0 };
+    s_ranges (&ranges, "10.0.0.1-10.0.0.9");
+    sc_sweep_options_t options = s_options (&ranges);
+    sc_sweep_t *sweep = NULL;
+    assert_int_equal (sc_sweep_new (&sweep, &options), SH_OK);
+    int64_t now = SECOND, due;
+    sh_addr_t addr, up = s_ip ("10.0.0.5"), lost = s_ip ("10.0.0.6"),
+                    outside = s_ip ("10.0.0.10"), again = s_ip ("10.0.0.7");
+    bool passed = false;
+    sc_turn_t turn;
+    while ((turn = sc_sweep_turn (sweep, now, &addr, &due)) != SC_TURN_OVER) {
+        if (turn == SC_TURN_ASK)
+            sc_sweep_asked (sweep, now);
+        else
+            now = due;
+        if (sc_sweep_pass (sweep) == 1 || passed)
+            continue;
+        passed = true;
+        sc_sweep_unask (sweep, &again);
+    }
+    sc_sweep_unask (sweep, &lost);
+    sc_sweep_unask (sweep, &outside);
+    sc_sweep_unask (sweep, &up);
+    assert_false (sc_sweep_expects (sweep, &lost));
+    assert_true (sc_sweep_answer (sweep, &up, now, now)); /* all the same */
+    assert_int_equal (sc_sweep_missed (sweep, &missed, NULL, NULL), SH_OK);
+    assert_int_equal (sc_ranges_count (&missed), 1);
+    assert_true (sc_ranges_contain (&missed, &lost));
+    sc_ranges_clear (&missed);
+    sc_ranges_clear (&ranges);
+    sc_sweep_destroy (&sweep);
+}
+
 /*  Who could not be asked at all was not silent; once is enough.  */
 static void
 test_sweep_of_errors (void **state)
@@ -552,6 +590,7 @@ main (void)
         cmocka_unit_test (test_sweep_of_answers),
         cmocka_unit_test (test_sweep_asks_more),
         cmocka_unit_test (test_sweep_of_late_answers),
+        cmocka_unit_test (test_sweep_unask),
         cmocka_unit_test (test_sweep_of_errors),
         cmocka_unit_test (test_sweep_of_too_many),
     };
