@@ -3,6 +3,7 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "scanner/inquiry_self.h"
 #include "scanner/routes.h"
@@ -72,7 +73,7 @@ sc_inquiry_new (sc_inquiry_t **out, sc_means_t *means, const sc_job_t *job,
         return rc;
     }
     if (means->sockets.discovery >= 0)
-        sc_search_begin (&self->search, job, &self->links);
+        sc_search_begin (&self->search, job, &self->links, self->key);
     sc_inquiry_find_own (self, now);
     *out = self;
     return SH_OK;
@@ -313,6 +314,20 @@ s_judge (sc_inquiry_t *self)
     result->complete = missed == 0 || missed < count;
 }
 
+/*  Behind what else is to be said: which neighbours were left out.  */
+static void
+s_finish (sc_inquiry_t *self)
+{
+    s_judge (self);
+    char *text = self->result.text;
+    char more[sizeof self->result.text];
+    size_t used = strlen (text);
+    sc_search_text (&self->search, more, sizeof more);
+    if (*more)
+        (void) snprintf (text + used, sizeof self->result.text - used, "%s%s",
+                         used ? "; " : "", more);
+}
+
 bool
 sc_inquiry_work (sc_inquiry_t *self, int64_t now, int64_t *due)
 {
@@ -331,14 +346,14 @@ sc_inquiry_work (sc_inquiry_t *self, int64_t now, int64_t *due)
         case SC_TURN_WAIT:
             return false;
         case SC_TURN_OVER:
-            s_judge (self);
+            s_finish (self);
             return true;
         }
     }
     *due = now;
     if (self->rc == SH_OK)
         return false;
-    s_judge (self);
+    s_finish (self);
     return true;
 }
 

@@ -38,7 +38,7 @@ s_heard (sc_inquiry_t *self, const sh_addr_t *addr, const char *how,
     if (sc_ranges_contain (self->job->ranges, addr))
         return sc_inquiry_answered (self, addr, how, mac, asked_at, now);
     bool is_new = false;
-    sh_err_t rc = sc_search_note (&self->search, addr, &is_new);
+    sh_err_t rc = sc_search_note (&self->search, addr, mac, &is_new);
     if (rc == SH_OK && is_new)
         rc = s_found (self, addr, how, mac);
     if (rc != SH_E_TOO_LARGE) /* beyond that the others are left out */

@@ -2,7 +2,7 @@
 #include "scanner/neighbours.h"
 
 #include <assert.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #define MS INT64_C (1000000)
@@ -31,9 +31,10 @@ s_has_link (const sc_search_t *self, int index)
 
 void
 sc_search_begin (sc_search_t *self, const sc_job_t *job,
-                 const sc_links_t *links)
+                 const sc_links_t *links,
+                 const uint8_t key[static SC_KEY_BYTES])
 {
-    *self = (sc_search_t){ .job = job };
+    *self = (sc_search_t){ .job = job, .key = key };
     if (job->neighbours == SC_NEIGHBOURS_NONE)
         return;
     for (size_t i = 0; i < links->count; i++) {
@@ -47,7 +48,8 @@ sc_search_begin (sc_search_t *self, const sc_job_t *job,
 void
 sc_search_clear (sc_search_t *self)
 {
-    free (self->seen);
+    sc_tally_clear (&self->seen);
+    sc_tally_clear (&self->macs);
     *self = (sc_search_t){ 0 };
 }
 
@@ -117,58 +119,58 @@ sc_search_takes (const sc_search_t *self, const sh_addr_t *addr,
            || sc_is_stable (addr, mac);
 }
 
-/*  64 bits of an address: both halves as they are, for two hosts of one prefix
-    differ in the lower; 0 is kept for a free place.  */
-static uint64_t
-s_mix (const sh_addr_t *addr)
+static void
+s_crowd (sc_search_t *self, const uint8_t mac[static SC_MAC_BYTES])
 {
-    uint64_t high, low;
-    memcpy (&high, addr->bytes, 8);
-    memcpy (&low, addr->bytes + 8, 8);
-    uint64_t mixed = low ^ high * UINT64_C (0x9e3779b97f4a7c15);
-    return mixed ? mixed : 1;
-}
-
-static bool
-s_put (uint64_t *seen, size_t room, uint64_t value)
-{
-    size_t at = (size_t) (value * UINT64_C (0x9e3779b97f4a7c15) >> 32);
-    while (seen[at & (room - 1)]) {
-        if (seen[at & (room - 1)] == value)
-            return false;
-        at++;
-    }
-    seen[at & (room - 1)] = value;
-    return true;
-}
-
-static sh_err_t
-s_grow (sc_search_t *self)
-{
-    if (self->found * 2 < self->room)
-        return SH_OK;
-    size_t room = self->room ? self->room * 2 : 256;
-    uint64_t *seen = calloc (room, sizeof *seen);
-    if (!seen)
-        return SH_E_MEMORY;
-    for (size_t i = 0; i < self->room; i++)
-        if (self->seen[i])
-            (void) s_put (seen, room, self->seen[i]);
-    free (self->seen);
-    self->seen = seen;
-    self->room = room;
-    return SH_OK;
+    if (self->crowded == 0)
+        memcpy (self->crowd, mac, SC_MAC_BYTES);
+    self->others |= memcmp (self->crowd, mac, SC_MAC_BYTES) != 0;
+    self->crowded++;
 }
 
 sh_err_t
-sc_search_note (sc_search_t *self, const sh_addr_t *addr, bool *is_new)
+sc_search_note (sc_search_t *self, const sh_addr_t *addr,
+                const uint8_t mac[static SC_MAC_BYTES], bool *is_new)
 {
-    sh_err_t rc = s_grow (self);
-    if (rc != SH_OK)
-        return rc;
-    if (self->found >= SC_NEIGHBOURS_MOST)
+    if (sc_tally_count (&self->seen, self->key, addr->bytes, 16)) {
+        *is_new = false;
+        return SH_OK;
+    }
+    if (sc_tally_count (&self->macs, self->key, mac, SC_MAC_BYTES)
+        >= SC_NEIGHBOURS_OF_MAC) {
+        s_crowd (self, mac);
         return SH_E_TOO_LARGE;
-    *is_new = s_put (self->seen, self->room, s_mix (addr));
-    self->found += *is_new;
-    return SH_OK;
+    }
+    if (self->seen.used >= SC_NEIGHBOURS_MOST) {
+        self->beyond++;
+        return SH_E_TOO_LARGE;
+    }
+    sh_err_t rc = sc_tally_add (&self->seen, self->key, addr->bytes, 16);
+    if (rc == SH_OK)
+        rc = sc_tally_add (&self->macs, self->key, mac, SC_MAC_BYTES);
+    if (rc == SH_OK)
+        *is_new = true;
+    return rc;
+}
+
+void
+sc_search_text (const sc_search_t *self, char *text, size_t room)
+{
+    text[0] = '\0';
+    char mac[SC_MAC_LINE];
+    sc_mac_text (mac, self->crowd);
+    if (self->crowded)
+        (void) snprintf (text, room,
+                         "%llu answers of one MAC address (%s%s) were left "
+                         "out: of each at most %d IPv6 addresses count besides "
+                         "those that are asked one by one",
+                         (unsigned long long) self->crowded,
+                         *mac ? mac : "none of a machine",
+                         self->others ? "; of others, too" : "",
+                         SC_NEIGHBOURS_OF_MAC);
+    else if (self->beyond)
+        (void) snprintf (text, room,
+                         "%llu answers were left out: at most %d neighbours "
+                         "count besides those that are asked one by one",
+                         (unsigned long long) self->beyond, SC_NEIGHBOURS_MOST);
 }

@@ -9,8 +9,12 @@
 #include "scanner/links.h"
 #include "scanner/packets.h"
 #include "scanner/prober.h"
+#include "scanner/tally.h"
 
 #define SC_NEIGHBOURS_MOST 65536 /* of one job; further ones are left out */
+/*  Addresses that one machine has: more than any host needs, and far too few
+    for one to fill phpIPAM with hosts that are none.  */
+#define SC_NEIGHBOURS_OF_MAC 32
 #define SC_CALL_LINKS_MOST 8     /* links that one prefix is called on */
 
 typedef struct
@@ -20,15 +24,20 @@ typedef struct
     size_t link_count;
     uint32_t made;   /* calls so far */
     int64_t last;    /* when, ns; 0: none yet */
-    uint64_t found;  /* counted */
-    uint64_t *seen;  /* hashes of addresses that were found; 0: free */
-    size_t room;     /* a power of two */
+    const uint8_t *key; /* of SC_KEY_BYTES, for the hashes; borrowed */
+    sc_tally_t seen;    /* addresses that were found */
+    sc_tally_t macs;    /* how many of these each machine has */
+    uint64_t crowded;   /* answers left out, for their MAC has too many, ... */
+    uint64_t beyond;    /* ... or for there are too many in all */
+    uint8_t crowd[SC_MAC_BYTES]; /* the first of such MACs */
+    bool others;        /* it is not the only one */
 } sc_search_t;
 
 /*  The links on which the job's neighbours are, none if it looks for none.
-    Both are borrowed.  */
+    'key' is random and secret.  All are borrowed.  */
 void sc_search_begin (sc_search_t *self, const sc_job_t *job,
-                      const sc_links_t *links);
+                      const sc_links_t *links,
+                      const uint8_t key[static SC_KEY_BYTES]);
 void sc_search_clear (sc_search_t *self);
 
 /*  When the next call is due, or the search over; 'now' if it is so.  Times are
@@ -46,9 +55,15 @@ bool sc_search_takes (const sc_search_t *self, const sh_addr_t *addr,
                       const uint8_t mac[static SC_MAC_BYTES]);
 
 /*  Is it new?  If so it is not the next time.  SH_E_TOO_LARGE when there are
-    too many, SH_E_MEMORY.  */
-sh_err_t sc_search_note (sc_search_t *self, const sh_addr_t *addr, bool *is_new)
+    too many, in all or of that MAC: then it is left out, and counted as such;
+    SH_E_MEMORY.  */
+sh_err_t sc_search_note (sc_search_t *self, const sh_addr_t *addr,
+                         const uint8_t mac[static SC_MAC_BYTES], bool *is_new)
     SH_MUST_CHECK;
+
+/*  A sentence on what was left out, of up to 'room' bytes with its NUL; "" if
+    nothing was.  */
+void sc_search_text (const sc_search_t *self, char *text, size_t room);
 
 /*  Is the address made from the MAC (RFC 4291, appendix A), or so short that
     somebody has given it?  */

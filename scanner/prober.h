@@ -56,7 +56,8 @@ typedef struct
 /*  What was found.  'complete' means that the job ran to its end; if not,
     'text' is a sentence that says why.  Of the addresses in 'missed' nothing
     is known, although it ran to its end: a local error (no buffer, no right,
-    no route) kept them from being asked.  'text' then says which error.  */
+    no route) kept them from being asked.  'text' then says which error.  Of one
+    that missed nothing it is "", or says which answers were left out.  */
 typedef struct
 {
     sc_host_t *hosts;

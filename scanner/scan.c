@@ -19,7 +19,7 @@ struct sc_scan
     sc_ranges_t skip;  /* what must not, in the prefix */
     sc_ranges_t covered;
     sc_job_t job;
-    char note[160];
+    char note[512];
     sc_result_t result;
     sp_report_t report;
 };
@@ -342,6 +342,18 @@ s_report_covered (sc_scan_t *self)
     return SH_OK;
 }
 
+/*  What a scan says that ran to its end and missed nothing takes nothing from
+    what it found.  */
+static void
+s_add_note (sc_scan_t *self)
+{
+    const sc_result_t *result = &self->result;
+    size_t used = strlen (self->note);
+    if (*result->text && !sc_scan_trouble (self))
+        (void) snprintf (self->note + used, sizeof self->note - used, "%s%s",
+                         used ? "; " : "", result->text);
+}
+
 sh_err_t
 sc_scan_finish (sc_scan_t *self, sc_result_t *result, int64_t started,
                 int64_t finished)
@@ -357,6 +369,7 @@ sc_scan_finish (sc_scan_t *self, sc_result_t *result, int64_t started,
     self->report.last = true;
     self->report.complete = self->result.complete;
     self->report.up = self->result.count;
+    s_add_note (self);
     sh_err_t rc = s_report_hosts (self);
     if (rc == SH_OK)
         rc = s_report_covered (self);

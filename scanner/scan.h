@@ -53,7 +53,8 @@ const sc_subnet_t *sc_scan_subnet (const sc_scan_t *self);
 /*  What an engine is to do; borrowed.  There may be no addresses in it.  */
 const sc_job_t *sc_scan_job (const sc_scan_t *self);
 
-/*  "" or a sentence on what was planned otherwise than assigned.  */
+/*  "" or a sentence on what was planned otherwise than assigned and, after
+    sc_scan_finish, on answers that a complete scan left out.  */
 const char *sc_scan_note (const sc_scan_t *self);
 
 /*  Take the result over (it is left empty) and make the report.  Times in ms

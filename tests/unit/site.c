@@ -287,6 +287,30 @@ s_open_link (const char *name)
     return fd;
 }
 
+/*  A process that is on the hosts' link; true in that process.  */
+static bool
+s_fork_forger (void)
+{
+    s_forger = fork ();
+    assert_true (s_forger >= 0);
+    if (s_forger > 0)
+        return false;
+    char path[64];
+    (void) prctl (PR_SET_PDEATHSIG, SIGKILL);
+    (void) snprintf (path, sizeof path, "/proc/%d/ns/net", (int) s_hosts);
+    int net = open (path, O_RDONLY | O_CLOEXEC);
+    if (net < 0 || setns (net, CLONE_NEWNET) != 0)
+        _exit (1);
+    return true;
+}
+
+static void
+s_end_forger (void)
+{
+    (void) kill (s_forger, SIGKILL);
+    (void) waitpid (s_forger, NULL, 0);
+}
+
 void
 site_forge_begin (void)
 {
@@ -296,16 +320,8 @@ site_forge_begin (void)
               (int) s_hosts);
     site_run ("ip link set s9 up");
     site_host ("ip link set h9 up");
-    s_forger = fork ();
-    assert_true (s_forger >= 0);
-    if (s_forger > 0)
+    if (!s_fork_forger ())
         return;
-    char path[64];
-    (void) prctl (PR_SET_PDEATHSIG, SIGKILL);
-    (void) snprintf (path, sizeof path, "/proc/%d/ns/net", (int) s_hosts);
-    int net = open (path, O_RDONLY | O_CLOEXEC);
-    if (net < 0 || setns (net, CLONE_NEWNET) != 0)
-        _exit (1);
     int fd = s_open_link ("h0"), other = s_open_link ("h9");
     for (;;) {
         s_forge (fd);
@@ -319,7 +335,34 @@ site_forge_begin (void)
 void
 site_forge_end (void)
 {
-    (void) kill (s_forger, SIGKILL);
-    (void) waitpid (s_forger, NULL, 0);
+    s_end_forger ();
     site_run ("ip link del s9");
+}
+
+void
+site_crowd_begin (unsigned addresses)
+{
+    if (!s_fork_forger ())
+        return;
+    int fd = s_open_link ("h0");
+    for (;;) {
+        uint8_t frame[256], *icmp = frame + 14 + SC_IP6_BYTES;
+        ssize_t size = recv (fd, frame, sizeof frame, 0);
+        if (size != 14 + SC_IP6_BYTES + SC_ECHO_BYTES
+            || memcmp (frame, sc_all_nodes_mac, SC_MAC_BYTES) != 0
+            || icmp[0] != 128)
+            continue;
+        icmp[0] = 129;
+        for (unsigned i = 1; i <= addresses; i++) {
+            char ip[32];
+            (void) snprintf (ip, sizeof ip, "2001:db8:66::7:%x", i);
+            s_forge_icmp6 (fd, ip, "2001:db8:66::1", 64, icmp, SC_ECHO_BYTES);
+        }
+    }
+}
+
+void
+site_crowd_end (void)
+{
+    s_end_forger ();
 }

@@ -47,4 +47,9 @@ uint64_t site_heard (void);
 void site_forge_begin (void);
 void site_forge_end (void);
 
+/*  Somebody on the link, of the MAC 02:00:00:00:99:99, hears our calls and
+    answers each from so many addresses, 2001:db8:66::7:1 and on.  */
+void site_crowd_begin (unsigned addresses);
+void site_crowd_end (void);
+
 #endif

@@ -399,6 +399,36 @@ test_forged (void **state)
     site_forge_end ();
 }
 
+/*  One that hears our call can answer it truly, but not from as many addresses
+    as it likes.  Those that are asked one by one count whoever has answered.  */
+static void
+test_crowd (void **state)
+{
+    (void) state;
+    sc_job_t job = s_search (SC_NEIGHBOURS_ALL, "2001:db8:66:0:0:0:7:0/112");
+    site_crowd_begin (100);
+    bench_t *bench = s_bench (1000);
+    s_start (bench, "2001:db8:66::7:40", job);
+    s_work (bench, 20000);
+    sc_result_t *result = s_result (bench, 0);
+    site_crowd_end ();
+    assert_true (result->complete);
+    assert_int_equal (result->missed.count, 0);
+    assert_int_equal (result->count, 33);
+    assert_int_equal (result->hosts[32].ip.bytes[15], 0x40);
+    EXPECT (result->text, "of one MAC address (02:00:00:00:99:99) were left");
+    s_clear (bench);
+    site_crowd_begin (20);
+    bench = s_bench (1000);
+    s_start (bench, "", job);
+    s_work (bench, 20000);
+    result = s_result (bench, 0);
+    site_crowd_end ();
+    assert_int_equal (result->count, 20);
+    assert_string_equal (result->text, "");
+    s_clear (bench);
+}
+
 /* pace */
 
 /*  Packets at the other end in so many ms, and the most beyond the rate within
@@ -1078,6 +1108,7 @@ main (int argc, char **argv)
         cmocka_unit_test (test_neighbours_that_keep_silent),
         cmocka_unit_test (test_neighbours_elsewhere),
         cmocka_unit_test (test_forged),
+        cmocka_unit_test (test_crowd),
         cmocka_unit_test (test_rate),
         cmocka_unit_test (test_rate_of_several),
         cmocka_unit_test (test_adopt),

@@ -551,7 +551,7 @@ test_search (void **state)
                      .skip = &skip };
     assert_int_equal (sh_prefix_parse (&job.prefix, "2001:db8::/64"), SH_OK);
     sc_search_t search;
-    sc_search_begin (&search, &job, &links);
+    sc_search_begin (&search, &job, &links, s_key);
     assert_int_equal (search.link_count, 1);
     static const struct
     {
@@ -581,7 +581,7 @@ test_search (void **state)
     assert_true (sc_search_takes (&search, &chance, &us, 2, s_theirs));
     sc_search_clear (&search);
     job.neighbours = SC_NEIGHBOURS_NONE;
-    sc_search_begin (&search, &job, &links);
+    sc_search_begin (&search, &job, &links, s_key);
     assert_int_equal (search.link_count, 0);
     assert_true (sc_search_is_over (&search, 1));
     sc_ranges_clear (&ranges);
@@ -602,7 +602,7 @@ test_search_rounds (void **state)
         = { .ranges = &none, .neighbours = SC_NEIGHBOURS_ALL };
     assert_int_equal (sh_prefix_parse (&job.prefix, "2001:db8::/64"), SH_OK);
     sc_search_t search;
-    sc_search_begin (&search, &job, &links);
+    sc_search_begin (&search, &job, &links, s_key);
     int64_t now = 1000, began = now;
     unsigned calls = 0, options = 0, first = 0;
     while (!sc_search_is_over (&search, now)) {
@@ -626,25 +626,125 @@ test_search_rounds (void **state)
     sc_links_clear (&links);
 }
 
+/*  The next MAC address, so that each machine has few addresses.  */
+static void
+s_mac (uint8_t mac[static 6], unsigned number)
+{
+    memcpy (mac, s_theirs, 6);
+    sc_put16 (mac + 4, number);
+}
+
 /*  Each once, and not without end.  */
 static void
 test_search_notes (void **state)
 {
     (void) state;
-    sc_search_t search = { 0 };
+    sc_search_t search = { .key = s_key };
     sh_addr_t ip = s_ip ("2001:db8::");
+    uint8_t mac[6];
+    char text[256];
     bool is_new;
     for (unsigned i = 0; i < SC_NEIGHBOURS_MOST; i++) {
-        assert_int_equal (sc_search_note (&search, &ip, &is_new), SH_OK);
+        s_mac (mac, i / SC_NEIGHBOURS_OF_MAC);
+        assert_int_equal (sc_search_note (&search, &ip, mac, &is_new), SH_OK);
         assert_true (is_new);
         if (i < 3000) {
-            assert_int_equal (sc_search_note (&search, &ip, &is_new), SH_OK);
+            assert_int_equal (sc_search_note (&search, &ip, mac, &is_new),
+                              SH_OK);
             assert_false (is_new);
         }
         assert_true (sh_addr_next (&ip));
     }
-    assert_int_equal (sc_search_note (&search, &ip, &is_new), SH_E_TOO_LARGE);
+    sc_search_text (&search, text, sizeof text);
+    assert_string_equal (text, "");
+    s_mac (mac, 60000);
+    assert_int_equal (sc_search_note (&search, &ip, mac, &is_new),
+                      SH_E_TOO_LARGE);
+    sc_search_text (&search, text, sizeof text);
+    assert_non_null (strstr (text, "1 answers were left out: at most 65536"));
     sc_search_clear (&search);
+}
+
+/*  One machine has so many addresses and no more; what it had before stays, and
+    others are not touched by it.  */
+static void
+test_search_crowd (void **state)
+{
+    (void) state;
+    sc_search_t search = { .key = s_key };
+    sh_addr_t first = s_ip ("2001:db8::"), ip = first;
+    char text[256];
+    bool is_new = false;
+    for (unsigned i = 0; i < 100; i++) {
+        assert_int_equal (sc_search_note (&search, &ip, s_theirs, &is_new),
+                          i < 32 ? SH_OK : SH_E_TOO_LARGE);
+        assert_true (sh_addr_next (&ip));
+    }
+    assert_int_equal (search.seen.used, 32);
+    assert_int_equal (search.macs.used, 1);
+    sc_search_text (&search, text, sizeof text);
+    assert_non_null (strstr (
+        text, "68 answers of one MAC address (52:54:00:12:34:56) were left"));
+    assert_int_equal (sc_search_note (&search, &first, s_theirs, &is_new),
+                      SH_OK);
+    assert_false (is_new);
+    for (unsigned i = 0; i < 33; i++) {
+        assert_int_equal (sc_search_note (&search, &ip, s_ours, &is_new),
+                          i < 32 ? SH_OK : SH_E_TOO_LARGE);
+        assert_true (sh_addr_next (&ip));
+    }
+    sc_search_text (&search, text, sizeof text);
+    assert_non_null (strstr (text, "69 answers"));
+    assert_non_null (strstr (text, "of others, too"));
+    sc_search_clear (&search);
+}
+
+/*  How far all are from where they belong, in sum: places looked at beyond the
+    first.  */
+static uint64_t
+s_strays (const sc_tally_t *tally)
+{
+    uint64_t strays = 0;
+    for (size_t i = 0; i < tally->room; i++)
+        if (tally->items[i].count)
+            strays += (i - (size_t) tally->items[i].hash) & (tally->room - 1);
+    return strays;
+}
+
+/*  Neighbours in a row, in every piece of an address, do not get into each
+    other's way; and where they are is told by nothing but the key.  */
+static void
+test_search_spread (void **state)
+{
+    (void) state;
+    static const uint8_t other[SC_KEY_BYTES] = { 1 };
+    for (size_t byte = 1; byte < 16; byte++) {
+        sc_search_t search = { .key = s_key }, twin = { .key = other };
+        sh_addr_t ip = s_ip ("2001:db8::");
+        uint8_t mac[6];
+        bool is_new;
+        for (unsigned i = 0; i < 8000; i++) {
+            sc_put16 (ip.bytes + byte - 1, i);
+            s_mac (mac, i);
+            assert_int_equal (sc_search_note (&search, &ip, mac, &is_new),
+                              SH_OK);
+            assert_true (is_new);
+            if (i == 0)
+                assert_int_equal (sc_search_note (&twin, &ip, mac, &is_new),
+                                  SH_OK);
+        }
+        assert_int_equal (search.seen.used, 8000);
+        assert_int_equal (search.macs.used, 8000);
+        assert_true (s_strays (&search.seen) < 8000);
+        assert_true (s_strays (&search.macs) < 8000);
+        for (size_t i = 0; i < search.seen.room; i++)
+            for (size_t k = 0; k < twin.seen.room; k++)
+                if (search.seen.items[i].count && twin.seen.items[k].count)
+                    assert_true (search.seen.items[i].hash
+                                 != twin.seen.items[k].hash);
+        sc_search_clear (&search);
+        sc_search_clear (&twin);
+    }
 }
 
 int
@@ -669,6 +769,8 @@ main (void)
         cmocka_unit_test (test_search),
         cmocka_unit_test (test_search_rounds),
         cmocka_unit_test (test_search_notes),
+        cmocka_unit_test (test_search_crowd),
+        cmocka_unit_test (test_search_spread),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -923,7 +923,7 @@ test_report_neighbours (void **state)
     s_add_known (scan, "2001:db8::1 -2001:db8::2");
     assert_int_equal (sc_scan_plan (scan), SH_OK);
     assert_int_equal (sc_scan_job (scan)->neighbours, SC_NEIGHBOURS_ALL);
-    sc_result_t result = { .complete = true };
+    sc_result_t result = { .complete = true, .text = "9 were left out" };
     s_found (&result, "2001:db8::2", 1500, NULL);
     s_found (&result, "2001:db8::3", 1500, NULL);
     s_found (&result, "fe80::3", 1500, NULL);
@@ -932,6 +932,9 @@ test_report_neighbours (void **state)
     assert_int_equal (report->host_count, 1);
     assert_int_equal (report->hosts[0].ip.data[15], 3);
     assert_int_equal (report->covered_count, 1);
+    /* a remark, and no reason to call the scan incomplete */
+    assert_string_equal (sc_scan_note (scan), "9 were left out");
+    assert_null (sc_scan_trouble (scan));
     sc_scan_destroy (&scan);
 }
 
