@@ -9,7 +9,6 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "scanner/child.h"
 #include "scanner/fping_text.h"
 #include "scanner/rights.h"
 
@@ -17,26 +16,10 @@
 
 typedef struct
 {
-    sc_prober_t base;
-    const sc_fping_settings_t *settings;
-} prober_t;
-
-typedef struct
-{
-    sc_probe_t base;
-    const sc_fping_settings_t *settings;
-    const sc_job_t *job;
-    sc_child_t *child;
+    sc_program_probe_t base;
     sc_fping_text_t *text;
     sc_fping_cursor_t cursor;
-    sc_result_t result;
 } fping_t;
-
-static bool
-s_is_v6 (const sc_job_t *job)
-{
-    return job->ranges->count && job->ranges->items[0].first.family == 6;
-}
 
 void
 sc_fping_command (sc_fping_command_t *out, const sc_fping_settings_t *settings,
@@ -51,7 +34,7 @@ sc_fping_command (sc_fping_command_t *out, const sc_fping_settings_t *settings,
     (void) snprintf (out->retries, sizeof out->retries, "%u",
                      settings->retries);
     const char *const argv[SC_FPING_ARGS]
-        = { "fping", s_is_v6 (job) ? "-6" : "-4",
+        = { "fping", sc_program_is_v6 (job) ? "-6" : "-4",
             "-r",    out->retries,
             "-i",    out->interval };
     memcpy (out->argv, argv, sizeof argv);
@@ -92,7 +75,7 @@ static size_t
 s_feed (void *context, char *data, size_t room)
 {
     fping_t *self = context;
-    return sc_fping_targets (&self->cursor, self->job->ranges, data, room);
+    return sc_fping_targets (&self->cursor, self->base.job->ranges, data, room);
 }
 
 static void
@@ -108,30 +91,9 @@ s_errors (void *context, const void *data, size_t size)
 }
 
 static void
-s_destroy (sc_probe_t **self_p)
+s_forget (sc_program_probe_t *self)
 {
-    fping_t *self = (fping_t *) *self_p;
-    if (!self)
-        return;
-    sc_child_destroy (&self->child);
-    sc_fping_text_destroy (&self->text);
-    sc_result_clear (&self->result);
-    free (self);
-    *self_p = NULL;
-}
-
-static sh_err_t
-s_find (char **out, const sc_fping_settings_t *settings, sh_why_t *why)
-{
-    sh_err_t rc = sc_child_find (out, settings->program);
-    if (rc == SH_E_NOT_FOUND)
-        return sh_fail (why, rc,
-                        "fping is not installed: no program '%s'; on Debian: "
-                        "apt-get install fping",
-                        settings->program);
-    if (rc != SH_OK)
-        return sh_fail (why, rc, "%s", sh_err_text (rc));
-    return SH_OK;
+    sc_fping_text_destroy (&((fping_t *) self)->text);
 }
 
 /*  fping mostly comes with a right of its own, by its owner or as a file's
@@ -149,7 +111,8 @@ static sh_err_t
 s_check (const void *settings, sh_why_t *note)
 {
     char *program = NULL;
-    sh_err_t rc = s_find (&program, settings, note);
+    sh_err_t rc = sc_program_find (&program, &sc_engine_fping, settings,
+                                   note);
     if (rc != SH_OK)
         return rc;
     note->text[0] = '\0';
@@ -166,7 +129,7 @@ s_check (const void *settings, sh_why_t *note)
 static sh_err_t
 s_canary (char **out, sh_addr_t *canary, const sc_job_t *job)
 {
-    const char *text = s_is_v6 (job) ? "::1" : "127.0.0.1";
+    const char *text = sc_program_is_v6 (job) ? "::1" : "127.0.0.1";
     sh_err_t rc = sh_addr_parse (canary, text);
     if (rc == SH_OK && sc_ranges_contain (job->ranges, canary))
         text = "";
@@ -176,167 +139,77 @@ s_canary (char **out, sh_addr_t *canary, const sc_job_t *job)
 }
 
 static sh_err_t
-s_launch (fping_t *self, const char *program, const sh_clock_t *clock,
-          sh_why_t *why)
+s_launch (sc_program_probe_t *base, sc_child_options_t *options, sh_why_t *why)
 {
+    fping_t *self = (fping_t *) base;
     sh_addr_t canary;
     char *first = NULL;
-    sh_err_t rc = s_canary (&first, &canary, self->job);
+    sh_err_t rc = s_canary (&first, &canary, base->job);
     if (rc != SH_OK)
         return sh_fail (why, rc, "%s", sh_err_text (rc));
-    rc = sc_fping_text_new (&self->text, &self->result, self->job, &canary,
-                            clock);
+    rc = sc_fping_text_new (&self->text, &base->result, base->job, &canary,
+                            base->clock);
     if (rc != SH_OK) {
         free (first);
         return sh_fail (why, rc, "%s", sh_err_text (rc));
     }
     (void) sc_rights_raw (); /* fping may come without a right of its own */
     sc_fping_command_t command;
-    sc_fping_command (&command, self->settings, self->job, getuid () == 0);
+    sc_fping_command (&command, base->settings, base->job, getuid () == 0);
     /* posix_spawn wants char *const, and leaves the texts alone */
     char *argv[SC_FPING_ARGS];
     memcpy (argv, command.argv, sizeof argv);
-    sc_child_options_t options
-        = { .program = program,
-            .argv = argv,
-            .input = first,
-            .input_size = strlen (first),
-            .feed = s_feed,
-            .deadline = (int64_t) self->settings->deadline * 1000,
-            .output = s_output,
-            .errors = s_errors,
-            .good = GOOD,
-            .context = self,
-            .clock = clock };
-    return sc_child_start (&self->child, &options, why);
-}
-
-/*  fping opens its own sockets; what we keep is the right to.  */
-static sh_err_t
-s_open (sc_prober_t **out, const void *settings, const sh_clock_t *clock,
-        sh_why_t *why)
-{
-    (void) clock;
-    sh_why_t note = { "" };
-    sh_err_t rc = s_check (settings, &note);
-    if (rc != SH_OK)
-        return sh_fail (why, rc, "%s", note.text);
-    prober_t *self = calloc (1, sizeof *self);
-    if (!self)
-        return sh_fail (why, SH_E_MEMORY, "%s", sh_err_text (SH_E_MEMORY));
-    self->base.engine = &sc_engine_fping;
-    self->settings = settings;
-    *out = &self->base;
-    return SH_OK;
-}
-
-static void
-s_close (sc_prober_t **self_p)
-{
-    free (*self_p);
-    *self_p = NULL;
-}
-
-static void
-s_adopt (sc_prober_t *self, const void *settings)
-{
-    ((prober_t *) self)->settings = settings;
+    options->argv = argv;
+    options->input = first;
+    options->input_size = strlen (first);
+    options->feed = s_feed;
+    options->output = s_output;
+    options->errors = s_errors;
+    options->good = GOOD;
+    return sc_child_start (&base->child, options, why);
 }
 
 static sh_err_t
-s_start (sc_probe_t **out, sc_prober_t *prober, const sc_job_t *job,
-         const sh_clock_t *clock, sh_why_t *why)
+s_judge (sc_program_probe_t *self, sh_why_t *why)
 {
-    fping_t *self = calloc (1, sizeof *self);
-    if (!self)
-        return sh_fail (why, SH_E_MEMORY, "%s", sh_err_text (SH_E_MEMORY));
-    self->base.engine = &sc_engine_fping;
-    self->settings = ((prober_t *) prober)->settings;
-    self->job = job;
-    char *program = NULL;
-    sc_probe_t *probe = &self->base;
-    sh_err_t rc = s_find (&program, self->settings, why);
-    if (rc == SH_OK)
-        rc = s_launch (self, program, clock, why);
-    free (program);
-    if (rc == SH_OK)
-        *out = probe;
-    else
-        s_destroy (&probe);
-    return rc;
-}
-
-static const fping_t *
-s_self (const sc_probe_t *probe)
-{
-    assert (probe->engine == &sc_engine_fping);
-    return (const fping_t *) probe;
-}
-
-static int
-s_fd (const sc_probe_t *probe)
-{
-    return sc_child_fd (s_self (probe)->child);
-}
-
-static int
-s_timeout (const sc_probe_t *probe)
-{
-    return sc_child_timeout (s_self (probe)->child);
-}
-
-static void
-s_judge (fping_t *self)
-{
-    sh_why_t exit = { "" }, text = { "" };
-    sc_result_t *result = &self->result;
-    bool exited = sc_child_succeeded (self->child, &exit);
-    bool whole = sc_fping_text_finish (self->text, &text) == SH_OK;
-    result->complete = exited && whole;
-    if (!exited)
-        (void) snprintf (result->text, sizeof result->text, "fping: %.240s",
-                         exit.text);
-    else if (!whole)
-        (void) snprintf (result->text, sizeof result->text, "%.255s",
-                         text.text);
-}
-
-static bool
-s_step (sc_probe_t *probe)
-{
-    fping_t *self = (fping_t *) probe;
-    if (!sc_child_step (self->child))
-        return false;
-    s_judge (self);
-    return true;
+    return sc_fping_text_finish (((fping_t *) self)->text, why);
 }
 
 /*  Who is silent fping says only in the end.  */
 static void
 s_progress (const sc_probe_t *probe, sc_progress_t *out)
 {
-    const fping_t *self = s_self (probe);
+    assert (probe->engine == &sc_engine_fping);
+    const fping_t *self = (const fping_t *) probe;
     *out = (sc_progress_t){ .done = sc_fping_text_done (self->text),
-                            .total = sc_ranges_count (self->job->ranges),
-                            .up = self->result.count };
+                            .total = sc_ranges_count (self->base.job->ranges),
+                            .up = self->base.result.count };
 }
 
-static sc_result_t *
-s_result (sc_probe_t *probe)
+static const sc_program_kind_t s_kind = { .engine = &sc_engine_fping,
+                                          .size = sizeof (fping_t),
+                                          .launch = s_launch,
+                                          .judge = s_judge,
+                                          .forget = s_forget };
+
+static sh_err_t
+s_open (sc_prober_t **out, const void *settings, const sh_clock_t *clock,
+        sh_why_t *why)
 {
-    return &((fping_t *) probe)->result;
+    (void) clock;
+    return sc_program_open (out, &s_kind, settings, why);
 }
 
 const sc_engine_t sc_engine_fping = { .name = "fping",
                                       .at_once = 1,
                                       .check = s_check,
                                       .open = s_open,
-                                      .close = s_close,
-                                      .adopt = s_adopt,
-                                      .start = s_start,
-                                      .fd = s_fd,
-                                      .timeout = s_timeout,
-                                      .step = s_step,
+                                      .close = sc_program_close,
+                                      .adopt = sc_program_adopt,
+                                      .start = sc_program_start,
+                                      .fd = sc_program_fd,
+                                      .timeout = sc_program_timeout,
+                                      .step = sc_program_step,
                                       .progress = s_progress,
-                                      .result = s_result,
-                                      .destroy = s_destroy };
+                                      .result = sc_program_result,
+                                      .destroy = sc_program_destroy };

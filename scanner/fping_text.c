@@ -130,7 +130,9 @@ s_on_error (sc_fping_text_t *self, const char *line)
         self->room = room;
     }
     if (self->count == 0)
-        sh_escape (self->reason, sizeof self->reason, at + sizeof sign - 1);
+        sh_escape (self->reason, sizeof self->reason,
+                   at[sizeof sign - 1] ? at + sizeof sign - 1
+                                       : "no reason given");
     self->unsent[self->count++] = ip;
 }
 
@@ -222,7 +224,7 @@ sc_fping_text_finish (sc_fping_text_t *self, sh_why_t *why)
     if (rc != SH_OK)
         return sh_fail (why, rc, "%s", sh_err_text (rc));
     uint64_t missed = sc_ranges_count (&result->missed);
-    if (missed >= self->asked)
+    if (missed && missed >= self->asked)
         return sh_fail (why, SH_E_PROBE, "fping could not send: %s",
                         self->reason);
     if (!self->heard)

@@ -7,25 +7,13 @@
 #include <string.h>
 
 #include "lib/log.h"
-#include "scanner/child.h"
 #include "scanner/nmap_xml.h"
 #include "scanner/rights.h"
 
 typedef struct
 {
-    sc_prober_t base;
-    const sc_nmap_settings_t *settings;
-} prober_t;
-
-typedef struct
-{
-    sc_probe_t base;
-    const sc_nmap_settings_t *settings;
-    const sc_job_t *job;
-    const sh_clock_t *clock;
-    sc_child_t *child;
+    sc_program_probe_t base;
     sc_nmap_xml_t *xml;
-    sc_result_t result;
 } nmap_t;
 
 sh_err_t
@@ -89,7 +77,7 @@ sc_nmap_command (sc_nmap_command_t *out, const sc_nmap_settings_t *settings,
     argv[n++] = "nmap";
     argv[n++] = privileged ? "--privileged" : "--unprivileged";
     argv[n++] = "-sn";
-    if (job->ranges->count && job->ranges->items[0].first.family == 6)
+    if (sc_program_is_v6 (job))
         argv[n++] = "-6";
     /* on the link nmap asks by ARP or neighbour discovery instead; without
        rights for either it connects to ports 80 and 443 */
@@ -128,37 +116,17 @@ s_output (void *context, const void *data, size_t size)
 }
 
 static void
-s_destroy (sc_probe_t **self_p)
+s_forget (sc_program_probe_t *self)
 {
-    nmap_t *self = (nmap_t *) *self_p;
-    if (!self)
-        return;
-    sc_child_destroy (&self->child);
-    sc_nmap_xml_destroy (&self->xml);
-    sc_result_clear (&self->result);
-    free (self);
-    *self_p = NULL;
-}
-
-static sh_err_t
-s_find (char **out, const sc_nmap_settings_t *settings, sh_why_t *why)
-{
-    sh_err_t rc = sc_child_find (out, settings->program);
-    if (rc == SH_E_NOT_FOUND)
-        return sh_fail (why, rc,
-                        "nmap is not installed: no program '%s'; on Debian: "
-                        "apt-get install nmap",
-                        settings->program);
-    if (rc != SH_OK)
-        return sh_fail (why, rc, "%s", sh_err_text (rc));
-    return SH_OK;
+    sc_nmap_xml_destroy (&((nmap_t *) self)->xml);
 }
 
 static sh_err_t
 s_check (const void *settings, sh_why_t *note)
 {
     char *program = NULL;
-    sh_err_t rc = s_find (&program, settings, note);
+    sh_err_t rc = sc_program_find (&program, &sc_engine_nmap, settings,
+                                   note);
     free (program);
     if (rc != SH_OK)
         return rc;
@@ -172,7 +140,7 @@ s_check (const void *settings, sh_why_t *note)
 }
 
 static sh_err_t
-s_launch (nmap_t *self, const char *program, sh_why_t *why)
+s_start (sc_program_probe_t *self, sc_child_options_t *options, sh_why_t *why)
 {
     sc_nmap_command_t command = { 0 };
     char *targets = NULL;
@@ -188,100 +156,24 @@ s_launch (nmap_t *self, const char *program, sh_why_t *why)
     /* posix_spawn wants char *const, and leaves the texts alone */
     char *argv[SC_NMAP_ARGS];
     memcpy (argv, command.argv, sizeof argv);
-    sc_child_options_t options
-        = { .program = program,
-            .argv = argv,
-            .input = targets,
-            .input_size = size,
-            .deadline = (int64_t) self->settings->deadline * 1000,
-            .output = s_output,
-            .context = self,
-            .clock = self->clock };
-    rc = sc_child_start (&self->child, &options, why);
+    options->argv = argv;
+    options->input = targets;
+    options->input_size = size;
+    options->output = s_output;
+    rc = sc_child_start (&self->child, options, why);
     sc_nmap_command_clear (&command);
     return rc;
 }
 
-/*  nmap opens its own sockets; what we keep is the right to.  */
 static sh_err_t
-s_open (sc_prober_t **out, const void *settings, const sh_clock_t *clock,
-        sh_why_t *why)
+s_launch (sc_program_probe_t *self, sc_child_options_t *options, sh_why_t *why)
 {
-    (void) clock;
-    sh_why_t note = { "" };
-    sh_err_t rc = s_check (settings, &note);
+    sh_err_t rc = sc_nmap_xml_new (&((nmap_t *) self)->xml, &self->result,
+                                   sc_ranges_count (self->job->ranges),
+                                   self->clock);
     if (rc != SH_OK)
-        return sh_fail (why, rc, "%s", note.text);
-    prober_t *self = calloc (1, sizeof *self);
-    if (!self)
-        return sh_fail (why, SH_E_MEMORY, "%s", sh_err_text (SH_E_MEMORY));
-    self->base.engine = &sc_engine_nmap;
-    self->settings = settings;
-    *out = &self->base;
-    return SH_OK;
-}
-
-static void
-s_close (sc_prober_t **self_p)
-{
-    free (*self_p);
-    *self_p = NULL;
-}
-
-static void
-s_adopt (sc_prober_t *self, const void *settings)
-{
-    ((prober_t *) self)->settings = settings;
-}
-
-static sh_err_t
-s_start (sc_probe_t **out, sc_prober_t *prober, const sc_job_t *job,
-         const sh_clock_t *clock, sh_why_t *why)
-{
-    const sc_nmap_settings_t *settings = ((prober_t *) prober)->settings;
-    nmap_t *self = calloc (1, sizeof *self);
-    if (!self)
-        return sh_fail (why, SH_E_MEMORY, "%s", sh_err_text (SH_E_MEMORY));
-    self->base.engine = &sc_engine_nmap;
-    self->settings = settings;
-    self->job = job;
-    self->clock = clock;
-    char *program = NULL;
-    sc_probe_t *probe = &self->base;
-    sh_err_t rc = s_find (&program, settings, why);
-    if (rc == SH_OK) {
-        rc = sc_nmap_xml_new (&self->xml, &self->result,
-                              sc_ranges_count (job->ranges), clock);
-        if (rc != SH_OK)
-            (void) sh_fail (why, rc, "%s", sh_err_text (rc));
-    }
-    if (rc == SH_OK)
-        rc = s_launch (self, program, why);
-    free (program);
-    if (rc == SH_OK)
-        *out = probe;
-    else
-        s_destroy (&probe);
-    return rc;
-}
-
-static const nmap_t *
-s_self (const sc_probe_t *probe)
-{
-    assert (probe->engine == &sc_engine_nmap);
-    return (const nmap_t *) probe;
-}
-
-static int
-s_fd (const sc_probe_t *probe)
-{
-    return sc_child_fd (s_self (probe)->child);
-}
-
-static int
-s_timeout (const sc_probe_t *probe)
-{
-    return sc_child_timeout (s_self (probe)->child);
+        return sh_fail (why, rc, "%s", sh_err_text (rc));
+    return s_start (self, options, why);
 }
 
 /*  What nmap says when it could not send, while its exit status and XML
@@ -305,33 +197,14 @@ s_unsent (const char *errors, sh_why_t *why)
     return false;
 }
 
-static void
-s_judge (nmap_t *self)
+static sh_err_t
+s_judge (sc_program_probe_t *self, sh_why_t *why)
 {
-    sh_why_t why = { 0 }, xml = { 0 };
-    uint64_t asked = sc_ranges_count (self->job->ranges);
-    bool exited = sc_child_succeeded (self->child, &why);
-    bool whole = sc_nmap_xml_finish (self->xml, asked, &xml) == SH_OK;
-    bool sent = !s_unsent (sc_child_errors (self->child), exited ? &why : NULL);
-    self->result.complete = exited && whole && sent;
-    if (self->result.complete)
-        return;
-    if (!exited)
-        (void) snprintf (self->result.text, sizeof self->result.text,
-                         "nmap: %.240s", why.text);
-    else
-        (void) snprintf (self->result.text, sizeof self->result.text,
-                         "%.255s", whole ? why.text : xml.text);
-}
-
-static bool
-s_step (sc_probe_t *probe)
-{
-    nmap_t *self = (nmap_t *) probe;
-    if (!sc_child_step (self->child))
-        return false;
-    s_judge (self);
-    return true;
+    sh_err_t rc = sc_nmap_xml_finish (((nmap_t *) self)->xml,
+                                      sc_ranges_count (self->job->ranges), why);
+    if (rc == SH_OK && s_unsent (sc_child_errors (self->child), why))
+        rc = SH_E_PROBE;
+    return rc;
 }
 
 /*  nmap tells who is up, in the end also who is not; how far it is in between
@@ -339,28 +212,37 @@ s_step (sc_probe_t *probe)
 static void
 s_progress (const sc_probe_t *probe, sc_progress_t *out)
 {
-    const nmap_t *self = s_self (probe);
+    assert (probe->engine == &sc_engine_nmap);
+    const sc_program_probe_t *self = (const sc_program_probe_t *) probe;
     *out = (sc_progress_t){ .done = self->result.count,
                             .total = sc_ranges_count (self->job->ranges),
                             .up = self->result.count };
 }
 
-static sc_result_t *
-s_result (sc_probe_t *probe)
+static const sc_program_kind_t s_kind = { .engine = &sc_engine_nmap,
+                                          .size = sizeof (nmap_t),
+                                          .launch = s_launch,
+                                          .judge = s_judge,
+                                          .forget = s_forget };
+
+static sh_err_t
+s_open (sc_prober_t **out, const void *settings, const sh_clock_t *clock,
+        sh_why_t *why)
 {
-    return &((nmap_t *) probe)->result;
+    (void) clock;
+    return sc_program_open (out, &s_kind, settings, why);
 }
 
 const sc_engine_t sc_engine_nmap = { .name = "nmap",
                                      .at_once = 1,
                                      .check = s_check,
                                      .open = s_open,
-                                     .close = s_close,
-                                     .adopt = s_adopt,
-                                     .start = s_start,
-                                     .fd = s_fd,
-                                     .timeout = s_timeout,
-                                     .step = s_step,
+                                     .close = sc_program_close,
+                                     .adopt = sc_program_adopt,
+                                     .start = sc_program_start,
+                                     .fd = sc_program_fd,
+                                     .timeout = sc_program_timeout,
+                                     .step = sc_program_step,
                                      .progress = s_progress,
-                                     .result = s_result,
-                                     .destroy = s_destroy };
+                                     .result = sc_program_result,
+                                     .destroy = sc_program_destroy };

@@ -201,6 +201,9 @@ test_lines (void **state)
         { CANARY SILENT (1) SILENT (2) SILENT (3),
           UNSENT (1) UNSENT (2) UNSENT (3), "", "10.0.0.1-10.0.0.3",
           "fping could not send: No buffer", false },
+        { CANARY SILENT (1) SILENT (2) SILENT (3),
+          "10.0.0.1: error while sending ping: \n", "", "10.0.0.1-10.0.0.1",
+          "1 addresses could not be asked: no reason given", true },
         /* of others, and of remote machines */
         { CANARY ALIVE (1) SILENT (2) SILENT (3) ALIVE (4) "::1 is alive\n",
           UNSENT (4) "ICMP Host Unreachable from 10.0.0.9 for ICMP Echo sent "
@@ -216,6 +219,36 @@ test_lines (void **state)
         s_check_lines (&table[i], 1);
         s_check_lines (&table[i], 7);
         s_check_lines (&table[i], 4096);
+    }
+}
+
+/*  Nobody was asked, so nothing went wrong with them.  */
+static void
+test_nothing_asked (void **state)
+{
+    (void) state;
+    static const struct
+    {
+        const char *output, *text;
+        sh_err_t rc;
+    } table[] = { { CANARY, "", SH_OK },
+                  { "", "fping hears no answers", SH_E_PROBE } };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        sc_ranges_t none = { 0 };
+        sc_job_t job = { .ranges = &none };
+        sc_result_t result = { 0 };
+        sc_fping_text_t *text = NULL;
+        sh_addr_t canary = s_ip ("127.0.0.1");
+        sh_why_t why = { "" };
+        assert_int_equal (sc_fping_text_new (&text, &result, &job, &canary,
+                                             sh_clock_system ()),
+                          SH_OK);
+        sc_fping_text_feed (text, table[i].output, strlen (table[i].output));
+        assert_int_equal (sc_fping_text_finish (text, &why), table[i].rc);
+        assert_ptr_equal (strstr (why.text, table[i].text), why.text);
+        assert_string_equal (result.text, "");
+        sc_fping_text_destroy (&text);
+        sc_result_clear (&result);
     }
 }
 
@@ -510,6 +543,7 @@ main (void)
         cmocka_unit_test (test_command),
         cmocka_unit_test (test_targets),
         cmocka_unit_test (test_lines),
+        cmocka_unit_test (test_nothing_asked),
         cmocka_unit_test (test_hostile_lines),
         cmocka_unit_test (test_loopback),
         cmocka_unit_test (test_v6),
