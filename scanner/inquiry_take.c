@@ -99,8 +99,8 @@ s_take_call (sc_inquiry_t *self, const sc_reply_t *reply, int64_t now)
     return s_heard (self, &reply->from, "echo", reply->mac, asked_at, now);
 }
 
-/*  Of our own kernel, of which a router's word is told apart by who says it.  Of
-    a neighbour that does not say where it is, it is silence like any other.  */
+/*  Only our own kernel's word counts, not a router's; and a neighbour that does
+    not say where it is, is silent like any other.  */
 static void
 s_take_failure (sc_inquiry_t *self, const sc_reply_t *reply, int64_t now)
 {

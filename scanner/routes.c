@@ -148,8 +148,8 @@ s_find (sc_routes_t *self, const sh_addr_t *addr, hop_t *out)
             && route.rtm_type != RTN_ANYCAST))
         return false;
     *out = (hop_t){ 0 };
-    struct rtattr *at = (struct rtattr *) (void *) (message.bytes
-                                                    + NLMSG_SPACE (sizeof route));
+    void *first = message.bytes + NLMSG_SPACE (sizeof route);
+    struct rtattr *at = first;
     size_t left = NLMSG_PAYLOAD (&message.header, sizeof route);
     for (; RTA_OK (at, left); at = RTA_NEXT (at, left))
         s_take_attribute (out, route.rtm_family, at);

@@ -31,8 +31,8 @@ s_filter (int fd, int family)
                        sizeof filter);
 }
 
-/*  Without this the kernel of a raw socket conceals that a queue of ours is full,
-    and nobody learns that it gave up a packet later.  */
+/*  Without this a raw socket conceals that a queue of ours is full, and nobody
+    learns that the kernel gave up a packet later.  */
 static int
 s_hear_errors (int fd, int family)
 {

@@ -50,6 +50,8 @@ s_echo (sh_bytes_t packet, uint8_t family)
 {
     sc_mark_t mark;
     sh_addr_t addr = { .family = family };
+    if (sc_echo_read_quoted (&mark, family, packet))
+        s_check_mark (&mark, &addr);
     if (!sc_echo_read (&mark, family, packet))
         return;
     uint8_t again[SC_ECHO_BYTES];

@@ -761,8 +761,8 @@ test_gateway_is_mute (void **state)
     site_run ("ip route del 2001:db8:67::/120 via 2001:db8:66::77");
 }
 
-/*  The same for a while: when the scan ends, nothing is wrong any more, and what
-    the kernel said of each packet is all that there is.  */
+/*  The same for a while: when the scan ends, nothing is wrong any more, and all
+    that there is is what the kernel said of each packet.  */
 static void
 test_gateway_was_mute (void **state)
 {
