@@ -79,7 +79,8 @@ static void
 s_set_trouble (sp_tunnel_t *self, const char *text)
 {
     pthread_mutex_lock (&self->mutex);
-    (void) snprintf (self->trouble, sizeof self->trouble, "%s", text);
+    (void) snprintf (self->trouble, sizeof self->trouble, "%.*s",
+                     (int) sizeof self->trouble - 1, text);
     pthread_mutex_unlock (&self->mutex);
 }
 

@@ -44,6 +44,27 @@ class Site(Stage):
         self.hub.policy(f'scan:\n  subnets: {{20: {{rate: {rate}{more}}}}}')
         time.sleep(1)  # nobody tells when a scanner has taken it up
 
+    def probing(self, scanner=None):
+        """A scanner in the midst of a slow scan of subnet 20."""
+        if not scanner:
+            self.slow()
+            scanner = self.scanner()
+            scanner.start()
+        until(lambda: 'probing' in scanner.run('status').stdout, 'a scan')
+        return scanner
+
+    def ordered(self, scanner, rate=1):
+        """The same, because somebody has ordered it."""
+        self.slow(rate)
+        status, said = self.ctl('scan', '20')
+        equal(status, 0, said)
+        return self.probing(scanner)
+
+    def hub_away(self):
+        self.hub.process.kill()
+        self.hub.process.wait()
+        self.hub.process = None
+
     def ctl(self, *args):
         done = self.hub.ctl(*args, check=False)
         return done.returncode, done.stdout + done.stderr
@@ -75,10 +96,7 @@ def _(s):
 
 @case('a subnet that is taken away in mid-scan is dropped, and nothing written')
 def _(s):
-    s.slow()
-    scanner = s.scanner()
-    scanner.start()
-    until(lambda: 'probing' in scanner.run('status').stdout, 'a scan')
+    scanner = s.probing()
     mark = s.hub.log_mark()
     s.update('subnets', 20, scanAgent=0)
     scanner.says('the subnet is not assigned to this scanner any more')
@@ -93,9 +111,7 @@ def _(s):
     scanner = s.scanner(interval=1)
     scanner.start()
     scanner.after('subnet scanned')
-    s.hub.process.kill()
-    s.hub.process.wait()
-    s.hub.process = None
+    s.hub_away()
     scanner.after('report kept', 2)
     s.update('subnets', 20, scanAgent=0)
     s.sql.rows('DELETE FROM ipaddresses')
@@ -139,15 +155,12 @@ def _(s):
 
 @case('quiet hours and pauses: nothing begins, and what runs is dropped')
 def _(s):
-    s.slow()
-    scanner = s.scanner()
-    scanner.start()
-    until(lambda: 'probing' in scanner.run('status').stdout, 'a scan')
+    scanner = s.probing()
     s.slow(more=', quiet: [\'00:00-00:00\']')
     scanner.says('quiet hours begin')
     until(lambda: 'quiet hours' in scanner.run('status').stdout, 'status')
     s.slow()
-    until(lambda: 'probing' in scanner.run('status').stdout, 'a scan')
+    s.probing(scanner)
     s.hub.ctl('pause', '20')
     scanner.says('scans of the subnet are paused')
     until(lambda: 'paused' in scanner.run('status').stdout, 'status')
@@ -164,7 +177,7 @@ def _(s):
 
 @case('scan --watch: from the command line to phpIPAM and back')
 def _(s):
-    scanner = s.running()
+    s.running()
     s.sql.rows('DELETE FROM ipaddresses WHERE id % 2')
     s.slow(2)
     status, said = s.ctl('scan', '127.0.0.0/28', '--watch')
@@ -178,10 +191,7 @@ def _(s):
 
 @case('an order for what is being scanned already is refused at once')
 def _(s):
-    s.slow()
-    scanner = s.scanner()
-    scanner.start()
-    until(lambda: 'probing' in scanner.run('status').stdout, 'a scan')
+    scanner = s.probing()
     status, said = s.ctl('scan', '20')
     assert status == 1 and 'being scanned already' in said, said
     s.hub.policy('scan:\n  subnets: {20: {quiet: [\'00:00-00:00\']}}')
@@ -193,11 +203,8 @@ def _(s):
 @case('an order is cancelled in mid-scan; the subnet\'s turn comes as ever')
 def _(s):
     scanner = s.running()
-    s.slow()
     kept = scanner.count('report kept')
-    status, said = s.ctl('scan', '20')
-    equal(status, 0, said)
-    until(lambda: 'probing' in scanner.run('status').stdout, 'the scan')
+    s.ordered(scanner)
     status, said = s.ctl('scan', '--cancel', '20')
     equal(status, 0, said)
     scanner.says('the scan was cancelled')
@@ -214,7 +221,7 @@ def _(s):
         [str(SCANHUBCTL), '--config', str(s.hub.path), 'scan', '20',
          '--watch'], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True, preexec_fn=harness.die_with_us)
-    until(lambda: 'probing' in scanner.run('status').stdout, 'the scan')
+    s.probing(scanner)
     downs = scanner.count('connected to the hub')
     peers = subprocess.run(['ss', '-K', 'dst', '127.0.0.1', 'dport', '=',
                             str(s.hub.port)], check=False,
@@ -242,10 +249,7 @@ def _(s):
 @case('a pause that begins and ends in an ordered scan changes nothing for it')
 def _(s):
     scanner = s.running()
-    s.slow()
-    status, said = s.ctl('scan', '20')
-    equal(status, 0, said)
-    until(lambda: 'probing' in scanner.run('status').stdout, 'the scan')
+    s.ordered(scanner)
     mark = s.hub.log_mark()
     s.hub.ctl('pause', '20')
     time.sleep(1)
@@ -275,13 +279,8 @@ def idle(scanner, seconds, most):
 @case('an order that is under way costs nothing while the hub is away')
 def _(s):
     scanner = s.running()
-    s.slow()
-    status, said = s.ctl('scan', '20')
-    equal(status, 0, said)
-    until(lambda: 'probing' in scanner.run('status').stdout, 'the scan')
-    s.hub.process.kill()
-    s.hub.process.wait()
-    s.hub.process = None
+    s.ordered(scanner)
+    s.hub_away()
     idle(scanner, 5, 1)
     s.hub.start()
 
@@ -349,9 +348,7 @@ def _(s):
                  'reports waiting: 0', 'subnets: 1', '127.0.0.0/28'):
         assert text in done.stdout, done.stdout
     assert all(len(line) < 80 for line in done.stdout.splitlines())
-    s.hub.process.kill()
-    s.hub.process.wait()
-    s.hub.process = None
+    s.hub_away()
     until(lambda: 'NOT CONNECTED' in scanner.run('status').stdout, 'status')
     scanner.stop()
     done = scanner.run('status')
