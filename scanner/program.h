@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  What engines share that run somebody else's program: one prober that only
-    knows its settings, and probes of one child each.  An engine adds how the
-    program is called and what is made of its output (sc_program_kind_t); most of
-    its sc_engine_t are functions from here.  */
+/*  What engines share that run somebody else's program: a prober that only
+    knows its settings, and probes of one child each.  An engine adds how its
+    program is called and what is made of the output (sc_program_kind_t); most
+    of its sc_engine_t are functions from here.  */
 
 #ifndef SC_PROGRAM_H
 #define SC_PROGRAM_H

@@ -27,6 +27,7 @@
 #include "build-config.h"
 #include "scanner/builtin.h"
 #include "scanner/rights.h"
+#include "tests/unit/sets.h"
 #include "tests/unit/site.h"
 
 #define EXPECT(text, part)                                                     \
@@ -41,25 +42,6 @@ static int64_t
 s_now (void)
 {
     return sh_clock_mono (sh_clock_system ());
-}
-
-/*  "10.0.0.1-10.0.0.9 10.0.0.20".  */
-static void
-s_ranges (sc_ranges_t *out, const char *text)
-{
-    *out = (sc_ranges_t){ 0 };
-    char *copy = strdup (text), *rest = copy, *word;
-    while ((word = strsep (&rest, " ")) != NULL) {
-        char *dash = strchr (word, '-');
-        sh_addr_t first, last;
-        if (dash)
-            *dash = '\0';
-        assert_int_equal (sh_addr_parse (&first, word), SH_OK);
-        assert_int_equal (sh_addr_parse (&last, dash ? dash + 1 : word),
-                          SH_OK);
-        assert_int_equal (sc_ranges_add (out, &first, &last), SH_OK);
-    }
-    free (copy);
 }
 
 /*  "10.0.0.1 arp aa:..., 10.0.0.2 echo" of a result.  */
@@ -115,7 +97,7 @@ s_start (bench_t *self, const char *text, sc_job_t job)
     size_t i = self->count++;
     sh_why_t why = { "" };
     if (*text)
-        s_ranges (&self->ranges[i], text);
+        set_read (&self->ranges[i], text);
     job.ranges = &self->ranges[i];
     self->jobs[i] = job;
     self->wall = sh_clock_wall (sh_clock_system ());
@@ -376,7 +358,7 @@ test_neighbours_elsewhere (void **state)
     s_expect ("", s_search (SC_NEIGHBOURS_ALL, "::1/128"), "");
     sc_job_t job = s_search (SC_NEIGHBOURS_ALL, "2001:db8:66::/64");
     sc_ranges_t skip;
-    s_ranges (&skip, "2001:db8:66::-2001:db8:66:0:ffff:ffff:ffff:ffff");
+    set_read (&skip, "2001:db8:66::-2001:db8:66:0:ffff:ffff:ffff:ffff");
     job.skip = &skip;
     s_expect ("2001:db8:66::10-2001:db8:66::11", job,
               "2001:db8:66::10 nd " SITE_MAC);
@@ -400,7 +382,7 @@ test_forged (void **state)
 }
 
 /*  One that hears our call can answer it truly, but not from as many addresses
-    as it likes.  Those that are asked one by one count whoever has answered.  */
+    as it likes.  Those that are asked one by one count besides.  */
 static void
 test_crowd (void **state)
 {
@@ -994,7 +976,7 @@ s_tell_rights (int fd, sc_prober_t *prober)
     int raw = socket (AF_INET, SOCK_RAW, IPPROTO_ICMP);
     (void) dprintf (fd, "raw %s\n", raw < 0 ? "no" : "yes");
     sc_ranges_t ranges;
-    s_ranges (&ranges, "10.66.0.10 10.67.3.1");
+    set_read (&ranges, "10.66.0.10 10.67.3.1");
     sc_job_t job = { .ranges = &ranges };
     sc_probe_t *probe = NULL;
     if (s_engine->start (&probe, prober, &job, sh_clock_system (), NULL)

@@ -2,68 +2,27 @@
 /*  The engine that runs fping: its command line and targets, what is made of
     its lines, and fping itself on the loopback network.  */
 
-#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "scanner/config.h"
 #include "scanner/fping_text.h"
-
-static sh_addr_t
-s_ip (const char *text)
-{
-    sh_addr_t ip;
-    assert_int_equal (sh_addr_parse (&ip, text), SH_OK);
-    return ip;
-}
-
-static void
-s_add (sc_ranges_t *ranges, const char *first, const char *last)
-{
-    sh_addr_t a = s_ip (first), b = s_ip (last);
-    assert_int_equal (sc_ranges_add (ranges, &a, &b), SH_OK);
-}
-
-/*  "a-b c-d" of a set.  */
-static const char *
-s_show (const sc_ranges_t *ranges)
-{
-    static char text[1024];
-    text[0] = '\0';
-    for (size_t i = 0; i < ranges->count; i++) {
-        char first[SH_ADDR_TEXT], last[SH_ADDR_TEXT];
-        sh_addr_text (&ranges->items[i].first, first);
-        sh_addr_text (&ranges->items[i].last, last);
-        size_t used = strlen (text);
-        (void) snprintf (text + used, sizeof text - used, "%s%s-%s",
-                         i ? " " : "", first, last);
-    }
-    return text;
-}
+#include "tests/unit/programs.h"
+#include "tests/unit/sets.h"
 
 /* command line and targets */
 
 static const char *
 s_words (const sc_job_t *job, uint32_t rate, bool root)
 {
-    static char line[256];
     sc_fping_settings_t settings = { .rate = rate, .retries = 1 };
     sc_fping_command_t command;
     sc_fping_command (&command, &settings, job, root);
-    line[0] = '\0';
-    for (size_t i = 0; command.argv[i]; i++) {
-        size_t used = strlen (line);
-        (void) snprintf (line + used, sizeof line - used, "%s%s",
-                         i ? " " : "", command.argv[i]);
-    }
-    return line;
+    return program_words (command.argv);
 }
 
 /*  Never faster than told, and never below what fping takes.  */
@@ -71,9 +30,9 @@ static void
 test_command (void **state)
 {
     (void) state;
-    sc_ranges_t four = { 0 }, six = { 0 };
-    s_add (&four, "10.0.0.1", "10.0.0.2");
-    s_add (&six, "2001:db8::1", "2001:db8::2");
+    sc_ranges_t four, six;
+    set_read (&four, "10.0.0.1-10.0.0.2");
+    set_read (&six, "2001:db8::1-2001:db8::2");
     sc_job_t job = { .ranges = &four };
     assert_string_equal (s_words (&job, 1000, false), "fping -4 -r 1 -i 1.00");
     assert_string_equal (s_words (&job, 5000, true), "fping -4 -r 1 -i 0.20");
@@ -92,9 +51,8 @@ static void
 test_targets (void **state)
 {
     (void) state;
-    sc_ranges_t set = { 0 };
-    s_add (&set, "10.0.0.254", "10.0.1.1");
-    s_add (&set, "255.255.255.254", "255.255.255.255");
+    sc_ranges_t set;
+    set_read (&set, "10.0.0.254-10.0.1.1 255.255.255.254-255.255.255.255");
     char all[256] = "", data[SH_ADDR_TEXT + 4];
     sc_fping_cursor_t cursor = { 0 };
     size_t pieces = 0, size;
@@ -108,8 +66,8 @@ test_targets (void **state)
     assert_in_range (pieces, 2, 6);
     assert_int_equal (sc_fping_targets (&cursor, &set, data, sizeof data), 0);
     sc_ranges_clear (&set);
-    s_add (&set, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe",
-           "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff");
+    set_read (&set, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe-"
+                    "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff");
     cursor = (sc_fping_cursor_t){ 0 };
     char two[2 * SH_ADDR_TEXT];
     size = sc_fping_targets (&cursor, &set, two, sizeof two);
@@ -137,12 +95,12 @@ typedef struct
 static void
 s_check_lines (const lines_t *row, size_t piece)
 {
-    sc_ranges_t ranges = { 0 };
-    s_add (&ranges, "10.0.0.1", "10.0.0.3");
+    sc_ranges_t ranges;
+    set_read (&ranges, "10.0.0.1-10.0.0.3");
     sc_job_t job = { .ranges = &ranges };
     sc_result_t result = { 0 };
     sc_fping_text_t *text = NULL;
-    sh_addr_t canary = s_ip ("127.0.0.1");
+    sh_addr_t canary = set_ip ("127.0.0.1");
     assert_int_equal (sc_fping_text_new (&text, &result, &job, &canary,
                                          sh_clock_system ()),
                       SH_OK);
@@ -163,7 +121,7 @@ s_check_lines (const lines_t *row, size_t piece)
                          "%u ", result.hosts[i].ip.bytes[3]);
     }
     assert_string_equal (hosts, row->hosts);
-    assert_string_equal (s_show (&result.missed), row->missed);
+    assert_string_equal (set_show (&result.missed), row->missed);
     sc_fping_text_destroy (&text);
     sc_result_clear (&result);
     sc_ranges_clear (&ranges);
@@ -238,7 +196,7 @@ test_nothing_asked (void **state)
         sc_job_t job = { .ranges = &none };
         sc_result_t result = { 0 };
         sc_fping_text_t *text = NULL;
-        sh_addr_t canary = s_ip ("127.0.0.1");
+        sh_addr_t canary = set_ip ("127.0.0.1");
         sh_why_t why = { "" };
         assert_int_equal (sc_fping_text_new (&text, &result, &job, &canary,
                                              sh_clock_system ()),
@@ -263,12 +221,12 @@ test_hostile_lines (void **state)
                       end[] = "\n10.0.0.2 is alive\n10.0.0.3 is alive";
     memcpy (line, begin, sizeof begin - 1);
     memcpy (line + sizeof line - sizeof end, end, sizeof end);
-    sc_ranges_t ranges = { 0 };
-    s_add (&ranges, "10.0.0.1", "10.0.0.3");
+    sc_ranges_t ranges;
+    set_read (&ranges, "10.0.0.1-10.0.0.3");
     sc_job_t job = { .ranges = &ranges };
     sc_result_t result = { 0 };
     sc_fping_text_t *text = NULL;
-    sh_addr_t canary = s_ip ("127.0.0.1");
+    sh_addr_t canary = set_ip ("127.0.0.1");
     assert_int_equal (sc_fping_text_new (&text, &result, &job, &canary,
                                          sh_clock_system ()),
                       SH_OK);
@@ -286,79 +244,28 @@ test_hostile_lines (void **state)
 
 /* fping itself */
 
-static void
-s_run (sc_probe_t *probe)
-{
-    while (!sc_engine_fping.step (probe)) {
-        struct pollfd item
-            = { .fd = sc_engine_fping.fd (probe), .events = POLLIN };
-        (void) poll (&item, 1, sc_engine_fping.timeout (probe));
-    }
-}
-
-/*  Run the engine on a range; the caller clears the result.  */
 static sh_err_t
-s_probe (sc_result_t *out, const char *program, const char *first,
-         const char *last, uint32_t deadline, sh_why_t *why)
+s_probe (sc_result_t *out, const char *program, const char *range,
+         sh_why_t *why)
 {
-    sc_ranges_t ranges = { 0 };
-    s_add (&ranges, first, last);
-    char *name = strdup (program);
-    sc_fping_settings_t settings = { .program = name,
-                                     .rate = 1000,
-                                     .retries = 1,
-                                     .deadline = deadline };
-    sc_job_t job = { .ranges = &ranges };
-    sc_prober_t *prober = NULL;
-    sc_probe_t *probe = NULL;
-    sh_err_t rc = sc_engine_fping.open (&prober, &settings,
-                                        sh_clock_system (), why);
-    if (rc == SH_OK)
-        rc = sc_engine_fping.start (&probe, prober, &job, sh_clock_system (),
-                                    why);
-    if (rc == SH_OK) {
-        s_run (probe);
-        sc_result_t *result = sc_engine_fping.result (probe);
-        *out = *result;
-        *result = (sc_result_t){ 0 };
-        sc_engine_fping.destroy (&probe);
-    }
-    assert_null (probe);
-    if (prober)
-        sc_engine_fping.close (&prober);
-    free (name);
-    sc_ranges_clear (&ranges);
-    return rc;
-}
-
-static void
-s_need_fping (void)
-{
-    char name[] = "fping";
-    sc_fping_settings_t settings = { .program = name };
-    sh_why_t why = { "" };
-    if (sc_engine_fping.check (&settings, &why) == SH_OK && !*why.text)
-        return;
-    print_message ("skipped: %s\n", why.text);
-    skip ();
+    return program_run (out, &sc_engine_fping, program, range, 60, why);
 }
 
 static void
 test_loopback (void **state)
 {
     (void) state;
-    s_need_fping ();
+    program_need (&sc_engine_fping);
     sc_result_t result = { 0 };
     sh_why_t why = { "" };
     int64_t begin = sh_clock_wall (sh_clock_system ());
-    if (s_probe (&result, "fping", "127.0.0.1", "127.0.0.14", 60, &why)
-        != SH_OK)
+    if (s_probe (&result, "fping", "127.0.0.1-127.0.0.14", &why) != SH_OK)
         fail_msg ("%s", why.text);
     if (!result.complete)
         fail_msg ("%s", result.text);
     assert_string_equal (result.text, "");
-    sc_ranges_t ranges = { 0 };
-    s_add (&ranges, "127.0.0.1", "127.0.0.14");
+    sc_ranges_t ranges;
+    set_read (&ranges, "127.0.0.1-127.0.0.14");
     sc_job_t job = { .ranges = &ranges };
     sc_result_settle (&result, &job, begin,
                       sh_clock_wall (sh_clock_system ()));
@@ -373,15 +280,11 @@ static void
 test_v6 (void **state)
 {
     (void) state;
-    s_need_fping ();
-    if (access ("/proc/net/if_inet6", R_OK) != 0) {
-        print_message ("skipped: no IPv6 here\n");
-        skip ();
-    }
+    program_need (&sc_engine_fping);
+    program_need_v6 ();
     sc_result_t result = { 0 };
     sh_why_t why = { "" };
-    assert_int_equal (s_probe (&result, "fping", "::1", "::1", 60, &why),
-                      SH_OK);
+    assert_int_equal (s_probe (&result, "fping", "::1", &why), SH_OK);
     if (!result.complete)
         fail_msg ("%s", result.text);
     assert_int_equal (result.count, 1);
@@ -395,15 +298,14 @@ static void
 test_local_error (void **state)
 {
     (void) state;
-    s_need_fping ();
+    program_need (&sc_engine_fping);
     sc_result_t result = { 0 };
     sh_why_t why = { "" };
-    assert_int_equal (s_probe (&result, "fping", "255.255.255.255",
-                               "255.255.255.255", 60, &why),
+    assert_int_equal (s_probe (&result, "fping", "255.255.255.255", &why),
                       SH_OK);
     assert_false (result.complete);
     assert_int_equal (result.count, 0);
-    assert_string_equal (s_show (&result.missed),
+    assert_string_equal (set_show (&result.missed),
                          "255.255.255.255-255.255.255.255");
     assert_non_null (strstr (result.text, "fping could not send: "));
     sc_result_clear (&result);
@@ -415,8 +317,7 @@ test_missing (void **state)
     (void) state;
     sc_result_t result = { 0 };
     sh_why_t why = { "" };
-    assert_int_equal (s_probe (&result, "/no/such/fping", "127.0.0.1",
-                               "127.0.0.2", 60, &why),
+    assert_int_equal (s_probe (&result, "/no/such/fping", "127.0.0.1", &why),
                       SH_E_NOT_FOUND);
     assert_non_null (strstr (why.text, "apt-get install fping"));
 }
@@ -431,11 +332,7 @@ test_broken (void **state)
     "#!/bin/sh\ncat >/dev/null\necho 127.0.0.1 is alive\n"                     \
     "echo 10.0.0.1 is alive\n"
 #define END "echo 10.0.0.2 is unreachable\n"
-    static const struct
-    {
-        const char *script, *text;
-        bool complete;
-    } table[] = {
+    static const program_run_t table[] = {
         { START END "exit 0\n", "", true },
         { START END "exit 1\n", "", true },
         { START END "echo no luck >&2; exit 2\n",
@@ -448,27 +345,8 @@ test_broken (void **state)
         { "#!/bin/sh\necho 10.0.0.1 is alive\nexit 3\n", "exit status 3",
           false },
     };
-    char path[] = "/tmp/test_fping-XXXXXX";
-    int fd = mkstemp (path);
-    assert_true (fd >= 0);
-    (void) close (fd);
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        FILE *file = fopen (path, "w");
-        assert_non_null (file);
-        assert_true (fputs (table[i].script, file) >= 0);
-        assert_int_equal (fclose (file), 0);
-        assert_int_equal (chmod (path, 0700), 0);
-        sc_result_t result = { 0 };
-        sh_why_t why = { "" };
-        if (s_probe (&result, path, "10.0.0.1", "10.0.0.2", 1, &why) != SH_OK)
-            fail_msg ("%s", why.text);
-        assert_int_equal (result.count, 1);
-        assert_int_equal (result.complete, table[i].complete);
-        if (!strstr (result.text, table[i].text))
-            fail_msg ("'%s' is not in '%s'", table[i].text, result.text);
-        sc_result_clear (&result);
-    }
-    (void) unlink (path);
+    program_expect (&sc_engine_fping, "10.0.0.1-10.0.0.2", table,
+                    sizeof table / sizeof *table);
 }
 
 /*  All targets reach it, in order, however many pieces that takes.  */
@@ -476,21 +354,12 @@ static void
 test_all_targets (void **state)
 {
     (void) state;
-    char path[] = "/tmp/test_fping-XXXXXX";
-    int fd = mkstemp (path);
-    assert_true (fd >= 0);
-    static const char script[]
-        = "#!/bin/sh\nsed 's/$/ is alive/'\n";
-    assert_int_equal (write (fd, script, sizeof script - 1),
-                      sizeof script - 1);
-    assert_int_equal (fchmod (fd, 0700), 0);
-    assert_int_equal (close (fd), 0);
     sc_result_t result = { 0 };
     sh_why_t why = { "" };
-    assert_int_equal (s_probe (&result, path, "10.1.0.0", "10.1.255.255", 60,
-                               &why),
+    assert_int_equal (program_play (&result, &sc_engine_fping,
+                                    "#!/bin/sh\nsed 's/$/ is alive/'\n",
+                                    "10.1.0.0-10.1.255.255", 60, &why),
                       SH_OK);
-    (void) unlink (path);
     if (!result.complete)
         fail_msg ("%s", result.text);
     assert_int_equal (result.count, 65536);

@@ -23,6 +23,7 @@
 
 #include "scanner/generated.h"
 #include "scanner/names.h"
+#include "tests/unit/sets.h"
 
 /*  Where nobody else has ports.  */
 #define FIRST "127.53.0.1"
@@ -496,18 +497,10 @@ s_stop (server_t *self)
 
 /* the client's side */
 
-static sh_addr_t
-s_ip (const char *text)
-{
-    sh_addr_t ip;
-    assert_int_equal (sh_addr_parse (&ip, text), SH_OK);
-    return ip;
-}
-
 static void
 s_add (sc_result_t *result, const char *ip)
 {
-    sc_host_t host = { .ip = s_ip (ip) };
+    sc_host_t host = { .ip = set_ip (ip) };
     assert_int_equal (sc_result_add (result, &host), SH_OK);
 }
 
@@ -525,7 +518,7 @@ s_add_many (sc_result_t *result, unsigned count)
 static const char *
 s_name (const sc_result_t *result, const char *ip)
 {
-    sh_addr_t addr = s_ip (ip);
+    sh_addr_t addr = set_ip (ip);
     for (size_t i = 0; i < result->count; i++) {
         if (sh_addr_cmp (&result->hosts[i].ip, &addr) == 0)
             return result->hosts[i].name;
@@ -565,7 +558,7 @@ s_look_up (sc_result_t *result, const char *const *servers, size_t count,
 {
     sh_addr_t addrs[8];
     for (size_t i = 0; i < count; i++)
-        addrs[i] = s_ip (servers[i]);
+        addrs[i] = set_ip (servers[i]);
     sc_names_t *names = NULL;
     sh_why_t why = { "" };
     assert_int_equal (sc_names_start (&names, result, addrs, count, options,
@@ -917,7 +910,7 @@ test_destroy (void **state)
     uint16_t port = 0;
     server_t *server = s_start (FIRST, &port, MODE_ANSWER);
     sc_names_options_t options = { .port = port };
-    sh_addr_t addr = s_ip (FIRST);
+    sh_addr_t addr = set_ip (FIRST);
     size_t before = s_count_fds ();
     for (int steps = 0; steps < 6; steps++) {
         sc_result_t result = { 0 };
@@ -1066,7 +1059,7 @@ test_generated (void **state)
         { "fd00:1:2:3:a:b:c:d", "fd00-1-2-3-a-b-c-e.lan", false },
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        sh_addr_t ip = s_ip (table[i].ip);
+        sh_addr_t ip = set_ip (table[i].ip);
         if (sc_name_is_generated (table[i].name, &ip) != table[i].generated)
             fail_msg ("%s of %s", table[i].name, table[i].ip);
     }

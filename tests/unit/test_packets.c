@@ -13,18 +13,11 @@
 #include "scanner/neighbours.h"
 #include "scanner/packets.h"
 #include "scanner/wire.h"
+#include "tests/unit/sets.h"
 
 static const uint8_t s_ours[6] = { 2, 0, 0, 0, 0, 1 };
 static const uint8_t s_theirs[6] = { 0x52, 0x54, 0, 0x12, 0x34, 0x56 };
 static const uint8_t s_key[SC_KEY_BYTES] = "0123456789abcdef";
-
-static sh_addr_t
-s_ip (const char *text)
-{
-    sh_addr_t ip;
-    assert_int_equal (sh_addr_parse (&ip, text), SH_OK);
-    return ip;
-}
 
 /*  A copy of just that size, so that a sanitizer sees a byte too many.  */
 static sh_bytes_t
@@ -62,7 +55,7 @@ test_arp (void **state)
 {
     (void) state;
     uint8_t packet[SC_ARP_BYTES];
-    sh_addr_t us = s_ip ("10.0.0.1"), target = s_ip ("10.0.0.9");
+    sh_addr_t us = set_ip ("10.0.0.1"), target = set_ip ("10.0.0.9");
     sc_arp_make (packet, s_ours, &us, &target);
     static const uint8_t wanted[SC_ARP_BYTES]
         = { 0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0,  0, 1,
@@ -101,7 +94,7 @@ static size_t
 s_icmp6 (uint8_t *packet, const char *from, const char *to, uint8_t hops,
          const uint8_t *icmp, size_t size)
 {
-    sh_addr_t source = s_ip (from), target = s_ip (to);
+    sh_addr_t source = set_ip (from), target = set_ip (to);
     sc_put_ip6 (packet, size, SC_NEXT_ICMP6, hops, &source, &target);
     memcpy (packet + SC_IP6_BYTES, icmp, size);
     sc_put16 (packet + SC_IP6_BYTES + 2, 0);
@@ -115,14 +108,15 @@ test_solicit (void **state)
 {
     (void) state;
     uint8_t packet[SC_SOLICIT_BYTES], group[6];
-    sh_addr_t us = s_ip ("2001:db8::1"), target = s_ip ("2001:db8::12:3456");
+    sh_addr_t us = set_ip ("2001:db8::1");
+    sh_addr_t target = set_ip ("2001:db8::12:3456");
     sc_solicit_make (packet, group, s_ours, &us, &target);
     static const uint8_t wanted_group[6]
         = { 0x33, 0x33, 0xff, 0x12, 0x34, 0x56 };
     assert_memory_equal (group, wanted_group, 6);
     static const uint8_t head[8] = { 0x60, 0, 0, 0, 0, 32, 58, 255 };
     assert_memory_equal (packet, head, 8);
-    sh_addr_t to = s_ip ("ff02::1:ff12:3456");
+    sh_addr_t to = set_ip ("ff02::1:ff12:3456");
     assert_memory_equal (packet + 8, us.bytes, 16);
     assert_memory_equal (packet + 24, to.bytes, 16);
     assert_int_equal (packet[40], 135);
@@ -136,7 +130,7 @@ test_solicit (void **state)
 static void
 s_advert (uint8_t icmp[static 32])
 {
-    sh_addr_t target = s_ip ("2001:db8::9");
+    sh_addr_t target = set_ip ("2001:db8::9");
     memset (icmp, 0, 32);
     icmp[0] = 136;
     icmp[4] = 0x60;
@@ -161,7 +155,7 @@ test_advert (void **state)
     (void) state;
     uint8_t icmp[48] = { 0 };
     sc_advert_t advert;
-    sh_addr_t target = s_ip ("2001:db8::9"), us = s_ip ("2001:db8::1");
+    sh_addr_t target = set_ip ("2001:db8::9"), us = set_ip ("2001:db8::1");
     s_advert (icmp);
     assert_true (s_read_advert (&advert, icmp, 32, 255));
     assert_int_equal (sh_addr_cmp (&advert.target, &target), 0);
@@ -224,8 +218,8 @@ test_marks (void **state)
     (void) state;
     sc_mark_t mark;
     uint8_t other[SC_KEY_BYTES] = "0123456789abcdeg";
-    sh_addr_t ip = s_ip ("10.0.0.9"), next = s_ip ("10.0.0.10");
-    sh_addr_t six = s_ip ("a00:9::");
+    sh_addr_t ip = set_ip ("10.0.0.9"), next = set_ip ("10.0.0.10");
+    sh_addr_t six = set_ip ("a00:9::");
     sc_mark_make (&mark, s_key, &ip, 12345);
     assert_true (sc_mark_is_of (&mark, s_key, &ip));
     assert_false (sc_mark_is_of (&mark, s_key, &next));
@@ -248,8 +242,8 @@ s_echo4 (uint8_t *packet, size_t options, const sc_mark_t *mark)
     sc_put16 (packet + 2, (unsigned) (header + SC_ECHO_BYTES));
     packet[8] = 64;
     packet[9] = 1;
-    memcpy (packet + 12, s_ip ("10.0.0.9").bytes, 4);
-    memcpy (packet + 16, s_ip ("10.0.0.1").bytes, 4);
+    memcpy (packet + 12, set_ip ("10.0.0.9").bytes, 4);
+    memcpy (packet + 16, set_ip ("10.0.0.1").bytes, 4);
     memset (packet + 20, 1, options); /* no operation */
     uint8_t *icmp = packet + header;
     sc_echo_make (icmp, 4, 77, 3, mark);
@@ -265,7 +259,7 @@ test_echo4 (void **state)
     (void) state;
     uint8_t packet[128] = { 0 };
     sc_mark_t mark, read;
-    sh_addr_t ip = s_ip ("10.0.0.9"), from;
+    sh_addr_t ip = set_ip ("10.0.0.9"), from;
     sc_mark_make (&mark, s_key, &ip, INT64_C (0x0102030405060708));
     sc_echo_make (packet, 4, 0x1234, 0x5678, &mark);
     static const uint8_t head[16] = { 8, 0, 0, 0, 0x12, 0x34, 0x56, 0x78,
@@ -291,7 +285,7 @@ test_echo4_hostile (void **state)
     (void) state;
     uint8_t packet[128];
     sc_mark_t mark, read;
-    sh_addr_t ip = s_ip ("10.0.0.9"), from;
+    sh_addr_t ip = set_ip ("10.0.0.9"), from;
     sc_mark_make (&mark, s_key, &ip, 1);
     for (size_t options = 0; options <= 40; options += 20) {
         size_t size = s_echo4 (packet, options, &mark);
@@ -366,7 +360,7 @@ test_echo6 (void **state)
     (void) state;
     uint8_t packet[SC_ECHO_BYTES];
     sc_mark_t mark, read;
-    sh_addr_t ip = s_ip ("2001:db8::9");
+    sh_addr_t ip = set_ip ("2001:db8::9");
     sc_mark_make (&mark, s_key, &ip, 5);
     sc_echo_make (packet, 6, 1, 2, &mark);
     assert_int_equal (packet[0], 128);
@@ -400,8 +394,8 @@ test_calls (void **state)
     (void) state;
     uint8_t call[SC_CALL_BYTES], packet[256];
     sc_mark_t mark, read;
-    sh_addr_t all = sc_all_nodes (), us = s_ip ("2001:db8::1");
-    sh_addr_t nine = s_ip ("2001:db8::9"), from, to;
+    sh_addr_t all = sc_all_nodes (), us = set_ip ("2001:db8::1");
+    sh_addr_t nine = set_ip ("2001:db8::9"), from, to;
     sc_mark_make (&mark, s_key, &all, 5);
     size_t size = sc_call_make (call, SC_CALL_ECHO, &us, 1, 2, &mark);
     assert_int_equal (size, 64);
@@ -435,7 +429,7 @@ test_calls_hostile (void **state)
     (void) state;
     uint8_t call[SC_CALL_BYTES], bad[SC_CALL_BYTES], packet[256];
     sc_mark_t mark, read;
-    sh_addr_t all = sc_all_nodes (), us = s_ip ("2001:db8::1"), from, to;
+    sh_addr_t all = sc_all_nodes (), us = set_ip ("2001:db8::1"), from, to;
     sc_mark_make (&mark, s_key, &all, 5);
     size_t size = sc_call_make (call, SC_CALL_OPTION, &us, 1, 2, &mark);
     for (size_t i = 0; i < size; i++) { /* cut short where it is quoted */
@@ -478,7 +472,7 @@ test_stable (void **state)
                   { "2001:db8::1:0:0", false },
                   { "2001:db8::1c7a:9d2e:4b11:f00d", false } };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        sh_addr_t ip = s_ip (table[i].ip);
+        sh_addr_t ip = set_ip (table[i].ip);
         assert_int_equal (sc_is_stable (&ip, s_theirs), table[i].stable);
     }
 }
@@ -487,7 +481,7 @@ static void
 s_own (sc_links_t *links, int index, const char *ip, const char *prefix,
        bool asks, bool running)
 {
-    sc_own_t own = { .addr = s_ip (ip),
+    sc_own_t own = { .addr = set_ip (ip),
                      .index = index,
                      .asks = asks,
                      .running = running };
@@ -519,11 +513,11 @@ test_links (void **state)
                   { "10.1.0.1", 0 }, { "127.0.0.9", 0 }, { "10.0.7.2", 2 },
                   { "10.0.8.1", 7 }, { "fe80::9", 0 } };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        sh_addr_t ip = s_ip (table[i].ip);
+        sh_addr_t ip = set_ip (table[i].ip);
         const sc_own_t *own = sc_links_to (&links, &ip);
         assert_int_equal (own ? own->index : 0, table[i].index);
     }
-    sh_addr_t own = s_ip ("10.0.7.1"), other = s_ip ("10.0.7.2");
+    sh_addr_t own = set_ip ("10.0.7.1"), other = set_ip ("10.0.7.2");
     assert_non_null (sc_links_own (&links, &own));
     assert_null (sc_links_own (&links, &other));
     assert_true (sc_links_run (&links, 4));
@@ -542,8 +536,8 @@ test_search (void **state)
     s_own (&links, 2, "2001:db8::1", "2001:db8::/64", true, true);
     s_own (&links, 2, "2001:db8::2", "2001:db8::/64", true, true);
     s_own (&links, 3, "2001:db8:1::1", "2001:db8:1::/64", true, true);
-    sh_addr_t ranged = s_ip ("2001:db8::aaaa:0:0:1");
-    sh_addr_t skipped = s_ip ("2001:db8::7");
+    sh_addr_t ranged = set_ip ("2001:db8::aaaa:0:0:1");
+    sh_addr_t skipped = set_ip ("2001:db8::7");
     assert_int_equal (sc_ranges_add (&ranges, &ranged, &ranged), SH_OK);
     assert_int_equal (sc_ranges_add (&skip, &skipped, &skipped), SH_OK);
     sc_job_t job = { .ranges = &ranges,
@@ -570,14 +564,14 @@ test_search (void **state)
         { "2001:db8::9", "2001:db8::1", 3, false },
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        sh_addr_t ip = s_ip (table[i].ip), to = s_ip (table[i].to);
+        sh_addr_t ip = set_ip (table[i].ip), to = set_ip (table[i].to);
         assert_int_equal (
             sc_search_takes (&search, &ip, &to, table[i].link, s_theirs),
             table[i].taken);
     }
     job.neighbours = SC_NEIGHBOURS_ALL;
-    sh_addr_t chance = s_ip ("2001:db8::1c7a:9d2e:4b11:f00d");
-    sh_addr_t us = s_ip ("2001:db8::1");
+    sh_addr_t chance = set_ip ("2001:db8::1c7a:9d2e:4b11:f00d");
+    sh_addr_t us = set_ip ("2001:db8::1");
     assert_true (sc_search_takes (&search, &chance, &us, 2, s_theirs));
     sc_search_clear (&search);
     job.neighbours = SC_NEIGHBOURS_NONE;
@@ -640,7 +634,7 @@ test_search_notes (void **state)
 {
     (void) state;
     sc_search_t search = { .key = s_key };
-    sh_addr_t ip = s_ip ("2001:db8::");
+    sh_addr_t ip = set_ip ("2001:db8::");
     uint8_t mac[6];
     char text[256];
     bool is_new;
@@ -672,7 +666,7 @@ test_search_crowd (void **state)
 {
     (void) state;
     sc_search_t search = { .key = s_key };
-    sh_addr_t first = s_ip ("2001:db8::"), ip = first;
+    sh_addr_t first = set_ip ("2001:db8::"), ip = first;
     char text[256];
     bool is_new = false;
     for (unsigned i = 0; i < 100; i++) {
@@ -720,7 +714,7 @@ test_search_spread (void **state)
     static const uint8_t other[SC_KEY_BYTES] = { 1 };
     for (size_t byte = 1; byte < 16; byte++) {
         sc_search_t search = { .key = s_key }, twin = { .key = other };
-        sh_addr_t ip = s_ip ("2001:db8::");
+        sh_addr_t ip = set_ip ("2001:db8::");
         uint8_t mac[6];
         bool is_new;
         for (unsigned i = 0; i < 8000; i++) {

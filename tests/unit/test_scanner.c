@@ -28,38 +28,8 @@
 #include "scanner/plan.h"
 #include "scanner/scan.h"
 #include "scanner/tell.h"
-
-static sh_addr_t
-s_ip (const char *text)
-{
-    sh_addr_t ip;
-    assert_int_equal (sh_addr_parse (&ip, text), SH_OK);
-    return ip;
-}
-
-/*  "a-b c-d" of a set.  */
-static const char *
-s_show (const sc_ranges_t *ranges)
-{
-    static char text[4096];
-    text[0] = '\0';
-    for (size_t i = 0; i < ranges->count; i++) {
-        char first[SH_ADDR_TEXT], last[SH_ADDR_TEXT];
-        sh_addr_text (&ranges->items[i].first, first);
-        sh_addr_text (&ranges->items[i].last, last);
-        size_t used = strlen (text);
-        (void) snprintf (text + used, sizeof text - used, "%s%s-%s",
-                         i ? " " : "", first, last);
-    }
-    return text;
-}
-
-static sh_err_t
-s_add (sc_ranges_t *ranges, const char *first, const char *last)
-{
-    sh_addr_t a = s_ip (first), b = s_ip (last);
-    return sc_ranges_add (ranges, &a, &b);
-}
+#include "tests/unit/programs.h"
+#include "tests/unit/sets.h"
 
 /* ranges */
 
@@ -69,16 +39,16 @@ test_ranges (void **state)
     (void) state;
     sc_ranges_t set = { 0 };
     assert_int_equal (sc_ranges_count (&set), 0);
-    assert_int_equal (s_add (&set, "10.0.0.1", "10.0.0.1"), SH_OK);
-    assert_int_equal (s_add (&set, "10.0.0.2", "10.0.0.9"), SH_OK);
-    assert_int_equal (s_add (&set, "10.0.1.255", "10.0.2.0"), SH_OK);
-    assert_string_equal (s_show (&set),
+    assert_int_equal (set_add (&set, "10.0.0.1", "10.0.0.1"), SH_OK);
+    assert_int_equal (set_add (&set, "10.0.0.2", "10.0.0.9"), SH_OK);
+    assert_int_equal (set_add (&set, "10.0.1.255", "10.0.2.0"), SH_OK);
+    assert_string_equal (set_show (&set),
                          "10.0.0.1-10.0.0.9 10.0.1.255-10.0.2.0");
     assert_int_equal (sc_ranges_count (&set), 11);
     /* not ascending, upside down, another family */
-    assert_int_equal (s_add (&set, "10.0.2.0", "10.0.2.1"), SH_E_INTERNAL);
-    assert_int_equal (s_add (&set, "10.0.3.2", "10.0.3.1"), SH_E_INTERNAL);
-    assert_int_equal (s_add (&set, "::1", "::2"), SH_E_INTERNAL);
+    assert_int_equal (set_add (&set, "10.0.2.0", "10.0.2.1"), SH_E_INTERNAL);
+    assert_int_equal (set_add (&set, "10.0.3.2", "10.0.3.1"), SH_E_INTERNAL);
+    assert_int_equal (set_add (&set, "::1", "::2"), SH_E_INTERNAL);
     static const struct
     {
         const char *ip;
@@ -88,31 +58,16 @@ test_ranges (void **state)
                   { "10.0.1.255", true }, { "10.0.2.0", true },
                   { "10.0.2.1", false },  { "a00:1::", false } };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        sh_addr_t ip = s_ip (table[i].ip);
+        sh_addr_t ip = set_ip (table[i].ip);
         assert_int_equal (sc_ranges_contain (&set, &ip), table[i].in);
     }
     sc_ranges_clear (&set);
-    assert_int_equal (s_add (&set, "::", "2001:db8::ffff"), SH_OK);
+    assert_int_equal (set_add (&set, "::", "2001:db8::ffff"), SH_OK);
     assert_true (sc_ranges_count (&set) == UINT64_MAX);
     sc_ranges_clear (&set);
-    assert_int_equal (s_add (&set, "2001:db8::fffe", "2001:db8::1:0"), SH_OK);
+    assert_int_equal (set_add (&set, "2001:db8::fffe", "2001:db8::1:0"), SH_OK);
     assert_int_equal (sc_ranges_count (&set), 3);
     sc_ranges_clear (&set);
-}
-
-/*  "10.0.0.1-10.0.0.9 ..." as a set.  */
-static void
-s_read_set (sc_ranges_t *out, const char *text)
-{
-    char copy[256], *rest = copy;
-    (void) snprintf (copy, sizeof copy, "%s", text);
-    for (char *word; (word = strsep (&rest, " ")) != NULL;) {
-        char *dash = strchr (word, '-');
-        if (!dash)
-            continue;
-        *dash = '\0';
-        assert_int_equal (s_add (out, word, dash + 1), SH_OK);
-    }
 }
 
 static void
@@ -142,12 +97,12 @@ test_subtract (void **state)
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         sc_ranges_t set = { 0 }, take = { 0 }, copy = { 0 };
-        s_read_set (&set, table[i].from);
-        s_read_set (&take, table[i].take);
+        set_read (&set, table[i].from);
+        set_read (&take, table[i].take);
         assert_int_equal (sc_ranges_copy (&copy, &set), SH_OK);
         assert_true (sc_ranges_equal (&copy, &set));
         assert_int_equal (sc_ranges_subtract (&set, &take), SH_OK);
-        assert_string_equal (s_show (&set), table[i].left);
+        assert_string_equal (set_show (&set), table[i].left);
         assert_int_equal (sc_ranges_equal (&copy, &set),
                           strcmp (table[i].from, table[i].left) == 0);
         sc_ranges_clear (&set);
@@ -160,14 +115,14 @@ static void
 test_edges_of_families (void **state)
 {
     (void) state;
-    sh_addr_t ip = s_ip ("0.0.0.0");
+    sh_addr_t ip = set_ip ("0.0.0.0");
     assert_false (sc_addr_previous (&ip));
-    ip = s_ip ("10.1.0.0");
-    sh_addr_t before = s_ip ("10.0.255.255");
+    ip = set_ip ("10.1.0.0");
+    sh_addr_t before = set_ip ("10.0.255.255");
     assert_true (sc_addr_previous (&ip));
     assert_int_equal (sh_addr_cmp (&ip, &before), 0);
     sc_ranges_t set = { 0 };
-    assert_int_equal (s_add (&set, "255.255.255.254", "255.255.255.255"),
+    assert_int_equal (set_add (&set, "255.255.255.254", "255.255.255.255"),
                       SH_OK);
     char *text = NULL;
     size_t size = 0;
@@ -196,7 +151,7 @@ test_targets (void **state)
         sc_ranges_t set = { 0 };
         char *text = NULL;
         size_t size = 0;
-        assert_int_equal (s_add (&set, table[i].first, table[i].last), SH_OK);
+        assert_int_equal (set_add (&set, table[i].first, table[i].last), SH_OK);
         assert_int_equal (sc_nmap_targets (&text, &size, &set), SH_OK);
         assert_string_equal (text, table[i].lines);
         assert_int_equal (size, strlen (text));
@@ -424,7 +379,7 @@ s_add_known (sc_scan_t *scan, const char *known)
         if (!*word)
             continue;
         bool exclude = *word == '-';
-        sh_addr_t ip = s_ip (word + exclude);
+        sh_addr_t ip = set_ip (word + exclude);
         sp_target_t target
             = { .ip = sh_addr_bytes (&ip), .exclude = exclude };
         assert_int_equal (sc_scan_add (scan, &target, NULL), SH_OK);
@@ -489,7 +444,8 @@ test_scan_plans (void **state)
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         sc_scan_t *scan = s_scan (&table[i]);
-        assert_string_equal (s_show (sc_scan_job (scan)->ranges), table[i].ranges);
+        assert_string_equal (set_show (sc_scan_job (scan)->ranges),
+                             table[i].ranges);
         assert_int_equal (sc_scan_report (scan)->kind, table[i].kind);
         /* its turn was that of the kind which was due */
         int due;
@@ -514,7 +470,7 @@ test_scan_order (void **state)
     assert_int_equal (sc_scan_last (scan).size, 4);
     assert_memory_equal (sc_scan_last (scan).data, "\x0a\0\0\x09", 4);
     sh_why_t why;
-    sh_addr_t ip = s_ip ("10.0.0.9");
+    sh_addr_t ip = set_ip ("10.0.0.9");
     sp_target_t target = { .ip = sh_addr_bytes (&ip) };
     assert_int_equal (sc_scan_add (scan, &target, &why), SH_E_BAD_MESSAGE);
     target.ip.size = 3;
@@ -532,7 +488,7 @@ test_scan_strays (void **state)
         = { "10.0.0.0/24", true, true, false, "", "", SP_KIND_BOTH };
     sc_scan_t *scan = s_scan (&item);
     sh_why_t why = { 0 };
-    sh_addr_t ip = s_ip ("10.0.1.0");
+    sh_addr_t ip = set_ip ("10.0.1.0");
     sp_target_t target = { .ip = sh_addr_bytes (&ip) };
     for (int i = 0; i < SC_STRAYS_MOST; i++) {
         assert_int_equal (sc_scan_add (scan, &target, &why), SH_OK);
@@ -829,7 +785,7 @@ test_pages_without_end (void **state)
 static void
 s_found (sc_result_t *result, const char *ip, int64_t seen, const char *name)
 {
-    sc_host_t host = { .ip = s_ip (ip), .seen = seen };
+    sc_host_t host = { .ip = set_ip (ip), .seen = seen };
     host.name = name ? strdup (name) : NULL;
     assert_int_equal (sc_result_add (result, &host), SH_OK);
 }
@@ -882,21 +838,21 @@ test_report_missed (void **state)
     sc_subnet_t subnet = { .id = 9, .discover = true };
     sc_scan_t *scan = NULL;
     assert_int_equal (sh_prefix_parse (&subnet.prefix, "10.0.0.0/28"), SH_OK);
-    assert_int_equal (s_add (&subnet.skip, "9.0.0.0", "9.0.0.1"), SH_OK);
-    assert_int_equal (s_add (&subnet.skip, "10.0.0.4", "10.0.0.5"), SH_OK);
+    assert_int_equal (set_add (&subnet.skip, "9.0.0.0", "9.0.0.1"), SH_OK);
+    assert_int_equal (set_add (&subnet.skip, "10.0.0.4", "10.0.0.5"), SH_OK);
     assert_int_equal (
         sc_scan_new (&scan, &subnet, SP_KIND_DISCOVER, NULL), SH_OK);
     s_add_known (scan, "10.0.0.2 10.0.0.4 -10.0.0.9 10.0.0.15");
     assert_int_equal (sc_scan_plan (scan), SH_OK);
     const sc_job_t *job = sc_scan_job (scan);
-    assert_string_equal (s_show (job->ranges),
+    assert_string_equal (set_show (job->ranges),
                          "10.0.0.1-10.0.0.3 10.0.0.6-10.0.0.8 "
                          "10.0.0.10-10.0.0.14");
-    assert_string_equal (s_show (job->known), "10.0.0.2-10.0.0.2");
-    assert_string_equal (s_show (job->skip),
+    assert_string_equal (set_show (job->known), "10.0.0.2-10.0.0.2");
+    assert_string_equal (set_show (job->skip),
                          "10.0.0.4-10.0.0.5 10.0.0.9-10.0.0.9");
     sc_result_t result = { .complete = true, .text = "2 missed" };
-    assert_int_equal (s_add (&result.missed, "10.0.0.7", "10.0.0.8"), SH_OK);
+    assert_int_equal (set_add (&result.missed, "10.0.0.7", "10.0.0.8"), SH_OK);
     assert_int_equal (sc_scan_finish (scan, &result, 1000, 2000), SH_OK);
     const sp_report_t *report = sc_scan_report (scan);
     assert_true (report->complete);
@@ -1189,17 +1145,11 @@ test_child_find (void **state)
 static const char *
 s_words (const sc_job_t *job, bool privileged)
 {
-    static char line[1024];
     static const sc_nmap_settings_t settings = { .rate = 1000, .retries = 1 };
     sc_nmap_command_t command;
     assert_int_equal (sc_nmap_command (&command, &settings, job, privileged),
                       SH_OK);
-    line[0] = '\0';
-    for (size_t i = 0; command.argv[i]; i++) {
-        size_t used = strlen (line);
-        (void) snprintf (line + used, sizeof line - used, "%s%s",
-                         i ? " " : "", command.argv[i]);
-    }
+    const char *line = program_words (command.argv);
     sc_nmap_command_clear (&command);
     return line;
 }
@@ -1209,8 +1159,8 @@ test_nmap_command (void **state)
 {
     (void) state;
     sc_ranges_t four = { 0 }, six = { 0 };
-    assert_int_equal (s_add (&four, "10.0.0.1", "10.0.0.2"), SH_OK);
-    assert_int_equal (s_add (&six, "2001:db8::1", "2001:db8::2"), SH_OK);
+    assert_int_equal (set_add (&four, "10.0.0.1", "10.0.0.2"), SH_OK);
+    assert_int_equal (set_add (&six, "2001:db8::1", "2001:db8::2"), SH_OK);
     sc_job_t job = { .ranges = &four };
     assert_string_equal (s_words (&job, true),
                          "nmap --privileged -sn -PE --max-retries 1 "
@@ -1226,68 +1176,22 @@ test_nmap_command (void **state)
     sc_ranges_clear (&six);
 }
 
-/*  Run the engine on a range; the caller clears the result.  */
 static sh_err_t
-s_probe (sc_result_t *out, const char *program, const char *first,
-         const char *last, uint32_t deadline, sh_why_t *why)
+s_probe (sc_result_t *out, const char *program, const char *range,
+         sh_why_t *why)
 {
-    sc_ranges_t ranges = { 0 };
-    assert_int_equal (s_add (&ranges, first, last), SH_OK);
-    char *name = strdup (program);
-    sc_nmap_settings_t settings = { .program = name,
-                                    .rate = 1000,
-                                    .retries = 1,
-                                    .deadline = deadline };
-    sc_job_t job = { .ranges = &ranges };
-    sc_prober_t *prober = NULL;
-    sc_probe_t *probe = NULL;
-    sh_err_t rc = sc_engine_nmap.open (&prober, &settings, sh_clock_system (),
-                                       why);
-    if (rc == SH_OK)
-        rc = sc_engine_nmap.start (&probe, prober, &job, sh_clock_system (),
-                                   why);
-    while (rc == SH_OK && !sc_engine_nmap.step (probe)) {
-        struct pollfd item
-            = { .fd = sc_engine_nmap.fd (probe), .events = POLLIN };
-        (void) poll (&item, 1, sc_engine_nmap.timeout (probe));
-    }
-    if (rc == SH_OK) {
-        sc_result_t *result = sc_engine_nmap.result (probe);
-        *out = *result;
-        *result = (sc_result_t){ 0 };
-        sc_engine_nmap.destroy (&probe);
-    }
-    assert_null (probe);
-    if (prober)
-        sc_engine_nmap.close (&prober);
-    free (name);
-    sc_ranges_clear (&ranges);
-    return rc;
-}
-
-static void
-s_need_nmap (void)
-{
-    sc_nmap_settings_t settings = { .program = strdup ("nmap") };
-    sh_why_t why = { 0 };
-    sh_err_t rc = sc_engine_nmap.check (&settings, &why);
-    free (settings.program);
-    if (rc != SH_OK) {
-        print_message ("skipped: %s\n", why.text);
-        skip ();
-    }
+    return program_run (out, &sc_engine_nmap, program, range, 60, why);
 }
 
 static void
 test_nmap_loopback (void **state)
 {
     (void) state;
-    s_need_nmap ();
+    program_need (&sc_engine_nmap);
     sc_result_t result = { 0 };
     sh_why_t why = { 0 };
     int64_t begin = sh_clock_wall (sh_clock_system ());
-    if (s_probe (&result, "nmap", "127.0.0.1", "127.0.0.14", 60, &why)
-        != SH_OK)
+    if (s_probe (&result, "nmap", "127.0.0.1-127.0.0.14", &why) != SH_OK)
         fail_msg ("%s", why.text);
     if (!result.complete)
         fail_msg ("%s", result.text);
@@ -1304,15 +1208,11 @@ static void
 test_nmap_v6 (void **state)
 {
     (void) state;
-    s_need_nmap ();
-    if (access ("/proc/net/if_inet6", R_OK) != 0) {
-        print_message ("skipped: no IPv6 here\n");
-        skip ();
-    }
+    program_need (&sc_engine_nmap);
+    program_need_v6 ();
     sc_result_t result = { 0 };
     sh_why_t why = { 0 };
-    assert_int_equal (s_probe (&result, "nmap", "::1", "::1", 60, &why),
-                      SH_OK);
+    assert_int_equal (s_probe (&result, "nmap", "::1", &why), SH_OK);
     if (!result.complete)
         fail_msg ("%s", result.text);
     assert_int_equal (result.count, 1);
@@ -1326,8 +1226,7 @@ test_nmap_missing (void **state)
     (void) state;
     sc_result_t result = { 0 };
     sh_why_t why = { 0 };
-    assert_int_equal (s_probe (&result, "/no/such/nmap", "127.0.0.1",
-                               "127.0.0.2", 60, &why),
+    assert_int_equal (s_probe (&result, "/no/such/nmap", "127.0.0.1", &why),
                       SH_E_NOT_FOUND);
     assert_non_null (strstr (why.text, "apt-get install nmap"));
 }
@@ -1344,40 +1243,19 @@ test_nmap_broken (void **state)
 #define END                                                                    \
     "echo '<runstats><finished exit=\"success\"/><hosts total=\"2\"/>"         \
     "</runstats></nmaprun>'\n"
-    static const char *const table[][2] = {
-        { START END, "" },
-        { START "kill -KILL $$\n", "killed by signal 9" },
-        { START "sleep 60\n", "stopped at its deadline" },
-        { START "echo gone >&2; exit 1\n", "exit status 1: gone" },
-        { START "exit 0\n", "ends early" },
-        { START END "exit 1\n", "nmap: exit status 1; try it by hand" },
+    static const program_run_t table[] = {
+        { START END, "", true },
+        { START "kill -KILL $$\n", "killed by signal 9", false },
+        { START "sleep 60\n", "stopped at its deadline", false },
+        { START "echo gone >&2; exit 1\n", "exit status 1: gone", false },
+        { START "exit 0\n", "ends early", false },
+        { START END "exit 1\n", "nmap: exit status 1; try it by hand", false },
         { START END
           "echo 'sendto in send_ip_packet_sd: sendto(4) => No' >&2\n",
-          "could not send" },
+          "could not send", false },
     };
-    char path[] = "/tmp/test_scanner-XXXXXX";
-    int fd = mkstemp (path);
-    assert_true (fd >= 0);
-    (void) close (fd);
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        FILE *file = fopen (path, "w");
-        assert_non_null (file);
-        assert_true (fputs (table[i][0], file) >= 0);
-        assert_int_equal (fclose (file), 0);
-        assert_int_equal (chmod (path, 0700), 0);
-        sc_result_t result = { 0 };
-        sh_why_t why = { 0 };
-        sh_err_t rc
-            = s_probe (&result, path, "127.0.0.1", "127.0.0.2", 1, &why);
-        if (rc != SH_OK)
-            fail_msg ("%s", why.text);
-        assert_int_equal (result.count, 1);
-        assert_int_equal (result.complete, i == 0);
-        if (!strstr (result.text, table[i][1]))
-            fail_msg ("'%s' is not in '%s'", table[i][1], result.text);
-        sc_result_clear (&result);
-    }
-    (void) unlink (path);
+    program_expect (&sc_engine_nmap, "127.0.0.1-127.0.0.2", table,
+                    sizeof table / sizeof *table);
 }
 
 int

@@ -15,36 +15,10 @@
 #include "scanner/shuffle.h"
 #include "scanner/pace.h"
 #include "scanner/sweep.h"
+#include "tests/unit/sets.h"
 
 #define MS INT64_C (1000000)
 #define SECOND (1000 * MS)
-
-/*  Of a set up in one line: "10.0.0.1-10.0.0.9 10.0.0.20".  */
-static void
-s_ranges (sc_ranges_t *out, const char *text)
-{
-    *out = (sc_ranges_t){ 0 };
-    char *copy = strdup (text), *rest = copy, *word;
-    while ((word = strsep (&rest, " ")) != NULL) {
-        char *dash = strchr (word, '-');
-        sh_addr_t first, last;
-        if (dash)
-            *dash = '\0';
-        assert_int_equal (sh_addr_parse (&first, word), SH_OK);
-        assert_int_equal (sh_addr_parse (&last, dash ? dash + 1 : word),
-                          SH_OK);
-        assert_int_equal (sc_ranges_add (out, &first, &last), SH_OK);
-    }
-    free (copy);
-}
-
-static sh_addr_t
-s_ip (const char *text)
-{
-    sh_addr_t ip;
-    assert_int_equal (sh_addr_parse (&ip, text), SH_OK);
-    return ip;
-}
 
 /* pace */
 
@@ -163,7 +137,7 @@ test_order (void **state)
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         sc_ranges_t ranges;
         sc_shuffle_t order = { 0 };
-        s_ranges (&ranges, table[i].ranges);
+        set_read (&ranges, table[i].ranges);
         assert_int_equal (sc_shuffle_make (&order, &ranges, 4000000000u), SH_OK);
         assert_int_equal (order.count, table[i].count);
         uint8_t *seen = calloc (order.count, 1);
@@ -189,7 +163,7 @@ test_order_of_many_ranges (void **state)
 {
     (void) state;
     sc_ranges_t ranges = { 0 };
-    sh_addr_t addr = s_ip ("10.0.0.0");
+    sh_addr_t addr = set_ip ("10.0.0.0");
     for (unsigned i = 0; i < 32768; i++) {
         assert_int_equal (sc_ranges_add (&ranges, &addr, &addr), SH_OK);
         sc_addr_skip (&addr, 2);
@@ -197,7 +171,7 @@ test_order_of_many_ranges (void **state)
     sc_shuffle_t order = { 0 };
     assert_int_equal (sc_shuffle_make (&order, &ranges, 1), SH_OK);
     assert_int_equal (order.count, 32768);
-    addr = s_ip ("10.0.0.0");
+    addr = set_ip ("10.0.0.0");
     for (uint32_t i = 0; i < 32768; i++) {
         uint32_t index;
         assert_true (sc_shuffle_find (&order, &addr, &index));
@@ -209,7 +183,7 @@ test_order_of_many_ranges (void **state)
         sc_addr_skip (&addr, 1);
     }
     uint32_t index;
-    sh_addr_t below = s_ip ("9.255.255.255"), six = s_ip ("a00::");
+    sh_addr_t below = set_ip ("9.255.255.255"), six = set_ip ("a00::");
     assert_false (sc_shuffle_find (&order, &below, &index));
     assert_false (sc_shuffle_find (&order, &six, &index));
     sc_shuffle_clear (&order);
@@ -224,7 +198,7 @@ test_order_is_spread (void **state)
     (void) state;
     sc_ranges_t ranges;
     sc_shuffle_t order = { 0 };
-    s_ranges (&ranges, "10.0.0.0-10.0.255.255");
+    set_read (&ranges, "10.0.0.0-10.0.255.255");
     assert_int_equal (sc_shuffle_make (&order, &ranges, 99), SH_OK);
     for (uint32_t place = 10; place < order.count; place += 97) {
         uint32_t at = sc_shuffle_index (&order, place);
@@ -282,7 +256,7 @@ s_play (play_t *out, const sc_sweep_options_t *options, uint32_t rate,
     int64_t began = 1000 * SECOND, now = began, next = began;
     for (;;) {
         for (size_t i = 0; hosts[i].ip; i++) {
-            sh_addr_t ip = s_ip (hosts[i].ip);
+            sh_addr_t ip = set_ip (hosts[i].ip);
             if (due[i].at && due[i].at <= now) {
                 assert_true (sc_sweep_expects (sweep, &ip));
                 assert_true (sc_sweep_answer (
@@ -308,7 +282,7 @@ s_play (play_t *out, const sc_sweep_options_t *options, uint32_t rate,
             out->last_probe = now - began;
             out->probes++;
             for (size_t i = 0; hosts[i].ip; i++) {
-                sh_addr_t ip = s_ip (hosts[i].ip);
+                sh_addr_t ip = set_ip (hosts[i].ip);
                 if (sh_addr_cmp (&ip, &addr) == 0
                     && out->asked[index] == hosts[i].to)
                     due[i] = (due_t){ now + hosts[i].after, now };
@@ -352,7 +326,7 @@ test_sweep_of_silence (void **state)
 {
     (void) state;
     sc_ranges_t ranges;
-    s_ranges (&ranges, "10.0.0.1-10.0.0.254");
+    set_read (&ranges, "10.0.0.1-10.0.0.254");
     sc_sweep_options_t options = s_options (&ranges);
     s_play (&s_out, &options, 1000, s_nobody, true);
     assert_int_equal (s_out.probes, 508);
@@ -361,14 +335,14 @@ test_sweep_of_silence (void **state)
     assert_in_range (s_out.least_gap, 400 * MS, 402 * MS);
     assert_in_range (s_out.took, 1150 * MS, 1160 * MS);
     sc_ranges_clear (&ranges);
-    s_ranges (&ranges, "10.0.0.0-10.0.255.255");
+    set_read (&ranges, "10.0.0.0-10.0.255.255");
     s_play (&s_out, &options, 5000, s_nobody, true);
     assert_int_equal (s_out.probes, 131072);
     assert_true (s_out.least_gap >= 400 * MS);
     /* neither pass waits for anything; in the end 500 ms */
     assert_in_range (s_out.took, 26714 * MS, 26716 * MS);
     sc_ranges_clear (&ranges);
-    s_ranges (&ranges, "10.0.0.7");
+    set_read (&ranges, "10.0.0.7");
     s_play (&s_out, &options, 1, s_nobody, true);
     assert_int_equal (s_out.probes, 2);
     sc_ranges_clear (&ranges);
@@ -381,7 +355,7 @@ test_sweep_of_answers (void **state)
 {
     (void) state;
     sc_ranges_t ranges;
-    s_ranges (&ranges, "10.0.0.1-10.0.0.3");
+    set_read (&ranges, "10.0.0.1-10.0.0.3");
     sc_sweep_options_t options = s_options (&ranges);
     static const host_t all[] = { { "10.0.0.1", 1, 2 * MS },
                                   { "10.0.0.2", 1, 2 * MS },
@@ -403,8 +377,8 @@ test_sweep_asks_more (void **state)
 {
     (void) state;
     sc_ranges_t ranges, known;
-    s_ranges (&ranges, "10.0.0.1-10.0.0.9");
-    s_ranges (&known, "10.0.0.4 10.0.0.200");
+    set_read (&ranges, "10.0.0.1-10.0.0.9");
+    set_read (&known, "10.0.0.4 10.0.0.200");
     sc_sweep_options_t options = s_options (&ranges);
     options.known = &known;
     s_play (&s_out, &options, 1000, s_nobody, true);
@@ -437,7 +411,7 @@ test_sweep_of_late_answers (void **state)
 {
     (void) state;
     sc_ranges_t ranges;
-    s_ranges (&ranges, "10.0.0.1-10.0.0.9");
+    set_read (&ranges, "10.0.0.1-10.0.0.9");
     sc_sweep_options_t options = s_options (&ranges);
     /* 450 ms: the second probe was on its way at 400 ms */
     static const host_t late[] = { { "10.0.0.2", 1, 450 * MS }, { 0 } };
@@ -510,12 +484,12 @@ test_sweep_of_errors (void **state)
 {
     (void) state;
     sc_ranges_t ranges, missed = { 0 };
-    s_ranges (&ranges, "10.0.0.1-10.0.0.5");
+    set_read (&ranges, "10.0.0.1-10.0.0.5");
     sc_sweep_options_t options = s_options (&ranges);
     sc_sweep_t *sweep = NULL;
     assert_int_equal (sc_sweep_new (&sweep, &options), SH_OK);
     int64_t now = SECOND, due;
-    sh_addr_t addr, up = s_ip ("10.0.0.5"), outside = s_ip ("10.0.0.6");
+    sh_addr_t addr, up = set_ip ("10.0.0.5"), outside = set_ip ("10.0.0.6");
     assert_false (sc_sweep_expects (sweep, &up));
     assert_true (sc_sweep_answer (sweep, &up, -1, now)); /* our own */
     assert_false (sc_sweep_answer (sweep, &outside, -1, now));
@@ -555,12 +529,12 @@ test_sweep_of_too_many (void **state)
     (void) state;
     sc_ranges_t ranges;
     sc_sweep_t *sweep = NULL;
-    s_ranges (&ranges, "10.0.0.0-10.16.0.0");
+    set_read (&ranges, "10.0.0.0-10.16.0.0");
     sc_sweep_options_t options = s_options (&ranges);
     assert_int_equal (sc_sweep_new (&sweep, &options), SH_E_TOO_LARGE);
     assert_null (sweep);
     sc_ranges_clear (&ranges);
-    s_ranges (&ranges, "2001:db8::-2001:db8::f:ffff");
+    set_read (&ranges, "2001:db8::-2001:db8::f:ffff");
     assert_int_equal (sc_sweep_new (&sweep, &options), SH_OK);
     assert_int_equal (sc_sweep_count (sweep), 1 << 20);
     sc_sweep_destroy (&sweep);
