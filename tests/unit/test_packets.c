@@ -330,7 +330,7 @@ test_echo_quoted (void **state)
     uint8_t packet[SC_IP6_BYTES + SC_ECHO_BYTES];
     sc_mark_t mark, read;
     for (uint8_t family = 4; family <= 6; family += 2) {
-        sh_addr_t ip = s_ip (family == 4 ? "10.0.0.9" : "2001:db8::9");
+        sh_addr_t ip = set_ip (family == 4 ? "10.0.0.9" : "2001:db8::9");
         sc_mark_make (&mark, s_key, &ip, 7);
         sc_echo_make (packet, family, 1, 2, &mark);
         for (size_t i = 0; i < SC_ECHO_BYTES; i++)
@@ -341,7 +341,7 @@ test_echo_quoted (void **state)
         assert_true (sc_mark_is_of (&read, s_key, &ip));
         assert_false (sc_echo_read_quoted (&read, 10 - family, whole));
     }
-    sh_addr_t ip = s_ip ("2001:db8::9");
+    sh_addr_t ip = set_ip ("2001:db8::9");
     sc_put_ip6 (packet, SC_ECHO_BYTES, SC_NEXT_ICMP6, 64, &ip, &ip);
     sc_echo_make (packet + SC_IP6_BYTES, 6, 1, 2, &mark);
     for (size_t i = 0; i < sizeof packet; i++)

@@ -446,13 +446,13 @@ test_sweep_unask (void **state)
 {
     (void) state;
     sc_ranges_t ranges, missed = { 0 };
-    s_ranges (&ranges, "10.0.0.1-10.0.0.9");
+    set_read (&ranges, "10.0.0.1-10.0.0.9");
     sc_sweep_options_t options = s_options (&ranges);
     sc_sweep_t *sweep = NULL;
     assert_int_equal (sc_sweep_new (&sweep, &options), SH_OK);
     int64_t now = SECOND, due;
-    sh_addr_t addr, up = s_ip ("10.0.0.5"), lost = s_ip ("10.0.0.6"),
-                    outside = s_ip ("10.0.0.10"), again = s_ip ("10.0.0.7");
+    sh_addr_t addr, up = set_ip ("10.0.0.5"), lost = set_ip ("10.0.0.6"),
+                    outside = set_ip ("10.0.0.10"), again = set_ip ("10.0.0.7");
     bool passed = false;
     sc_turn_t turn;
     while ((turn = sc_sweep_turn (sweep, now, &addr, &due)) != SC_TURN_OVER) {
