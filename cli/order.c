@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SILENT_S 5 /* from here on it is said */
+
 typedef struct
 {
     const char *key;
@@ -106,22 +108,34 @@ ctl_order_is_over (const ctl_order_t *self)
            || s_is (self, "cancelled") || s_is (self, "lost");
 }
 
+/*  Why the numbers may be old; "" if they are not.  Only a scanner that is
+    probing says something every second.  */
+static void
+s_doubt (char *out, size_t size, const ctl_order_t *self)
+{
+    out[0] = '\0';
+    if (self->away)
+        snprintf (out, size, ", the scanner is not connected");
+    else if (s_is (self, "probing") && self->silent > SILENT_S)
+        snprintf (out, size, ", nothing heard for %" PRId64 " s",
+                  self->silent);
+}
+
 void
 ctl_order_progress (char *out, size_t size, const ctl_order_t *self)
 {
-    int used = snprintf (out, size, "%s%s", self->state,
-                         self->cancel ? ", to be cancelled" : "");
-    if (self->total > 0 && used >= 0 && (size_t) used < size)
-        used += snprintf (out + used, size - (size_t) used,
-                          ", %3.0f %% of %" PRIu64 ", %" PRIu64 " up",
-                          100.0 * (double) self->done / (double) self->total,
-                          self->total, self->up);
-    if (self->rate > 0 && used >= 0 && (size_t) used < size)
-        used += snprintf (out + used, size - (size_t) used, ", %" PRIu64 "/s",
-                          self->rate);
-    if (self->away && used >= 0 && (size_t) used < size)
-        snprintf (out + used, size - (size_t) used,
-                  ", the scanner is not connected");
+    /*  The doubt goes first, for the end may be cut off.  */
+    char doubt[64], numbers[96] = "", rate[32] = "";
+    s_doubt (doubt, sizeof doubt, self);
+    if (self->total > 0)
+        snprintf (numbers, sizeof numbers,
+                  ", %3.0f %% of %" PRIu64 ", %" PRIu64 " up",
+                  100.0 * (double) self->done / (double) self->total,
+                  self->total, self->up);
+    if (self->rate > 0 && !*doubt)
+        snprintf (rate, sizeof rate, ", %" PRIu64 "/s", self->rate);
+    snprintf (out, size, "%s%s%s%s%s", self->state,
+              self->cancel ? ", to be cancelled" : "", doubt, numbers, rate);
 }
 
 void

@@ -27,7 +27,8 @@ sh_err_t ctl_order_parse (ctl_order_t *out, char *line) SH_MUST_CHECK;
 bool ctl_order_is_answered (const ctl_order_t *self);
 bool ctl_order_is_over (const ctl_order_t *self);
 
-/*  How far it is, without a line end: "probing, 40 % of 254, 3 up, 980/s".  */
+/*  How far it is, without a line end: "probing, 40 % of 254, 3 up, 980/s", or
+    with "nothing heard for 9 s" where the rate would mislead.  */
 void ctl_order_progress (char *out, size_t size, const ctl_order_t *self);
 
 /*  How it ended, likewise.  */

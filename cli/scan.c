@@ -104,6 +104,20 @@ s_show (const ctl_order_t *order, bool terminal, int64_t *next)
     fflush (stdout);
 }
 
+/*  Ctrl-C came; 'cancelled': the scan is to end anyway.  */
+static int
+s_stop_watching (const char *name, bool terminal, bool cancelled)
+{
+    printf ("%s", terminal ? "\n" : "");
+    if (cancelled)
+        printf ("order %s is still to be cancelled; see scanhubctl orders\n",
+                name);
+    else
+        printf ("the scan goes on; to end it: scanhubctl scan --cancel %s\n",
+                name);
+    return EX_TEMPFAIL;
+}
+
 static int
 s_watch (ctl_t *self, const char *name)
 {
@@ -124,12 +138,10 @@ s_watch (ctl_t *self, const char *name)
             free (answer);
             return status;
         }
+        bool cancelled = order.cancel;
         free (answer);
-        if (s_pause (STEP_MS)) {
-            printf ("%sthe scan goes on; to end it: scanhubctl scan --cancel "
-                    "%s\n", terminal ? "\n" : "", name);
-            return EX_TEMPFAIL;
-        }
+        if (s_pause (STEP_MS))
+            return s_stop_watching (name, terminal, cancelled);
     }
 }
 

@@ -109,9 +109,7 @@ s_choose (const hub_foreman_t *self, char *scanners, hub_order_t *what,
         }
         if (session)
             hub_reply_only (reply,
-                            "error scanner %s takes no orders: it is older "
-                            "than 0.2; upgrade it, or wait for its next scan",
-                            name);
+                            "error scanner %s " HUB_FOREMAN_OLD, name);
         else if (reply->used == 0)
             s_tell_away (self, key, name, reply);
     }
@@ -127,6 +125,38 @@ s_kind (const char *word)
     return SP_KIND_COUNT;
 }
 
+/*  The open order of a subnet whose scanner is none of these any more, because
+    phpIPAM gave the subnet to another agent or the registry changed; NULL.  */
+static hub_order_t *
+s_outdated (const hub_foreman_t *self, uint64_t subnet, const char *scanners)
+{
+    hub_order_t *order = hub_orders_of (self->orders, subnet);
+    size_t size = order ? strlen (order->key) : 0;
+    for (const char *at = scanners; order && at;) {
+        if (strncmp (at, order->key, size) == 0 && at[size] == '\n')
+            return NULL;
+        at = strchr (at, '\n'); /* a name follows, which is passed over */
+        at = at ? strchr (at + 1, '\n') : NULL;
+        at = at ? at + 1 : NULL;
+    }
+    return order;
+}
+
+/*  It is in the way of no other order.  */
+static void
+s_give_up (const hub_foreman_t *self, hub_order_t *order)
+{
+    hub_session_t *session
+        = hub_sessions_find (self->speech->sessions, order->key);
+    if (!order->cancel)
+        order->cancel = s_now (self);
+    hub_order_expire (order, s_now (self), SH_E_SUBNET_NOT_ASSIGNED,
+                      "the subnet belongs to another scanner by now");
+    s_log ("an ordered scan is given up", order);
+    if (session)
+        s_send_cancel (self, session, order);
+}
+
 static void
 s_scan (const hub_foreman_t *self, char *rest, hub_reply_t *reply)
 {
@@ -137,6 +167,9 @@ s_scan (const hub_foreman_t *self, char *rest, hub_reply_t *reply)
         return;
     what.subnet = strtoull (subnet, NULL, 10);
     snprintf (what.cidr, sizeof what.cidr, "%s", cidr);
+    hub_order_t *outdated = s_outdated (self, what.subnet, rest);
+    if (outdated)
+        s_give_up (self, outdated);
     hub_session_t *session = s_choose (self, rest, &what, reply);
     if (!session)
         return;
@@ -181,7 +214,7 @@ s_add_line (const hub_foreman_t *self, const hub_order_t *order,
         (unsigned long long) order->refused,
         (long long) (now - order->ordered) / 1000,
         order->heard ? (long long) (now - order->heard) / 1000 : -1,
-        order->away != 0, order->cancel, order->cause);
+        order->away != 0, order->cancel != 0, order->cause);
     hub_reply_outside (reply, order->text);
     hub_reply_add (reply, "\n");
 }
@@ -235,7 +268,8 @@ s_cancel (const hub_foreman_t *self, char *rest, hub_reply_t *reply)
                         order->name, hub_order_word (order->state));
         return;
     }
-    order->cancel = true;
+    if (!order->cancel) /* asking again gives it no more time */
+        order->cancel = s_now (self);
     s_log ("an ordered scan is to be cancelled", order);
     hub_session_t *session
         = hub_sessions_find (self->speech->sessions, order->key);
@@ -305,7 +339,7 @@ hub_foreman_hear (const hub_foreman_t *self, const hub_principal_t *who,
     const hub_order_t *order
         = hub_orders_take (self->orders, who->key, word, s_now (self));
     if (!order)
-        sh_log (SH_LOG_DEBUG, "progress of a scan that nobody ordered",
+        sh_log (SH_LOG_DEBUG, "progress of no order that goes on",
                 SH_STR ("scanner", who->name));
     else if (!hub_order_is_open (order))
         s_log (order->state == HUB_ORDER_DONE ? "an ordered scan is done"
@@ -322,10 +356,15 @@ hub_foreman_greet (const hub_foreman_t *self, hub_session_t *session)
     char key[SH_KEY_TEXT];
     memcpy (key, session->key, sizeof key);
     for (size_t i = 0; (order = hub_orders_at (self->orders, i)); i++) {
-        if (!hub_order_is_open (order) || strcmp (order->key, key) != 0)
+        bool open = hub_order_is_open (order);
+        if ((!open && order->state != HUB_ORDER_LOST)
+            || strcmp (order->key, key) != 0)
             continue;
-        order->away = 0;
-        order->greeted = s_now (self);
+        if (open) {
+            order->away = 0;
+            order->greeted = s_now (self);
+        }
+        /*  It may still scan what was called lost here.  */
         session = hub_sessions_find (self->speech->sessions, key);
         if (order->cancel && session)
             s_send_cancel (self, session, order);

@@ -10,6 +10,11 @@
 #include "hub/speech.h"
 #include "lib/clock.h"
 
+/*  What is to be said of a scanner whose hello has no 'orders'.  */
+#define HUB_FOREMAN_OLD                                                        \
+    "takes no orders: it is older than 0.2, or was started by "                \
+    "'scanhub-scanner once' and not 'run'"
+
 typedef struct
 {
     const hub_speech_t *speech;

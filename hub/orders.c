@@ -144,10 +144,20 @@ hub_order_end (hub_order_t *self, hub_order_state_t state, int64_t now,
                sh_err_t cause, const char *text)
 {
     assert (state >= HUB_ORDER_DONE);
+    if (hub_order_is_open (self))
+        self->reached = self->state;
     self->state = state;
     self->ended = now;
     snprintf (self->cause, sizeof self->cause, "%s", sh_err_word (cause));
     snprintf (self->text, sizeof self->text, "%s", text);
+}
+
+void
+hub_order_expire (hub_order_t *self, int64_t now, sh_err_t cause,
+                  const char *text)
+{
+    hub_order_end (self, HUB_ORDER_LOST, now, cause, text);
+    self->expired = true;
 }
 
 static const hub_order_state_t s_states[SP_STATE_COUNT] = {
@@ -158,6 +168,18 @@ static const hub_order_state_t s_states[SP_STATE_COUNT] = {
     [SP_STATE_FAILED] = HUB_ORDER_FAILED,
     [SP_STATE_CANCELLED] = HUB_ORDER_CANCELLED,
 };
+
+/*  What does not fit is cut off between two characters of UTF-8.  */
+static void
+s_copy_text (char *out, size_t size, const char *text)
+{
+    size_t length = strnlen (text, size);
+    if (length == size)
+        for (length--; length > 0 && ((unsigned char) text[length] & 0xc0) == 0x80;)
+            length--;
+    memcpy (out, text, length);
+    out[length] = '\0';
+}
 
 static void
 s_note (hub_order_t *one, const sp_progress_t *word, int64_t now)
@@ -177,7 +199,21 @@ s_note (hub_order_t *one, const sp_progress_t *word, int64_t now)
     /*  A word that is none of the list would only be noise.  */
     snprintf (one->cause, sizeof one->cause, "%s",
               word->cause ? sh_err_word (sh_err_from_word (word->cause)) : "");
-    snprintf (one->text, sizeof one->text, "%s", word->text ? word->text : "");
+    s_copy_text (one->text, sizeof one->text, word->text ? word->text : "");
+}
+
+/*  A scanner that could go back, or on after any end, could keep the subnet from
+    being ordered for as long as it likes.  */
+static bool
+s_counts (hub_orders_t *self, const hub_order_t *one, hub_order_state_t next)
+{
+    if (hub_order_is_open (one))
+        return next >= one->state;
+    if (one->state != HUB_ORDER_LOST)
+        return false;
+    return next >= HUB_ORDER_DONE
+           || (!one->expired && next >= one->reached
+               && !hub_orders_of (self, one->subnet));
 }
 
 hub_order_t *
@@ -193,7 +229,7 @@ hub_orders_take (hub_orders_t *self, const char *key,
         if (memcmp (one->id, word->id.data, SP_ORDER_ID) != 0)
             continue;
         if (strcmp (one->key, key) != 0
-            || (!hub_order_is_open (one) && one->state != HUB_ORDER_LOST))
+            || !s_counts (self, one, s_states[word->state]))
             return NULL;
         s_note (one, word, now);
         return one;
@@ -205,8 +241,14 @@ hub_orders_take (hub_orders_t *self, const char *key,
 static void
 s_judge (hub_order_t *one, int64_t now)
 {
-    int64_t last = one->heard ? one->heard : one->ordered;
-    if (one->away && now - one->away >= HUB_ORDER_AWAY_MS)
+    if (one->cancel && now - one->cancel >= HUB_ORDER_CANCEL_MS)
+        hub_order_expire (one, now, SH_E_CANCELLED,
+                          "it was to be cancelled, and the scanner has not "
+                          "said within two minutes that it was");
+    else if (now - one->ordered >= HUB_ORDER_LONGEST_MS)
+        hub_order_expire (one, now, SH_E_TIMEOUT,
+                          "it was ordered a day ago and is not over");
+    else if (one->away && now - one->away >= HUB_ORDER_AWAY_MS)
         hub_order_end (one, HUB_ORDER_LOST, now, SH_E_DISCONNECTED,
                        "the scanner has been away for ten minutes");
     else if (one->away)
@@ -219,9 +261,6 @@ s_judge (hub_order_t *one, int64_t now)
              && now - one->ordered >= HUB_ORDER_ANSWER_MS)
         hub_order_end (one, HUB_ORDER_LOST, now, SH_E_TIMEOUT,
                        "the scanner has not answered for half a minute");
-    else if (now - last >= HUB_ORDER_SILENT_MS)
-        hub_order_end (one, HUB_ORDER_LOST, now, SH_E_TIMEOUT,
-                       "the scanner has said nothing about it for a day");
 }
 
 void

@@ -16,9 +16,10 @@
 #define HUB_ORDER_TEXT 256
 #define HUB_ORDER_KEPT_MS 3600000   /* after its end */
 #define HUB_ORDER_ANSWER_MS 30000   /* until the scanner must say a word */
-#define HUB_ORDER_GREETED_MS 120000 /* the same in a session after the first */
+#define HUB_ORDER_GREETED_MS 15000  /* the same in a session after the first */
 #define HUB_ORDER_AWAY_MS 600000    /* the scanner has no session */
-#define HUB_ORDER_SILENT_MS 86400000 /* it has one, and says nothing */
+#define HUB_ORDER_CANCEL_MS 120000  /* to end it, when it is to be cancelled */
+#define HUB_ORDER_LONGEST_MS 86400000 /* from the order on, whatever is said */
 
 typedef enum
 {
@@ -30,7 +31,7 @@ typedef enum
     HUB_ORDER_FAILED,
     HUB_ORDER_CANCELLED,
     HUB_ORDER_LOST /* what became of it cannot be known; a word of the scanner
-                      brings it back */
+                      brings it back, see hub_orders_take */
 } hub_order_state_t;
 
 typedef struct
@@ -43,7 +44,9 @@ typedef struct
     char cidr[SH_PREFIX_TEXT];
     int kind; /* sp_kind_t */
     hub_order_state_t state;
-    bool cancel; /* somebody wants it to end */
+    hub_order_state_t reached; /* when it was lost */
+    bool expired;   /* lost by a limit: only a word that ends it counts */
+    int64_t cancel; /* since when somebody wants it to end; 0: nobody */
     int64_t ordered, heard, ended; /* 'heard': the last word; 0: none */
     int64_t away;    /* since when the scanner has no session; 0: it has one */
     int64_t greeted; /* a new session began, and no word since; 0: not so */
@@ -76,12 +79,20 @@ hub_order_t *hub_orders_at (hub_orders_t *self, size_t at);
 
 bool hub_order_is_open (const hub_order_t *self);
 
-/*  It is over, for a reason of the hub's.  */
+/*  It is over, for a reason of the hub's; from LOST a word of the scanner may
+    bring it back.  */
 void hub_order_end (hub_order_t *self, hub_order_state_t state, int64_t now,
                     sh_err_t cause, const char *text);
 
-/*  A word of the scanner with this key.  NULL if it has no such order, or that
-    is over.  */
+/*  It is lost for good: the scanner can say how it ended, but not that it goes
+    on.  Nothing of it is in the way of another order any more.  */
+void hub_order_expire (hub_order_t *self, int64_t now, sh_err_t cause,
+                       const char *text);
+
+/*  A word of the scanner with this key.  NULL if it does not count: there is no
+    such order, that is over, or the word would take it back to an earlier
+    state.  One that is lost goes on by a word, unless that was by a limit or
+    another order of the subnet is open; how it ended counts in any case.  */
 hub_order_t *hub_orders_take (hub_orders_t *self, const char *key,
                               const sp_progress_t *word, int64_t now);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "hub/foreman.h"
 #include "hub/remarks.h"
 #include "hub/requests_within.h"
 
@@ -255,8 +256,7 @@ s_add_scanners (const hub_requests_t *self, const char *code,
         if (strcmp (word, "connected") == 0)
             hub_reply_add (reply, "connected\n");
         else if (strcmp (word, "old") == 0)
-            hub_reply_add (reply, "connected, takes no orders: older than "
-                                  "0.2\n");
+            hub_reply_add (reply, "connected, " HUB_FOREMAN_OLD "\n");
         else if (strcmp (word, "away") == 0)
             hub_reply_add (reply, "not connected; last heard %lld s ago\n",
                            rest ? strtoll (rest, NULL, 10) : 0);

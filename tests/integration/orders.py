@@ -538,10 +538,58 @@ def reconnected(stage):
     again = stage.peers['again'] = stage.hub.peer(orders=True)
     # The order is not repeated; that it is to end is.
     equal(again.wait('cancel')['id'], order['id'])
+    say(again, order, 'waiting')  # a state that it had left
     say(again, order, 'probing', done=200, total=254)
     until(lambda: '79 % of 254' in state(stage), 'the new session tells')
     say(again, order, 'cancelled')
     watch.end(1, 'cancelled')
+
+
+@case('scan: what the scanner does not name in its new session is lost')
+def not_named(stage):
+    stage.subnet(11, '10.1.0.0/24')
+    fresh(stage)
+    peer = scanner(stage)
+    gone, kept = ctl(stage, 'scan', '10', '--watch'), None
+    lost = peer.wait('scan')
+    say(peer, lost, 'probing', done=1, total=254, rate=9)
+    until(lambda: 'nothing heard for' in state(stage), 'its silence shows')
+    assert '9/s' not in state(stage), state(stage)
+    kept = ctl(stage, 'scan', '11', '--watch')
+    order = peer.wait('scan')
+    say(peer, order, 'probing', done=1, total=254)
+    until(lambda: '11, 10.1' in state(stage) and 'probing' in state(stage),
+          'both are probing')
+    again, begun = scanner(stage), time.monotonic()
+    say(again, order, 'probing', done=9, total=254)
+    gone.end(75, 'connected anew and says nothing about it')
+    seconds = time.monotonic() - begun
+    assert 12 < seconds < 20, seconds
+    say(again, order, 'done', done=254, total=254, complete=True)
+    kept.end(0, 'done: 0 of 254')
+
+
+@case('scan: an order is in nobody\'s way when the subnet has another scanner')
+def moved(stage):
+    peer = scanner(stage)
+    watch = ctl(stage, 'scan', '10', '--watch')
+    order = peer.wait('scan')
+    say(peer, order, 'probing', done=1, total=254)
+    until(lambda: 'probing' in state(stage), 'the progress')
+    stage.update('subnets', 10, scanAgent=3)
+    other = scanner(stage, 'site-b')
+    again = ctl(stage, 'scan', '10')
+    taken = other.wait('scan')
+    say(other, taken, 'waiting')
+    again.end(0, 'site-b has taken it')
+    watch.end(75, 'belongs to another scanner by now')
+    equal(peer.wait('cancel')['id'], order['id'])
+    say(peer, order, 'probing', done=2, total=254)
+    time.sleep(0.3)
+    assert 'site-b' in state(stage) and 'waiting' in state(stage)
+    refused(stage, '10', says='is being scanned already')
+    say(other, taken, 'done')
+    until(lambda: 'done' in state(stage), 'its end')
 
 
 def ask(stage, request):
@@ -563,6 +611,8 @@ def senseless(stage):
                     'subnet ::/0', 'subnets', 'pause', 'pause 10', 'pause -',
                     'pause - ', 'pause -1 10', 'pause 1 10', 'pause 1e9 10',
                     'pause ' + '9' * 100 + ' 99', 'pause - %', 'pause - %4',
+                    'pause ' + '9' * 100 + ' 10', 'pause ' + '9' * 19 + ' 10',
+                    'pause 1000000000000000000 10', 'pause 4102444800001 10',
                     'pause - %zz', 'pause - a%00b', 'pause - 0', 'resume',
                     'resume %', 'resume 0', 'SCAN', 'status now', 'key'):
         answer = ask(stage, request)
@@ -747,8 +797,11 @@ def real_cancelled(stage):
     one.kill()
     one.process = None
     stage.hub.ctl('scan', '--cancel', '41', check=False)
+    until(lambda: 'to be cancelled' in state(stage), 'it is being cancelled')
+    time.sleep(0.5)
     watch.process.send_signal(signal.SIGINT)
-    watch.end(75, 'the scan goes on')
+    out = watch.end(75, 'is still to be cancelled')
+    assert '--cancel' not in out, out
     stage.hub.restart()
     in_time(stage)
 

@@ -117,8 +117,17 @@ test_orders (void **state)
     s_expect ("s01234567 state=sent subnet=7 total=0 text=\n", "sent", NULL);
     s_expect ("s01234567 state=probing subnet=7 done=64 total=254 up=3 "
               "rate=900 later=x away=1 cancel=1 text=\n",
-              "probing, to be cancelled,  25 % of 254, 3 up, 900/s, the "
-              "scanner is not connected", NULL);
+              "probing, to be cancelled, the scanner is not connected,  25 % "
+              "of 254, 3 up", NULL);
+    s_expect ("s01234567 state=probing subnet=7 done=64 total=254 up=3 "
+              "rate=900 silent=5 text=\n",
+              "probing,  25 % of 254, 3 up, 900/s", NULL);
+    s_expect ("s01234567 state=probing subnet=7 done=64 total=254 up=3 "
+              "rate=900 silent=6 text=\n",
+              "probing, nothing heard for 6 s,  25 % of 254, 3 up", NULL);
+    /*  Who waits for a turn or for the hub has nothing to say.  */
+    s_expect ("s01234567 state=waiting subnet=7 silent=60 text=\n", "waiting",
+              NULL);
     s_expect ("s01234567 state=done subnet=7 done=9 total=9 up=1 complete=1 "
               "seen=1 added=2 refused=3 cause= text=\n",
               "done, 100 % of 9, 1 up",

@@ -120,6 +120,18 @@ test_texts (void **state)
     assert_int_equal (strlen (order->text), HUB_ORDER_TEXT - 1);
     order = s_open (7, "key-a", NOW);
     word.id.data = order->id;
+    memcpy (&text[HUB_ORDER_TEXT - 2], "\xc3\xbc", 2); /* the place of both */
+    assert_ptr_equal (hub_orders_take (s_orders, "key-a", &word, NOW), order);
+    assert_int_equal (strlen (order->text), HUB_ORDER_TEXT - 2);
+    text[HUB_ORDER_TEXT - 3] = '\xc3';
+    text[HUB_ORDER_TEXT - 2] = '\xbc';
+    text[HUB_ORDER_TEXT - 1] = 'x';
+    order = s_open (7, "key-a", NOW);
+    word.id.data = order->id;
+    assert_ptr_equal (hub_orders_take (s_orders, "key-a", &word, NOW), order);
+    assert_int_equal (strlen (order->text), HUB_ORDER_TEXT - 1);
+    order = s_open (7, "key-a", NOW);
+    word.id.data = order->id;
     word.cause = "my own cause";
     assert_ptr_equal (hub_orders_take (s_orders, "key-a", &word, NOW), order);
     assert_string_equal (order->cause, "internal");
@@ -190,8 +202,8 @@ test_overdue (void **state)
                       order);
     assert_true (hub_order_is_open (order));
     assert_int_equal (order->ended, 0);
-    s_expect_lost (order, NOW + 50000 + HUB_ORDER_SILENT_MS, "timeout");
-    hub_orders_expire (s_orders, NOW + 50000 + HUB_ORDER_SILENT_MS
+    s_expect_lost (order, NOW + HUB_ORDER_LONGEST_MS, "timeout");
+    hub_orders_expire (s_orders, NOW + HUB_ORDER_LONGEST_MS
                                      + HUB_ORDER_KEPT_MS);
     assert_null (hub_orders_at (s_orders, 0));
 
@@ -205,6 +217,59 @@ test_overdue (void **state)
     assert_non_null (s_say (order, "key-a", SP_STATE_PROBING, NOW));
     order->greeted = NOW + 20;
     s_expect_lost (order, NOW + 20 + HUB_ORDER_GREETED_MS, "disconnected");
+}
+
+/*  A word counts if it does not lead back.  */
+static void
+test_forward (void **state)
+{
+    (void) state;
+    hub_order_t *order = s_open (1, "key-a", NOW);
+    assert_non_null (s_say (order, "key-a", SP_STATE_PROBING, NOW + 1));
+    assert_null (s_say (order, "key-a", SP_STATE_WAITING, NOW + 2));
+    assert_int_equal (order->state, HUB_ORDER_PROBING);
+    assert_int_equal (order->heard, NOW + 1);
+    assert_non_null (s_say (order, "key-a", SP_STATE_PROBING, NOW + 3));
+    assert_non_null (s_say (order, "key-a", SP_STATE_REPORTING, NOW + 4));
+    /*  Nor after it was lost.  */
+    hub_order_end (order, HUB_ORDER_LOST, NOW + 5, SH_E_TIMEOUT, "why");
+    assert_null (s_say (order, "key-a", SP_STATE_PROBING, NOW + 6));
+    assert_non_null (s_say (order, "key-a", SP_STATE_REPORTING, NOW + 7));
+    assert_true (hub_order_is_open (order));
+    /*  Nor beside another order of the subnet.  */
+    hub_order_end (order, HUB_ORDER_LOST, NOW + 8, SH_E_TIMEOUT, "why");
+    hub_order_t *other = s_open (1, "key-a", NOW + 9);
+    assert_null (s_say (order, "key-a", SP_STATE_REPORTING, NOW + 10));
+    assert_ptr_equal (hub_orders_of (s_orders, 1), other);
+    assert_non_null (s_say (order, "key-a", SP_STATE_DONE, NOW + 11));
+    assert_int_equal (order->state, HUB_ORDER_DONE);
+}
+
+/*  What a scanner says moves no limit.  */
+static void
+test_limits (void **state)
+{
+    (void) state;
+    static const int64_t limits[] = { HUB_ORDER_LONGEST_MS,
+                                      HUB_ORDER_CANCEL_MS };
+    static const char *const causes[] = { "timeout", "cancelled" };
+    for (uint64_t i = 0; i < 2; i++) {
+        hub_order_t *order = s_open (i + 1, "key-a", NOW);
+        order->cancel = i == 1 ? NOW : 0;
+        int64_t end = NOW + limits[i];
+        assert_non_null (s_say (order, "key-a", SP_STATE_PROBING, end - 1));
+        s_expect_lost (order, end, causes[i]);
+        assert_null (s_say (order, "key-a", SP_STATE_PROBING, end + 1));
+        assert_int_equal (order->state, HUB_ORDER_LOST);
+        assert_null (hub_orders_of (s_orders, i + 1));
+        /*  But how it ended is good to know.  */
+        assert_non_null (s_say (order, "key-a", SP_STATE_CANCELLED, end + 2));
+        assert_int_equal (order->state, HUB_ORDER_CANCELLED);
+    }
+    /*  Being away is no way around them.  */
+    hub_order_t *order = s_open (3, "key-a", NOW);
+    order->away = order->cancel = NOW;
+    s_expect_lost (order, NOW + HUB_ORDER_CANCEL_MS, "cancelled");
 }
 
 static void
@@ -226,6 +291,7 @@ main (void)
     const struct CMUnitTest tests[] = {
         CASE (test_words),   CASE (test_texts),   CASE (test_one_for_a_subnet),
         CASE (test_bounds),  CASE (test_overdue), CASE (test_forgotten),
+        CASE (test_forward), CASE (test_limits),
     };
     return cmocka_run_group_tests_name ("orders", tests, NULL, NULL);
 }
