@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "lib/file.h"
+#include "scanner-proto/limits.h"
 
 #define LINE_MOST 64 /* bytes of a line and its end */
 #define FILE_MOST (HUB_PAUSES_MOST * LINE_MOST)
@@ -249,6 +250,10 @@ hub_pauses_put (hub_pauses_t *self, const hub_pause_t *one, int64_t now,
                 sh_why_t *why)
 {
     assert (self && one);
+    /*  Nothing is written that could not be read at the next start.  */
+    if (one->until != HUB_PAUSE_NO_END && one->until > SP_TIME_MOST_MS)
+        return sh_fail (why, SH_E_TOO_LARGE,
+                        "a pause ends before the year 2100, or has no end");
     pthread_mutex_lock (&self->lock);
     sh_err_t rc = s_change (self, one, NULL, now, why);
     pthread_mutex_unlock (&self->lock);

@@ -43,8 +43,8 @@ sh_err_t hub_pauses_new (hub_pauses_t **out, const char *path, sh_why_t *why)
 void hub_pauses_destroy (hub_pauses_t **self_p);
 
 /*  Pause, or give a pause another end.  Those whose end is before 'now' (epoch
-    ms) are left out of the file.  SH_E_TOO_LARGE: there are too many; SH_E_IO,
-    SH_E_MEMORY: nothing has changed.  */
+    ms) are left out of the file.  SH_E_TOO_LARGE: there are too many, or its
+    end is after SP_TIME_MOST_MS; SH_E_IO, SH_E_MEMORY: nothing has changed.  */
 sh_err_t hub_pauses_put (hub_pauses_t *self, const hub_pause_t *one,
                          int64_t now, sh_why_t *why) SH_MUST_CHECK;
 

@@ -10,6 +10,7 @@
 
 #include "hub/requests_within.h"
 #include "lib/log.h"
+#include "scanner-proto/limits.h"
 
 #define LISTED_MOST 50 /* in 'status' */
 
@@ -153,6 +154,12 @@ hub_requests_pause (const hub_requests_t *self, const char *rest,
     }
     if (one.until <= now) {
         hub_reply_add (reply, "error that time is over already");
+        return;
+    }
+    /*  What strtoll makes of too many digits would be a pause without end.  */
+    if (rest[0] != '-' && one.until > SP_TIME_MOST_MS) {
+        hub_reply_add (reply, "error a pause ends before the year 2100; "
+                              "without --until it has no end");
         return;
     }
     if (!s_find_target (self, rest + size + 1, true, &one, reply))

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "hub/pauses.h"
+#include "scanner-proto/limits.h"
 
 #define COUNT(array) (sizeof (array) / sizeof *(array))
 #define NOW 1000000
@@ -194,7 +195,13 @@ test_full (void **state)
     s_put (pauses, HUB_PAUSE_SUBNET, 8, HUB_PAUSE_NO_END, NOW + 500);
     s_expect_file ("scanhub-pauses 1\nsubnet 8 until -\n"
                    "subnet 4294967295 until 1000900\n");
+    /*  An end that could not be read again.  */
+    const hub_pause_t late = { HUB_PAUSE_SUBNET, 8, SP_TIME_MOST_MS + 1 };
+    assert_int_equal (hub_pauses_put (pauses, &late, NOW + 500, &why),
+                      SH_E_TOO_LARGE);
+    s_put (pauses, HUB_PAUSE_SUBNET, 8, SP_TIME_MOST_MS, NOW + 500);
     hub_pauses_destroy (&pauses);
+    hub_pauses_destroy (&(hub_pauses_t *){ s_open () });
 
     sprintf (text + used, "subnet 7 until -\n");
     s_write (text, strlen (text));
