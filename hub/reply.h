@@ -26,7 +26,8 @@ void hub_reply_only (hub_reply_t *self, const char *format, ...)
     SH_PRINTF (2, 3);
 
 /*  Text from outside in UTF-8, such as a name in phpIPAM: a '?' for each
-    control character, for a terminal will see it.  */
+    control character and each mark of direction or of a line, for a terminal
+    will see it.  Cut off after 511 bytes, between two characters.  */
 void hub_reply_outside (hub_reply_t *self, const char *text);
 
 /*  How many bytes can still be added.  */

@@ -46,6 +46,14 @@ test_outside (void **state)
         { "a\tb\nc\r\x1b[2J\x7f", "a?b?c??[2J?" },
         { "\xc2\x9b" "2J \xc2\xa0", "?2J \xc2\xa0" },
         { "\xc2", "\xc2" },
+        { "a\xe2\x80\x8e" "b\xe2\x80\x8f" "c", "a?b?c" },
+        { "\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xaa\xe2\x80\xae", "????" },
+        { "\xe2\x81\xa6\xe2\x81\xa9\xef\xbb\xbf\xd8\x9c", "????" },
+        { "\xe2\x80\x8d\xe2\x80\xaf\xe2\x81\xa5\xe2\x81\xaa",
+          "\xe2\x80\x8d\xe2\x80\xaf\xe2\x81\xa5\xe2\x81\xaa" },
+        { "\xe2\x80", "\xe2\x80" }, /* no character */
+        { "\xe2\n", "\xe2?" },
+        { "\xf0\x9f\x98\x80!", "\xf0\x9f\x98\x80!" },
         { "", "" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -62,6 +70,16 @@ test_outside (void **state)
     hub_reply_start (&reply, text, sizeof text);
     hub_reply_outside (&reply, many);
     assert_int_equal (strlen (text), 511);
+    /*  The last character is whole, or not there.  */
+    memcpy (&many[508], "\xe2\x82\xac\xe2\x82\xac", 6);
+    hub_reply_only (&reply, "%s", "");
+    hub_reply_outside (&reply, many);
+    assert_int_equal (strlen (text), 511);
+    memmove (&many[509], "\xe2\x82\xac", 3);
+    many[508] = 'x';
+    hub_reply_only (&reply, "%s", "");
+    hub_reply_outside (&reply, many);
+    assert_int_equal (strlen (text), 509);
 }
 
 int
