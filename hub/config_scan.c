@@ -12,6 +12,11 @@
 #define SHOWN_MOST 64  /* of a value in a message */
 #define EVERY_LEAST 10 /* seconds from scan to scan */
 
+static const char *const s_kinds[] = { [SH_YAML_NULL] = "nothing",
+                                       [SH_YAML_TEXT] = "a text",
+                                       [SH_YAML_LIST] = "a list",
+                                       [SH_YAML_MAP] = "a map" };
+
 static const char *const s_ipv6_words[] = { "off", "stable", "all", NULL };
 
 /*  All of these get a hub_scan_level_t, or a hub_scan_settings_t, which begins
@@ -32,11 +37,13 @@ s_every (uint32_t *out, const sh_yaml_t *node, const char *key,
         return SH_OK;
     char shown[SHOWN_MOST];
     sh_escape (shown, sizeof shown,
-               node->kind == SH_YAML_TEXT ? node->text : "no text");
+               node->kind == SH_YAML_TEXT ? node->text : "");
+    const char *quote = node->kind == SH_YAML_TEXT ? "'" : "";
     return sh_fail (why, SH_E_CONFIG,
                     "%s:%d: '%s' must be seconds from %d to %d, or never, not "
-                    "'%s'",
-                    path, node->line, key, EVERY_LEAST, SP_EVERY_MOST, shown);
+                    "%s%s%s",
+                    path, node->line, key, EVERY_LEAST, SP_EVERY_MOST, quote,
+                    *quote ? shown : s_kinds[node->kind], quote);
 }
 
 static sh_err_t
@@ -93,6 +100,11 @@ s_each_text (hub_scan_level_t *level, const sh_yaml_t *node, const char *key,
             continue;
         char shown[SHOWN_MOST];
         sh_escape (shown, sizeof shown, text);
+        if (rc == SH_E_EXISTS)
+            return sh_fail (why, SH_E_CONFIG,
+                            "%s:%d: '%s' in '%s' ends when it begins; write "
+                            "00:00-24:00 for the whole day",
+                            path, item->line, shown, key);
         return sh_fail (why, SH_E_CONFIG, "%s:%d: '%s' in '%s' is not %s",
                         path, item->line, shown, key, form);
     }

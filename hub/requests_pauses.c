@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "hub/remarks.h"
 #include "hub/requests_within.h"
 #include "lib/log.h"
 #include "scanner-proto/limits.h"
@@ -73,13 +74,26 @@ s_decode (char *out, size_t size, const char *text)
     return used > 0;
 }
 
+/*  How many scan agents have this name, and the last one's id.  */
+static size_t
+s_count_named (const hub_assignments_t *all, const char *name, uint64_t *id)
+{
+    size_t count, met = 0;
+    const hub_known_agent_t *agents = hub_assignments_agents (all, &count);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp (agents[i].name, name) == 0) {
+            *id = agents[i].id;
+            met++;
+        }
+    return met;
+}
+
 /*  The agent of this name in phpIPAM; false: the answer says why not.  */
 static bool
 s_find_agent (const hub_assignments_t *all, const char *word, uint64_t *id,
               hub_reply_t *reply)
 {
     char name[1024];
-    size_t count, met = 0;
     if (!s_decode (name, sizeof name, word)) {
         hub_reply_only (reply, "error that is no name of a scan agent");
         return false;
@@ -89,12 +103,7 @@ s_find_agent (const hub_assignments_t *all, const char *word, uint64_t *id,
                                "agents yet; see scanhubctl ping");
         return false;
     }
-    const hub_known_agent_t *agents = hub_assignments_agents (all, &count);
-    for (size_t i = 0; i < count; i++)
-        if (strcmp (agents[i].name, name) == 0) {
-            *id = agents[i].id;
-            met++;
-        }
+    size_t met = s_count_named (all, name, id);
     if (met == 1)
         return true;
     hub_reply_only (reply, met ? "error several scan agents in phpIPAM have "
@@ -106,36 +115,76 @@ s_find_agent (const hub_assignments_t *all, const char *word, uint64_t *id,
     return false;
 }
 
-/*  Whom a word means.  With 'known', a subnet must be one of phpIPAM's.  */
+/*  An id or a network.  With 'known', it must be one of phpIPAM's; else one that
+    phpIPAM has no more can still be resumed.  */
+static bool
+s_find_subnet (const hub_requests_t *self, const hub_assignments_t *all,
+               const char *word, bool known, hub_pause_t *out,
+               hub_reply_t *reply)
+{
+    const hub_assignment_t *one = hub_requests_find (all, word, reply);
+    out->kind = HUB_PAUSE_SUBNET;
+    if (one) {
+        out->id = one->row->id;
+        return true;
+    }
+    if (known || word[strspn (word, "0123456789")] != '\0')
+        return false;
+    /*  No agent has the id 0.  */
+    out->id = strtoull (word, NULL, 10);
+    return hub_pauses_of (self->pauses, out->id, 0, hub_requests_wall ()) != 0;
+}
+
+/*  Whom a word means: a subnet, or else an agent, whose name may well be a
+    number.  */
 static bool
 s_find_target (const hub_requests_t *self, const char *word, bool known,
                hub_pause_t *out, hub_reply_t *reply)
 {
     hub_assignments_t *all = hub_live_assignments (self->live);
-    bool found = false;
-    const hub_assignment_t *one;
-    bool number = word[strspn (word, "0123456789")] == '\0';
-    if (!hub_requests_means_subnet (word)) {
+    bool found = false, subnet = hub_requests_means_subnet (word);
+    if (subnet)
+        found = s_find_subnet (self, all, word, known, out, reply);
+    if (!found && (!subnet || (all && s_count_named (all, word, &out->id)))) {
         out->kind = HUB_PAUSE_AGENT;
         found = s_find_agent (all, word, &out->id, reply);
-    } else {
-        out->kind = HUB_PAUSE_SUBNET;
-        one = number && !known ? NULL : hub_requests_find (all, word, reply);
-        out->id = one ? one->row->id : strtoull (word, NULL, 10);
-        found = one || (number && !known);
     }
     hub_assignments_release (&all);
     return found;
 }
 
+/*  "subnet 7", "all subnets of scan agent 'site-a'".  */
 static void
-s_tell_target (hub_reply_t *reply, const hub_pause_t *one, const char *what)
+s_add_target (const hub_assignments_t *all, const hub_pause_t *one,
+              hub_reply_t *reply)
 {
-    hub_reply_only (reply, "ok %s %" PRIu64 " %s",
-                    one->kind == HUB_PAUSE_AGENT
-                        ? "all subnets of scan agent"
-                        : "subnet",
-                    one->id, what);
+    const hub_known_agent_t *agent
+        = all && one->kind == HUB_PAUSE_AGENT
+              ? hub_assignments_agent_of (all, one->id)
+              : NULL;
+    if (one->kind == HUB_PAUSE_SUBNET) {
+        hub_reply_add (reply, "subnet %" PRIu64, one->id);
+        return;
+    }
+    hub_reply_add (reply, "all subnets of scan agent ");
+    if (!agent) {
+        hub_reply_add (reply, "%" PRIu64, one->id);
+        return;
+    }
+    hub_reply_add (reply, "'");
+    hub_reply_outside (reply, agent->name);
+    hub_reply_add (reply, "'");
+}
+
+static void
+s_tell_target (const hub_requests_t *self, hub_reply_t *reply,
+               const hub_pause_t *one, const char *what)
+{
+    hub_assignments_t *all = hub_live_assignments (self->live);
+    hub_reply_only (reply, "ok ");
+    s_add_target (all, one, reply);
+    hub_reply_add (reply, " %s", what);
+    hub_assignments_release (&all);
 }
 
 void
@@ -168,10 +217,80 @@ hub_requests_pause (const hub_requests_t *self, const char *rest,
         hub_reply_only (reply, "error not paused: %s", why.text);
         return;
     }
-    s_tell_target (reply, &one, "paused ");
+    s_tell_target (self, reply, &one, "paused ");
     hub_requests_add_until (reply, one.until);
     self->renew (self->context);
     sh_log (SH_LOG_NOTICE, "paused", SH_STR ("what", reply->text + 3));
+}
+
+/*  What holds of a subnet that is not paused by itself any more.  */
+static void
+s_add_state (const hub_requests_t *self, const hub_assignments_t *all,
+             uint64_t subnet, hub_reply_t *reply)
+{
+    char text[HUB_REMARK_TEXT];
+    const hub_assignment_t *one
+        = all ? hub_assignments_find (all, subnet) : NULL;
+    if (!one) {
+        hub_reply_add (reply, "not paused any more; phpIPAM has no such "
+                              "subnet, or gives it to no scan agent");
+        return;
+    }
+    sh_err_t cause = hub_assignments_unsent (all, one);
+    int64_t until = hub_pauses_of (self->pauses, subnet, one->row->agent,
+                                   hub_requests_wall ());
+    if (cause != SH_OK) {
+        hub_remarks_unsent_text (text, all, one, cause);
+        hub_reply_add (reply, "not paused any more, but not scanned: ");
+        hub_reply_outside (reply, text);
+    } else if (until != 0) {
+        const hub_pause_t whose = { HUB_PAUSE_AGENT, one->row->agent, until };
+        hub_reply_add (reply, "still paused, with ");
+        s_add_target (all, &whose, reply);
+        hub_reply_add (reply, ", ");
+        hub_requests_add_until (reply, until);
+    } else
+        hub_reply_add (reply, "scanned again");
+}
+
+/*  What holds of an agent's subnets.  */
+static void
+s_add_states (const hub_requests_t *self, const hub_assignments_t *all,
+              uint64_t agent, hub_reply_t *reply)
+{
+    size_t count = 0, scanned = 0, paused = 0;
+    const hub_assignment_t *items
+        = all ? hub_assignments_items (all, &count) : NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (items[i].row->agent != agent
+            || hub_assignments_unsent (all, &items[i]) != SH_OK)
+            continue;
+        bool still = hub_pauses_of (self->pauses, items[i].row->id, agent,
+                                    hub_requests_wall ())
+                     != 0;
+        scanned += !still;
+        paused += still;
+    }
+    hub_reply_add (reply, "not paused any more: %zu %s scanned again", scanned,
+                   scanned == 1 ? "is" : "are");
+    if (paused > 0)
+        hub_reply_add (reply, ", %zu %s paused", paused,
+                       paused == 1 ? "is itself" : "are themselves");
+    if (scanned + paused == 0)
+        hub_reply_add (reply, "; see scanhubctl subnets");
+}
+
+static void
+s_tell_resumed (const hub_requests_t *self, const hub_pause_t *one,
+                hub_reply_t *reply)
+{
+    s_tell_target (self, reply, one, "");
+    hub_assignments_t *all = hub_live_assignments (self->live);
+    if (one->kind == HUB_PAUSE_SUBNET)
+        s_add_state (self, all, one->id, reply);
+    else
+        s_add_states (self, all, one->id, reply);
+    hub_assignments_release (&all);
 }
 
 void
@@ -190,7 +309,6 @@ hub_requests_resume (const hub_requests_t *self, const char *rest,
         return;
     }
     if (!was) {
-        s_tell_target (reply, &one, "");
         hub_reply_only (reply, one.kind == HUB_PAUSE_AGENT
                                    ? "error this scan agent is not paused; see "
                                      "scanhubctl status"
@@ -199,8 +317,8 @@ hub_requests_resume (const hub_requests_t *self, const char *rest,
                                      "scanhubctl status");
         return;
     }
-    s_tell_target (reply, &one, "scanned again");
     self->renew (self->context);
+    s_tell_resumed (self, &one, reply);
     sh_log (SH_LOG_NOTICE, "resumed", SH_STR ("what", reply->text + 3));
 }
 

@@ -95,16 +95,18 @@ s_is_ours (const hub_assignments_t *all, const hub_assignment_t *one)
            || hub_assignments_unsent (all, whose) != SH_E_AGENT_TYPE;
 }
 
-/*  "off", "never" or seconds.  */
+/*  "off", "never" or seconds; "-" where no rule can be made (NULL).  */
 static void
-s_add_every (hub_reply_t *reply, bool on, uint32_t seconds)
+s_add_every (hub_reply_t *reply, bool on, const uint32_t *seconds)
 {
     if (!on)
         hub_reply_add (reply, "\toff");
-    else if (seconds == HUB_SCAN_NEVER)
+    else if (!seconds)
+        hub_reply_add (reply, "\t-");
+    else if (*seconds == HUB_SCAN_NEVER)
         hub_reply_add (reply, "\tnever");
     else
-        hub_reply_add (reply, "\t%" PRIu32, seconds);
+        hub_reply_add (reply, "\t%" PRIu32, *seconds);
 }
 
 static int64_t
@@ -128,8 +130,9 @@ s_add_line (const hub_requests_t *self, const hub_assignments_t *all,
         sh_prefix_text (&row->prefix, cidr);
     hub_reply_add (reply, "%" PRIu64 "\t%s\t", row->id, cidr);
     hub_reply_outside (reply, agent ? agent->name : "-");
-    s_add_every (reply, row->check, one->rule ? one->rule->check : 0);
-    s_add_every (reply, row->discover, one->rule ? one->rule->discover : 0);
+    s_add_every (reply, row->check, one->rule ? &one->rule->check : NULL);
+    s_add_every (reply, row->discover,
+                 one->rule ? &one->rule->discover : NULL);
     hub_reply_add (reply, "\t%s\t%" PRId64 "\t%s\t",
                    cause == SH_OK ? "sent" : sh_err_word (cause),
                    until == HUB_PAUSE_NO_END ? -1 : until,
@@ -196,10 +199,9 @@ s_add_quiet (hub_reply_t *reply, const hub_scan_rule_t *rule)
     struct tm parts = { 0 };
     hub_reply_add (reply, "quiet hours: %s", rule->quiet_count ? "" : "none");
     for (size_t i = 0; i < rule->quiet_count; i++) {
-        unsigned from = (unsigned) rule->quiet[i].from;
-        unsigned to = (unsigned) rule->quiet[i].to;
-        hub_reply_add (reply, "%s%02u:%02u-%02u:%02u", i ? ", " : "",
-                       from / 60, from % 60, to / 60, to % 60);
+        char hours[HUB_HOURS_TEXT];
+        hub_hours_text (hours, &rule->quiet[i]);
+        hub_reply_add (reply, "%s%s", i ? ", " : "", hours);
     }
     if (rule->quiet_count && localtime_r (&now, &parts)
         && hub_hours_hold (rule->quiet, rule->quiet_count,

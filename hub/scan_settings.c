@@ -3,6 +3,7 @@
 #include "hub/scan_settings.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -150,8 +151,23 @@ hub_hours_parse (sp_hours_t *out, const char *text)
     int from = s_minutes (text), to = s_minutes (text + 6);
     if (from < 0 || to < 0 || from == SP_DAY_MINUTES)
         return SH_E_SYNTAX;
+    if (from == to)
+        return SH_E_EXISTS;
     *out = (sp_hours_t){ (uint64_t) from, (uint64_t) to % SP_DAY_MINUTES };
     return SH_OK;
+}
+
+void
+hub_hours_text (char out[static HUB_HOURS_TEXT], const sp_hours_t *hours)
+{
+    assert (out && hours);
+    unsigned from = (unsigned) hours->from % SP_DAY_MINUTES;
+    unsigned to = (unsigned) hours->to % SP_DAY_MINUTES;
+    if (from == to)
+        snprintf (out, HUB_HOURS_TEXT, "all day");
+    else
+        snprintf (out, HUB_HOURS_TEXT, "%02u:%02u-%02u:%02u", from / 60,
+                  from % 60, to ? to / 60 : 24, to % 60);
 }
 
 bool

@@ -90,8 +90,16 @@ sh_err_t hub_scan_rule_make (hub_scan_rule_t *out,
                              const sh_prefix_t *prefix) SH_MUST_CHECK;
 void hub_scan_rule_clear (hub_scan_rule_t *self);
 
-/*  "22:00-06:00", hours 0 to 23 or 24:00 as the day's end.  SH_E_SYNTAX.  */
+/*  "22:00-06:00", hours 0 to 23 or 24:00 as the day's end; 00:00-24:00 becomes
+    two equal times, as on the wire.  SH_E_SYNTAX; SH_E_EXISTS: two equal times,
+    of which nobody knows whether they are the whole day or nothing.  */
 sh_err_t hub_hours_parse (sp_hours_t *out, const char *text) SH_MUST_CHECK;
+
+#define HUB_HOURS_TEXT 16
+
+/*  The same back; "all day".  */
+void hub_hours_text (char out[static HUB_HOURS_TEXT],
+                     const sp_hours_t *hours);
 
 /*  Is a time of the day (minutes since midnight) in one of them?  */
 bool hub_hours_hold (const sp_hours_t *hours, size_t count, unsigned minute);

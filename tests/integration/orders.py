@@ -262,7 +262,7 @@ scan:
                  'discovery: every 3600 s', 'rate: the site\'s own',
                  'excluded: 10.0.0.1-10.0.0.3, 10.0.0.9'):
         assert line in text.splitlines(), (line, text)
-    assert 'quiet hours: 00:00-00:00; so now' in text, text
+    assert 'quiet hours: all day; so now' in text, text
     assert 'scanner: site-a, connected, takes no orders' in text, text
     equal(stage.hub.ctl('subnets', '10').stdout, text)
     text = stage.hub.ctl('subnets', '12', '13').stdout
@@ -674,7 +674,8 @@ def pauses(stage):
     ask = ctl(stage, 'scan', '10')
     say(other, other.wait('scan'), 'waiting')
     ask.end(0)
-    stage.hub.ctl('resume', '10.0.0.0/24')
+    equal(stage.hub.ctl('resume', '10.0.0.0/24').stdout,
+          'subnet 10 scanned again\n')
     equal(paused(scanner(stage)), {10: False, 11: False})
     done = stage.hub.ctl('resume', '10', check=False)
     assert done.returncode == 1 and 'not paused' in done.stderr, done
@@ -705,6 +706,41 @@ def paused_agent(stage):
         done = stage.hub.ctl('pause', *words, check=False)
         assert done.returncode == status and says in done.stderr, done
     stage.hub.ctl('resume', '11')
+
+
+@case('resume: what holds then is said')
+def resumed(stage):
+    stage.subnet(11, '10.1.0.0/24')
+    stage.agent(4, '77', 'Number00000000000000000000000000')
+    stage.subnet(12, '10.2.0.0/24', scanAgent=4)
+    fresh(stage)
+
+    def told(*words):
+        return ' '.join(stage.hub.ctl(*words).stdout.split())
+    equal(told('pause', 'site-a'), "all subnets of scan agent 'site-a' paused "
+          'until scanhubctl resume')
+    told('pause', '10')
+    equal(told('resume', '10'), "subnet 10 still paused, with all subnets of "
+          "scan agent 'site-a', until scanhubctl resume")
+    told('pause', '11')
+    equal(told('resume', 'site-a'), "all subnets of scan agent 'site-a' not "
+          'paused any more: 1 is scanned again, 1 is itself paused')
+    stage.update('subnets', 11, isFolder=1)
+    fresh(stage)
+    equal(told('resume', '11'), 'subnet 11 not paused any more, but not '
+          'scanned: it is a folder in phpIPAM')
+    # A name that is a number, and the subnet of that id goes before it.
+    assert "agent '77' paused" in told('pause', '77')
+    equal(listed(stage)[12][0], 'paused')
+    stage.subnet(77, '10.77.0.0/24')
+    fresh(stage)
+    assert 'subnet 77 paused' in told('pause', '77')
+    stage.sql.rows('DELETE FROM subnets WHERE id = 77')
+    fresh(stage)
+    assert 'phpIPAM has no such subnet' in told('resume', '77')
+    assert '1 is scanned again' in told('resume', '77')
+    refused = stage.hub.ctl('resume', '78', check=False)
+    assert refused.returncode == 1 and 'no subnet 78' in refused.stderr, refused
 
 
 @case('pause: a list that is broken stops the hub, by name')

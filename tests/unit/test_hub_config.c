@@ -221,6 +221,10 @@ what_is_wrong_is_refused (void **state)
           "subnet id" },
         { "policy:\n  subnets:\n    7: never\n", "expected" },
         { "scan:\n  check: 9\n", ":2: 'check' must be seconds from 10 to" },
+        { "scan:\n  check: [1]\n", "or never, not a list" },
+        { "scan:\n  quiet: ['06:00-06:00']\n",
+          ":2: '06:00-06:00' in 'quiet' ends when it begins; write 00:00-24:00 "
+          "for the whole day" },
         { "scan:\n  check: 604801\n", "or never" },
         { "scan:\n  discover: 0\n", "'discover' must be" },
         { "scan:\n  discover: [300]\n", "'discover' must be" },

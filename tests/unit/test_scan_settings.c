@@ -357,6 +357,17 @@ test_hours (void **state)
     assert_int_equal (hub_hours_parse (&hours[0], "00:00-24:00"), SH_OK);
     assert_true (hub_hours_hold (hours, 1, 0));
     assert_true (hub_hours_hold (hours, 1, 1439));
+    /*  But not if it could mean nothing.  */
+    assert_int_equal (hub_hours_parse (&hours[1], "06:00-06:00"), SH_E_EXISTS);
+    assert_int_equal (hub_hours_parse (&hours[1], "00:00-00:00"), SH_E_EXISTS);
+    assert_int_equal (hours[1].from, 720);
+    char text[HUB_HOURS_TEXT];
+    hub_hours_text (text, &hours[0]);
+    assert_string_equal (text, "all day");
+    hub_hours_text (text, &hours[1]);
+    assert_string_equal (text, "12:00-24:00");
+    hub_hours_text (text, &(sp_hours_t){ 1320, 390 });
+    assert_string_equal (text, "22:00-06:30");
 }
 
 int
