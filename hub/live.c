@@ -7,8 +7,10 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "hub/remarks.h"
+#include "lib/log.h"
 
 struct hub_live
 {
@@ -16,6 +18,7 @@ struct hub_live
     hub_pauses_t *pauses; /* borrowed; NULL: none */
     pthread_mutex_t making; /* of assignments; before 'lock', if both */
     hub_scan_settings_t *scan; /* NULL: no settings; under 'making' */
+    char strangers[HUB_STRANGERS_TEXT]; /* as they were logged; likewise */
     pthread_mutex_t lock; /* for what follows */
     hub_policies_t *policies;
     hub_assignments_t *assignments;
@@ -127,6 +130,7 @@ hub_live_set_scan (hub_live_t *self, hub_scan_settings_t **settings_p)
     pthread_mutex_lock (&self->making);
     hub_scan_settings_t *old = self->scan;
     self->scan = *settings_p;
+    self->strangers[0] = '\0'; /* to be said once more */
     pthread_mutex_unlock (&self->making);
     *settings_p = NULL;
     s_destroy_scan (old);
@@ -138,12 +142,36 @@ hub_live_set_pauses (hub_live_t *self, hub_pauses_t *pauses)
     self->pauses = pauses;
 }
 
+/*  What phpIPAM does not have of what the settings name is said when it
+    changes.  Under 'making'.  */
+static void
+s_look_for_strangers (hub_live_t *self, const hub_assignments_t *fresh)
+{
+    char text[HUB_STRANGERS_TEXT];
+    hub_remarks_strangers (text, sizeof text, fresh, self->scan);
+    if (strcmp (text, self->strangers) == 0)
+        return;
+    memcpy (self->strangers, text, sizeof text);
+    if (*text)
+        sh_log (SH_LOG_WARNING, "settings that concern nobody",
+                SH_STR ("because", text));
+}
+
+void
+hub_live_strangers (hub_live_t *self, char out[static HUB_STRANGERS_TEXT])
+{
+    pthread_mutex_lock (&self->making);
+    memcpy (out, self->strangers, sizeof self->strangers);
+    pthread_mutex_unlock (&self->making);
+}
+
 /*  'fresh' becomes the newest, or is released if it is no other.  Who makes
     them is alone, so the log has the order in which they came.  */
 static void
 s_take (hub_live_t *self, hub_assignments_t *fresh)
 {
     hub_assignments_t *old = hub_live_assignments (self);
+    s_look_for_strangers (self, fresh);
     if (hub_assignments_equal (fresh, old)) {
         hub_assignments_release (&fresh);
         hub_assignments_release (&old);

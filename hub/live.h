@@ -56,6 +56,13 @@ void hub_live_set_pauses (hub_live_t *self, hub_pauses_t *pauses);
     'renew' on.  */
 void hub_live_set_scan (hub_live_t *self, hub_scan_settings_t **settings_p);
 
+#define HUB_STRANGERS_TEXT 1024
+
+/*  Whom those settings name and phpIPAM does not have, see hub/remarks.h; "" if
+    that is not known yet.  */
+void hub_live_strangers (hub_live_t *self,
+                         char out[static HUB_STRANGERS_TEXT]);
+
 /*  Make assignments of a plan, which is taken over, or anew of the plan that
     they were made of last; they become the newest if they differ, and what
     is remarkable about them is logged.  Without memory all stays as it was.

@@ -187,6 +187,17 @@ s_reload_actor (zactor_t *actor, sh_why_t *why)
     return rc;
 }
 
+/*  The log has them already.  */
+static void
+s_add_strangers (const hub_t *self, char *answer, size_t size)
+{
+    char text[HUB_STRANGERS_TEXT];
+    size_t used = strlen (answer);
+    hub_live_strangers (self->live, text);
+    if (*text)
+        snprintf (answer + used, size - used, "\nwarning: %s", text);
+}
+
 /*  All or nothing: on any error what is in force stays in force.  */
 static void
 s_reload (void *context, char *answer, size_t size)
@@ -234,6 +245,8 @@ s_reload (void *context, char *answer, size_t size)
     /*  Numbered, so that a line is never held back as a repeat.  */
     sh_log (rc == SH_OK ? SH_LOG_NOTICE : SH_LOG_ERROR, "reload",
             SH_INT ("number", ++self->reloads), SH_STR ("result", answer));
+    if (rc == SH_OK)
+        s_add_strangers (self, answer, size);
 }
 
 /*  Blocked here, before there are threads, so that every thread leaves them

@@ -3,10 +3,12 @@
 #include "hub/remarks.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "lib/log.h"
 
 #define LINES_MOST 20 /* of one kind, at one time */
+#define STRANGERS_MOST 5
 
 bool
 hub_remarks_split (const hub_assignments_t *all, const hub_assignment_t *one)
@@ -85,6 +87,56 @@ hub_remarks_unsent_text (char out[static HUB_REMARK_TEXT],
         snprintf (out, HUB_REMARK_TEXT,
                   "it has child subnets in phpIPAM, and those are scanned in "
                   "its place where they have a scan agent");
+}
+
+static bool
+s_is_stranger (const hub_assignments_t *all, const hub_scan_entry_t *entry)
+{
+    size_t count;
+    const hub_known_agent_t *agents = hub_assignments_agents (all, &count);
+    if (entry->kind == HUB_LEVEL_SUBNET)
+        return !hub_assignments_find (all, entry->subnet);
+    for (size_t i = 0; i < count && entry->kind == HUB_LEVEL_AGENT; i++)
+        if (strcmp (agents[i].name, entry->agent) == 0)
+            return false;
+    return entry->kind == HUB_LEVEL_AGENT;
+}
+
+static void
+s_stranger_text (char *out, size_t size, const hub_scan_entry_t *entry)
+{
+    char shown[128];
+    if (entry->kind == HUB_LEVEL_SUBNET)
+        snprintf (out, size,
+                  "scan: subnets: %llu is no subnet in phpIPAM, or has no scan "
+                  "agent there", (unsigned long long) entry->subnet);
+    else {
+        sh_escape (shown, sizeof shown, entry->agent);
+        snprintf (out, size,
+                  "scan: agents: '%s' is no scan agent in phpIPAM", shown);
+    }
+}
+
+void
+hub_remarks_strangers (char *out, size_t size, const hub_assignments_t *all,
+                       const hub_scan_settings_t *settings)
+{
+    size_t used = 0, met = 0;
+    out[0] = '\0';
+    for (size_t i = 0; settings && i < settings->count; i++) {
+        char text[256];
+        if (!s_is_stranger (all, &settings->entries[i])
+            || ++met > STRANGERS_MOST)
+            continue;
+        s_stranger_text (text, sizeof text, &settings->entries[i]);
+        int more = snprintf (out + used, size - used, "%s%s",
+                             used ? "; " : "", text);
+        used += more > 0 && (size_t) more < size - used ? (size_t) more : 0;
+        out[used] = '\0';
+    }
+    if (met > STRANGERS_MOST)
+        snprintf (out + used, size - used, "; and %zu more",
+                  met - STRANGERS_MOST);
 }
 
 static void

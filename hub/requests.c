@@ -37,7 +37,7 @@ static void
 s_reload (const hub_requests_t *self, const char *rest, hub_reply_t *reply)
 {
     (void) rest;
-    char text[1024] = "";
+    char text[2048] = "";
     self->reload (self->context, text, sizeof text);
     hub_reply_add (reply, "%s", text);
 }
@@ -138,7 +138,8 @@ s_pending (const hub_requests_t *self, const char *rest, hub_reply_t *reply)
         ping      "ok ...", or "error not ready: ..." while the hub is not
                   connected to its database or has not read the assignments
         status    "ok", then lines for people
-        reload    "ok ...", or "error ..." with the reason; nothing changed
+        reload    "ok ...", with what is odd about it in a second line, or
+                  "error ..." with the reason; nothing changed
         key KEY   "ok NAME": this public key is in force under that name;
                   "error not in force".  scanhubctl asks after it wrote a file
         hub       "ok pid N, key FINGERPRINT, ENDPOINT, ...": which hub it is,

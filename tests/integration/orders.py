@@ -146,6 +146,37 @@ def pushed_file(stage):
     stage.hub.config['policy'] = ''
 
 
+@case('settings of whom phpIPAM does not have are warned about, once')
+def strangers(stage):
+    fresh(stage)
+    mark = stage.hub.log_mark()
+    agent = "scan: agents: 'quickstrat' is no scan agent in phpIPAM"
+
+    def lines():
+        return [line for line in stage.hub.log_from(mark).splitlines()
+                if 'concern nobody' in line]
+    stage.hub.config['policy'] = ('scan: {agents: {quickstrat: {rate: 5}, '
+                                  'site-a: {rate: 5}}, '
+                                  'subnets: {10: {rate: 5}, 99: {rate: 5}}}')
+    stage.hub.write_config()
+    out = ' '.join(stage.hub.ctl('reload').stdout.split())
+    assert f'warning: {agent}; scan: subnets: 99 is no' in out, out
+    assert 'site-a' not in out and ' 10 ' not in out, out
+    assert len(lines()) == 1 and ' warning ' in lines()[0], lines()
+    assert agent in lines()[0], lines()
+    time.sleep(6)  # a look at the tables
+    equal(len(lines()), 1)
+    stage.subnet(99, '10.99.0.0/24')
+    until(lambda: len(lines()) == 2, 'what has changed is said')
+    assert '99' not in lines()[1].split('because=')[1], lines()
+    stage.hub.ctl('reload')
+    equal(len(lines()), 3)
+    stage.hub.config['policy'] = ''
+    stage.hub.write_config()
+    assert 'warning' not in stage.hub.ctl('reload').stdout
+    equal(len(lines()), 3)
+
+
 @case('a change of the file is pushed while the database is away')
 def pushed_without_database(stage):
     peer = stage.peer()
