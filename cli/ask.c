@@ -10,6 +10,7 @@
 #include <sysexits.h>
 #include <time.h>
 
+#include "cli/wrap.h"
 #include "lib/clock.h"
 #include "lib/control.h"
 
@@ -70,7 +71,7 @@ ctl_no_arguments (const ctl_t *self, int argc, char **argv)
 int
 ctl_ask (ctl_t *self, const char *request, char **answer)
 {
-    int status = ctl_config_of_running (self);
+    int status = ctl_config (self);
     if (status != 0)
         return status;
     sh_why_t why;
@@ -97,7 +98,7 @@ s_relay (ctl_t *self, const char *request, int argc, char **argv)
         return status;
     status = ctl_ask (self, request, &answer);
     if (status == 0)
-        fputs (answer, stdout);
+        ctl_wrap_lines (stdout, answer);
     free (answer);
     return status;
 }
@@ -105,6 +106,10 @@ s_relay (ctl_t *self, const char *request, int argc, char **argv)
 int
 ctl_reload (ctl_t *self, int argc, char **argv)
 {
+    /*  With words behind it, it is misused, or --help.  */
+    int status = argc > 1 ? 0 : ctl_config_of_reload (self);
+    if (status != 0)
+        return status;
     return s_relay (self, "reload", argc, argv);
 }
 
@@ -171,7 +176,7 @@ ctl_ping (ctl_t *self, int argc, char **argv)
     }
     if (optind != argc)
         return ctl_misused (self);
-    int status = ctl_config_of_running (self);
+    int status = ctl_config (self);
     if (status != 0)
         return status;
 

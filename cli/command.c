@@ -2,10 +2,13 @@
 #include "cli/ctl.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "lib/log.h"
 
@@ -27,7 +30,9 @@ static const ctl_command_t s_commands[] = {
       ctl_scanner_revoke },
     { "subnets", "[--agent NAME | --all | SUBNET ...]",
       "what is scanned, how, and why not", ctl_subnets },
-    { "scan", "SUBNET [--kind KIND] [--watch] [--cancel]",
+    { "scan",
+      "SUBNET [--kind discover|check|both] [--watch]\n"
+      "       scanhubctl [--config FILE] scan --cancel SUBNET|ORDER [--watch]",
       "have a subnet scanned now", ctl_scan },
     { "orders", "", "show scans that were ordered", ctl_orders },
     { "pause", "SUBNET|AGENT [--until TIME]",
@@ -119,6 +124,11 @@ s_config (ctl_t *self, const char *solace)
                          why.text);
     if (rc == SH_OK)
         return 0;
+    /*  Who may not read it is not who is to mend it.  */
+    if (rc == SH_E_IO && faccessat (AT_FDCWD, self->config_path, R_OK,
+                                    AT_EACCESS) != 0
+        && errno == EACCES)
+        return ctl_fail (EX_NOPERM, "%s%s", why.text, solace);
     sh_why_t all = why;
     size_t used = strlen (all.text);
     snprintf (all.text + used, sizeof all.text - used, "%s", solace);
@@ -132,7 +142,7 @@ ctl_config (ctl_t *self)
 }
 
 int
-ctl_config_of_running (ctl_t *self)
+ctl_config_of_reload (ctl_t *self)
 {
     return s_config (self, "; the running hub goes on with what it had");
 }
@@ -260,6 +270,23 @@ s_is_first_word (const char *word)
     return false;
 }
 
+bool
+ctl_command_help (int argc, char **argv)
+{
+    assert (argc > 0 && argv);
+    size_t size = strlen (argv[0]);
+    if (argc != 2 || !s_is_first_word (argv[0])
+        || (strcmp (argv[1], "--help") != 0 && strcmp (argv[1], "-h") != 0))
+        return false;
+    printf ("usage: scanhubctl [--config FILE] %s COMMAND [ARGUMENTS]\n\n",
+            argv[0]);
+    for (const ctl_command_t *it = s_commands; it->name; it++)
+        if (strncmp (it->name, argv[0], size) == 0 && it->name[size] == ' ')
+            s_print_command (stdout, it);
+    printf ("\nMore: scanhubctl %s COMMAND --help\n", argv[0]);
+    return true;
+}
+
 const ctl_command_t *
 ctl_command_find (int argc, char **argv, int *words)
 {
@@ -270,8 +297,8 @@ ctl_command_find (int argc, char **argv, int *words)
             return it;
     }
     if (argc == 1 && s_is_first_word (argv[0])) {
-        ctl_fail (0, "'%s' needs a second word; see scanhubctl --help",
-                  argv[0]);
+        ctl_fail (0, "'%s' needs a second word; see scanhubctl %s --help",
+                  argv[0], argv[0]);
         return NULL;
     }
 

@@ -6,6 +6,7 @@
 #ifndef CTL_CTL_H
 #define CTL_CTL_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "hub/config.h"
@@ -32,6 +33,10 @@ struct ctl_command
     its name.  NULL: a message is printed.  */
 const ctl_command_t *ctl_command_find (int argc, char **argv, int *words);
 
+/*  Is it the first of two words, and --help?  Then the commands that begin with
+    it are printed.  */
+bool ctl_command_help (int argc, char **argv);
+
 /*  Print how to call everything; how to call one command.  */
 void ctl_usage (FILE *to, const char *config_path);
 void ctl_usage_command (FILE *to, const ctl_command_t *command);
@@ -52,9 +57,9 @@ void ctl_warn (const char *format, ...) SH_PRINTF (1, 2);
     printed.  */
 int ctl_config (ctl_t *self);
 
-/*  The same for a command that asks the running hub, which does not need that
-    file any more.  */
-int ctl_config_of_running (ctl_t *self);
+/*  The same for 'reload': the hub that runs does not need that file until it
+    can be read again, and the message says so.  */
+int ctl_config_of_reload (ctl_t *self);
 
 int ctl_keygen (ctl_t *self, int argc, char **argv);
 int ctl_scanner_add (ctl_t *self, int argc, char **argv);

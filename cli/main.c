@@ -41,6 +41,8 @@ s_dispatch (ctl_t *self, int argc, char **argv)
 {
     char name[64];
     int words = 0;
+    if (ctl_command_help (argc, argv))
+        return 0;
     self->command = ctl_command_find (argc, argv, &words);
     if (!self->command)
         return EX_USAGE;

@@ -13,12 +13,14 @@
 #include <unistd.h>
 
 #include "cli/order.h"
+#include "cli/wrap.h"
 #include "lib/clock.h"
 
 #define STEP_MS 300      /* between two questions */
 #define ANSWER_MS 15000  /* for the scanner to say that it has taken it */
 #define LINE_S 5         /* between two lines where no terminal is */
 #define WIDTH 79
+#define INDENT 11 /* of what is said of an order */
 
 typedef struct
 {
@@ -287,9 +289,12 @@ s_print_order (char *line)
         ctl_order_verdict (text, sizeof text, &order);
     else
         ctl_order_progress (text, sizeof text, &order);
-    printf ("%s  subnet %llu, %s, %s by %s, %lld s ago\n           %s\n",
-            order.name, (unsigned long long) order.subnet, order.network,
-            order.kind, order.scanner, (long long) order.age, text);
+    char head[512];
+    snprintf (head, sizeof head, "%s  subnet %llu, %s, %s by %s, %lld s ago",
+              order.name, (unsigned long long) order.subnet, order.network,
+              order.kind, order.scanner, (long long) order.age);
+    ctl_wrap (stdout, 0, INDENT, head);
+    ctl_wrap (stdout, INDENT, INDENT, text);
     return 0;
 }
 

@@ -10,11 +10,12 @@
 #include <sysexits.h>
 
 #include "cli/span.h"
+#include "cli/wrap.h"
 
-#define COLUMNS 80
 #define INDENT 8
 #define NETWORK_WIDTH 18
 #define AGENT_WIDTH 16
+#define INTERVALS (INDENT + NETWORK_WIDTH + 2 + AGENT_WIDTH)
 
 /*  A line of the hub's answer, cut up; see hub/requests.c.  */
 typedef struct
@@ -56,27 +57,6 @@ s_parse (line_t *out, char *line)
     return !line && out->id > 0;
 }
 
-/*  Break a sentence into lines that fit.  */
-static void
-s_print_wrapped (const char *text)
-{
-    size_t column = 0;
-    while (*text) {
-        size_t size = strcspn (text, " ");
-        if (column > 0 && column + 1 + size > COLUMNS) {
-            putchar ('\n');
-            column = 0;
-        }
-        if (column == 0)
-            column = (size_t) printf ("%*s%.*s", INDENT, "", (int) size, text);
-        else
-            column += (size_t) printf (" %.*s", (int) size, text);
-        text += size;
-        text += *text == ' ';
-    }
-    putchar ('\n');
-}
-
 static void
 s_every (char *out, size_t size, const char *word)
 {
@@ -86,28 +66,49 @@ s_every (char *out, size_t size, const char *word)
         snprintf (out, size, "%s", word);
 }
 
-/*  A name that is too long for its column moves what follows.  */
+/*  The first three columns.  A long network takes room of the agent's name, and
+    where both are too long the others move; if they would not fit then, they
+    get a line of their own.  */
+static void
+s_print_head (const line_t *line, size_t behind)
+{
+    size_t network = ctl_columns (line->network);
+    size_t agent = ctl_columns (line->agent);
+    size_t wide = network > NETWORK_WIDTH ? network : NETWORK_WIDTH;
+    size_t used = INDENT + wide + 2 + agent;
+    printf ("%6" PRIu64 "  %s", line->id, line->network);
+    if (used > CTL_COLUMNS) {
+        printf ("\n%*s", INDENT, "");
+        used = INDENT + agent;
+    } else
+        printf ("%*s", (int) (wide - network + 2), "");
+    fputs (line->agent, stdout);
+    if (used < INTERVALS)
+        printf ("%*s", (int) (INTERVALS - used), "");
+    else if (used + behind > CTL_COLUMNS)
+        printf ("\n%*s", INTERVALS, "");
+}
+
 static void
 s_print_line (const line_t *line)
 {
-    char check[32], discover[32], until[32];
+    char check[32], discover[32], until[32], behind[128];
     s_every (check, sizeof check, line->check);
     s_every (discover, sizeof discover, line->discover);
     bool sent = strcmp (line->cause, "sent") == 0;
-    printf ("%6" PRIu64 "  %-*s  %-*s  %6s  %8s  ", line->id, NETWORK_WIDTH,
-            line->network, AGENT_WIDTH, line->agent, check, discover);
-    if (!sent)
-        printf ("not scanned\n");
-    else if (line->paused == 0)
-        printf ("scanned\n");
-    else if (line->paused < 0)
-        printf ("paused\n");
-    else {
+    int size = snprintf (behind, sizeof behind, "  %6s  %8s  %s", check,
+                         discover,
+                         !sent                ? "not scanned"
+                         : line->paused == 0 ? "scanned"
+                                             : "paused");
+    s_print_head (line, size > 0 ? (size_t) size : 0);
+    printf ("%s\n", behind);
+    if (sent && line->paused > 0) {
         ctl_time_text (until, sizeof until, line->paused);
-        printf ("paused\n%*suntil %s\n", INDENT, "", until);
+        printf ("%*suntil %s\n", INDENT, "", until);
     }
     if (!sent)
-        s_print_wrapped (line->text);
+        ctl_wrap (stdout, INDENT, INDENT, line->text);
 }
 
 static bool
@@ -181,9 +182,10 @@ s_show (ctl_t *self, int count, char **words)
         if (asprintf (&request, "subnet %s", words[i]) < 0)
             return ctl_fail (EX_OSERR, "out of memory");
         int status = ctl_ask (self, request, &answer);
-        if (status == 0)
-            printf ("%s%s", i ? "\n" : "", answer + strcspn (answer, "\n") + 1);
-        else
+        if (status == 0) {
+            fputs (i ? "\n" : "", stdout);
+            ctl_wrap_lines (stdout, answer + strcspn (answer, "\n") + 1);
+        } else
             worst = status;
         free (answer);
         free (request);

@@ -175,8 +175,9 @@ s_copy_text (char *out, size_t size, const char *text)
 {
     size_t length = strnlen (text, size);
     if (length == size)
-        for (length--; length > 0 && ((unsigned char) text[length] & 0xc0) == 0x80;)
+        do
             length--;
+        while (length > 0 && ((unsigned char) text[length] & 0xc0) == 0x80);
     memcpy (out, text, length);
     out[length] = '\0';
 }
@@ -202,8 +203,8 @@ s_note (hub_order_t *one, const sp_progress_t *word, int64_t now)
     s_copy_text (one->text, sizeof one->text, word->text ? word->text : "");
 }
 
-/*  A scanner that could go back, or on after any end, could keep the subnet from
-    being ordered for as long as it likes.  */
+/*  A scanner that could go back, or on after any end, could keep the subnet
+    from being ordered for as long as it likes.  */
 static bool
 s_counts (hub_orders_t *self, const hub_order_t *one, hub_order_state_t next)
 {

@@ -21,8 +21,8 @@ bool hub_remarks_split (const hub_assignments_t *all,
 #define HUB_REMARK_TEXT 512
 
 /*  Whom the settings name and phpIPAM does not have, as sentences with "; "
-    between them: "scan: agents: 'x' is no scan agent in phpIPAM".  "" if all are
-    there.  'settings' may be NULL.  */
+    between them: "scan: agents: 'x' is no scan agent in phpIPAM".  "" if all
+    are there.  'settings' may be NULL.  */
 void hub_remarks_strangers (char *out, size_t size,
                             const hub_assignments_t *all,
                             const hub_scan_settings_t *settings);

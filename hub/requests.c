@@ -150,10 +150,11 @@ s_pending (const hub_requests_t *self, const char *rest, hub_reply_t *reply)
                   "ok", then for each subnet with an id above AFTER a line of
                   fields with tabs between them: ID, NETWORK or -, AGENT or -,
                   seconds from check to check, or off (in phpIPAM), never (in
-                  the file) or - (no usable network), the same of discovery, sent or the word of a
-                  cause, the end of a pause (epoch ms, -1: none, 0: not
-                  paused), ours or other (its agent is not for scanners), and
-                  why it is not sent; in the end "more" if there are more
+                  the file) or - (no usable network), the same of discovery,
+                  sent or the word of a cause, the end of a pause (epoch ms,
+                  -1: none, 0: not paused), ours or other (its agent is not for
+                  scanners), and why it is not sent; in the end "more" if there
+                  are more
         subnet SUBNET
                   "ok", then lines for people about one (an id or a network)
         pause UNTIL WHOM

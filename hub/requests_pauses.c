@@ -115,8 +115,8 @@ s_find_agent (const hub_assignments_t *all, const char *word, uint64_t *id,
     return false;
 }
 
-/*  An id or a network.  With 'known', it must be one of phpIPAM's; else one that
-    phpIPAM has no more can still be resumed.  */
+/*  An id or a network.  With 'known', it must be one of phpIPAM's; else one
+    that phpIPAM has no more can still be resumed.  */
 static bool
 s_find_subnet (const hub_requests_t *self, const hub_assignments_t *all,
                const char *word, bool known, hub_pause_t *out,

@@ -156,6 +156,72 @@ def help_fits_a_terminal(s):
 
 
 @case
+def the_first_of_two_words_has_help(s):
+    for word in ('--help', '-h'):
+        out = s.ctl('scanner', word)
+        for name in ('add', 'list', 'pending', 'revoke'):
+            assert f'  scanner {name}' in out, out
+        assert 'reload' not in out, out
+    s.ctl('scanner', status=USAGE, error='scanhubctl scanner --help')
+    s.ctl('scan', '--help', says='--kind discover|check|both')
+    s.ctl('scan', '--help', says='scan --cancel SUBNET|ORDER [--watch]')
+
+
+@case
+def a_file_that_the_caller_may_not_read_is_77(s):
+    if os.geteuid() != 0:
+        raise Skip('needs root, to be somebody else')
+    s.config.chmod(0o600)
+
+    def other():
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+    for words in (['status'], ['scanner', 'list'], ['ping']):
+        s.ctl(*words, status=NOPERM, error='Permission denied',
+              preexec_fn=other)
+        assert 'goes on' not in s.said, s.said
+    s.ctl('reload', status=NOPERM, error='goes on with what it had',
+          preexec_fn=other)
+
+
+@case
+def long_lines_are_wrapped(s):
+    words = ' '.join(f'word{i}' for i in range(60))
+    order = ('s01234567 state=failed subnet=7 network=2001:db8:1234:5678:9abc:'
+             'def0:1234:0/112 scanner=' + 'site-' * 12 + ' kind=both total=9 '
+             f'age=9 silent=9 cause=probe text={words}\n')
+    lines = ('7\t2001:db8:1234:5678::/64\tsite-a\t300\t3600\tsent\t0\tours\t\n'
+             '8\t10.0.0.0/24\tBüro\t-\toff\tsubnet-mask\t0\tours\tno\n'
+             '9\t2001:db8:1234:5678:9abc:def0:1234:0/112\t' + 'ü' * 30
+             + '\t300\t3600\tsent\t-1\tours\t\n'
+             '10\t10.0.1.0/24\t' + 'n' * 60 + '\t300\toff\tsent\t0\tours\t\n')
+    answers = {b'orders': f'ok\n{order}', b'status': f'ok scanhubd\n{words}\n',
+               b'subnet': f'ok\nscanned: no: {words}\nsubnet: 7\n',
+               b'subnets': f'ok\n{lines}'}
+    s.play(lambda request: answers[request.split()[0]].encode())
+    for call in (['orders'], ['status'], ['subnets', '7'], ['subnets']):
+        out = s.ctl(*call)
+        assert max(map(len, out.splitlines())) <= 80, out
+        if call != ['subnets']:
+            assert words in ' '.join(out.split()), out
+    pad = ' ' * 47
+    equal_lines(out, [
+        '    ID  NETWORK             AGENT              CHECK  DISCOVER  STATE',
+        '     7  2001:db8:1234:5678::/64  site-a        5 min       1 h  scanned',
+        '     8  10.0.0.0/24         Büro                   -       off  '
+        'not scanned', '        no',
+        '     9  2001:db8:1234:5678:9abc:def0:1234:0/112  ' + 'ü' * 30,
+        f'{pad}5 min       1 h  paused',
+        '    10  10.0.1.0/24', '        ' + 'n' * 60,
+        f'{pad}5 min       off  scanned'])
+
+
+def equal_lines(text, wanted):
+    assert text.splitlines() == wanted, text + '\n'.join(wanted)
+
+
+@case
 def version_names_the_libraries(s):
     out = s.ctl('--version')
     for name in ('scanhubctl', 'libzmq', 'czmq', 'libsodium'):
@@ -816,11 +882,11 @@ def a_real_hub_refuses_a_bad_reload_and_goes_on(s):
     assert 'hub.workers' in s.said
     s.config.write_text(good + 'nonsense: 1\n')
     s.ctl('reload', status=CONFIG, error="unknown key 'nonsense'")
-    for words in (['reload'], ['ping']):
-        s.ctl(*words, status=CONFIG,
-              error='; the running hub goes on with what it had')
-    s.ctl('scanner', 'list', status=CONFIG)
-    assert 'goes on' not in s.said
+    s.ctl('reload', status=CONFIG,
+          error='; the running hub goes on with what it had')
+    for words in (['ping'], ['status'], ['orders'], ['scanner', 'list']):
+        s.ctl(*words, status=CONFIG)
+        assert 'goes on' not in s.said
     s.config.write_text(good)
     s.ctl('reload', says='ok')
 

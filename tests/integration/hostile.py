@@ -329,7 +329,7 @@ def _(s):
     def gauge():
         found = re.search(r'descriptors: (\d+) of (\d+), (\d+) of them kept '
                           r'from connections, (\d+) connections turned away',
-                          hub.ctl('status').stdout)
+                          ' '.join(hub.ctl('status').stdout.split()))
         return [int(number) for number in found.groups()]
 
     equal(gauge()[1:], [256, 32, 0])
