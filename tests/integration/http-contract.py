@@ -610,7 +610,8 @@ def _(s):
     s.alive_and_well()
 
 
-@case('a body at a byte a second is answered after 30 s')
+@case('a body at a byte a second is answered after 30 s',
+      long=True)
 def _(s):
     s.trickle.thread.join(TRICKLE + 20)
     assert s.trickle.took is not None, 'still open'

@@ -85,7 +85,8 @@ scan:
                          'last': packed('2001:db8::ff')}])
 
 
-@case('a change in phpIPAM\'s tables is pushed within 10 s', patience=240)
+@case('a change in phpIPAM\'s tables is pushed within 10 s', patience=240,
+      long=True)
 def pushed_tables(stage):
     peer, slowest = stage.peer(), 0
     until(lambda: row(peer), 'the subnet is assigned')
@@ -146,7 +147,8 @@ def pushed_file(stage):
     stage.hub.config['policy'] = ''
 
 
-@case('settings of whom phpIPAM does not have are warned about, once')
+@case('settings of whom phpIPAM does not have are warned about, once',
+      long=True)
 def strangers(stage):
     fresh(stage)
     mark = stage.hub.log_mark()
@@ -177,7 +179,8 @@ def strangers(stage):
     equal(len(lines()), 3)
 
 
-@case('a change of the file is pushed while the database is away')
+@case('a change of the file is pushed while the database is away',
+      long=True)
 def pushed_without_database(stage):
     peer = stage.peer()
     row(peer)
@@ -319,7 +322,8 @@ def many_listed(stage):
     equal(rows[4099], ('scanned', ''))
 
 
-@case('a split is said aloud, once')
+@case('a split is said aloud, once',
+      long=True)
 def split(stage):
     stage.subnet(30, '10.30.0.0/24')
     fresh(stage)
@@ -576,7 +580,8 @@ def reconnected(stage):
     watch.end(1, 'cancelled')
 
 
-@case('scan: what the scanner does not name in its new session is lost')
+@case('scan: what the scanner does not name in its new session is lost',
+      long=True)
 def not_named(stage):
     stage.subnet(11, '10.1.0.0/24')
     fresh(stage)
@@ -712,7 +717,8 @@ def pauses(stage):
     assert done.returncode == 1 and 'not paused' in done.stderr, done
 
 
-@case('pause: an agent by its name, ended by its time')
+@case('pause: an agent by its name, ended by its time',
+      long=True)
 def paused_agent(stage):
     stage.subnet(11, '10.1.0.0/24', scanAgent=3)
     stage.update('scanAgents', 3, name='Büro 100%')

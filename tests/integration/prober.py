@@ -178,7 +178,8 @@ def _(net):
     slow(net, 0.2)
 
 
-@case('answers that take 800 ms count')
+@case('answers that take 800 ms count',
+      long=True)
 def _(net):
     slow(net, 0.8)
 
@@ -229,7 +230,8 @@ def _(net):
     check_pace(asked_by_echo(net, '10.82.16.0/21', '--rate', 1000), 1000)
 
 
-@case('5,000 probes a second are 5,000, whatever 100 ms one looks at')
+@case('5,000 probes a second are 5,000, whatever 100 ms one looks at',
+      long=True)
 def _(net):
     check_pace(asked_by_echo(net, '10.82.32.0/19', '--rate', 5000), 5000)
 
@@ -314,7 +316,8 @@ def assigned(net):
     return stage
 
 
-@case('what phpIPAM excludes is never asked, what it knows is asked more often')
+@case('what phpIPAM excludes is never asked, what it knows is asked more often',
+      long=True)
 def _(net):
     stage = assigned(net)
     stage.subnet(20, '10.82.0.0/26')
@@ -383,7 +386,8 @@ def _(net):
     assert probe.finish().json['complete'], probe.json['text']
 
 
-@case('CAP_NET_RAW alone is enough, and is given up for good')
+@case('CAP_NET_RAW alone is enough, and is given up for good',
+      long=True)
 def _(net):
     check_link(net.probe(LINK, prefix=RAW_ALONE), link_hosts(net, '10.80.0.'),
                'arp', '10.80.0.1', mac(net.site, 'near'))

@@ -213,7 +213,8 @@ def _(s):
     equal(scanner.count('report kept'), kept)
 
 
-@case('an order outlives a session: the next one is told how it ends')
+@case('an order outlives a session: the next one is told how it ends',
+      long=True)
 def _(s):
     scanner = s.running()
     s.slow(3)
@@ -246,7 +247,8 @@ def _(s):
     assert 'trouble' not in scanner.log()
 
 
-@case('a pause that begins and ends in an ordered scan changes nothing for it')
+@case('a pause that begins and ends in an ordered scan changes nothing for it',
+      long=True)
 def _(s):
     scanner = s.running()
     s.ordered(scanner)
@@ -276,7 +278,8 @@ def idle(scanner, seconds, most):
     assert used < most, used
 
 
-@case('an order that is under way costs nothing while the hub is away')
+@case('an order that is under way costs nothing while the hub is away',
+      long=True)
 def _(s):
     scanner = s.running()
     s.ordered(scanner)
@@ -298,7 +301,8 @@ def _(s):
     assert len(kinds) <= 2, kinds
 
 
-@case('a check that is refused is not asked for again and again')
+@case('a check that is refused is not asked for again and again',
+      long=True)
 def _(s):
     scanner = s.running(interval=2)
     mark = s.hub.log_mark()
@@ -312,7 +316,8 @@ def _(s):
 
 # --- the program ------------------------------------------------------------------
 
-@case('HUP reads the configuration again, all or nothing')
+@case('HUP reads the configuration again, all or nothing',
+      long=True)
 def _(s):
     scanner = s.scanner(interval=3600, log_level='info')
     scanner.start()
