@@ -156,7 +156,7 @@ def _(s):
 @case('quiet hours and pauses: nothing begins, and what runs is dropped')
 def _(s):
     scanner = s.probing()
-    s.slow(more=', quiet: [\'00:00-00:00\']')
+    s.slow(more=', quiet: [\'00:00-24:00\']')
     scanner.says('quiet hours begin')
     until(lambda: 'quiet hours' in scanner.run('status').stdout, 'status')
     s.slow()
@@ -194,7 +194,7 @@ def _(s):
     scanner = s.probing()
     status, said = s.ctl('scan', '20')
     assert status == 1 and 'being scanned already' in said, said
-    s.hub.policy('scan:\n  subnets: {20: {quiet: [\'00:00-00:00\']}}')
+    s.hub.policy('scan:\n  subnets: {20: {quiet: [\'00:00-24:00\']}}')
     scanner.says('quiet hours begin')
     status, said = s.ctl('scan', '20')
     assert status == 1 and 'quiet hours' in said, said
