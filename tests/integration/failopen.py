@@ -628,7 +628,8 @@ def _(s):
     s.honest()
 
 
-@case('without a database it starts, tells scanners to wait, and goes on')
+@case('without a database it starts, tells scanners to wait, and goes on',
+      long=True)
 def _(s):
     s.hub.stop()
     s.database.stop()
@@ -649,7 +650,8 @@ def _(s):
     equal(s.count(), 1)
 
 
-@case('a database that goes and comes back: nothing is lost')
+@case('a database that goes and comes back: nothing is lost',
+      long=True)
 def _(s):
     s.peer()
     s.database.stop()

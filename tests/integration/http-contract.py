@@ -518,7 +518,8 @@ def _(s):
     s.alive_and_well()
 
 
-@case('no HTTP at all')
+@case('no HTTP at all',
+      long=True)
 def _(s):
     for data in (b'GARBAGE\r\n\r\n', b'\r\n' * 500, b'\x00' * 2000,
                  b'\xff' * 2000, b'\x16\x03\x01\x02\x00\x01\x00' + bytes(600),
@@ -574,7 +575,8 @@ def _(s):
     s.unharmed(request(body))
 
 
-@case('300 connections that say nothing keep nobody out')
+@case('300 connections that say nothing keep nobody out',
+      long=True)
 def _(s):
     idle = [socket.create_connection(('127.0.0.1', s.port), 10)
             for _ in range(300)]

@@ -630,7 +630,8 @@ def queue(s, *results, **fields):
     assert 9 < took < 14, f'after {took} s'
 
 
-@case('the database is down: queued after 10 s, and a row when it is back')
+@case('the database is down: queued after 10 s, and a row when it is back',
+      long=True)
 def _(s):
     s.database.stop()
     try:
@@ -679,7 +680,8 @@ def connects(port):
         return probe.connect_ex(('127.0.0.1', port)) == 0
 
 
-@case('the database hangs: queued, and a row when it goes on')
+@case('the database hangs: queued, and a row when it goes on',
+      long=True)
 def _(s):
     pid = int(s.database.env['DB_PID'])
     os.kill(pid, signal.SIGSTOP)

@@ -159,7 +159,7 @@ def most_of(net, cidr, wanted):
     try:
         most(net.probe(cidr), wanted)
     except AssertionError as reason:
-        comment(f'again, for {reason}')
+        print(f'# again, for {reason}', flush=True)
         most(net.probe(cidr), wanted)
 
 

@@ -106,7 +106,8 @@ def _(s):
     assert 'report kept' not in scanner.log(), scanner.log()
 
 
-@case('a report of a subnet that was taken away since is refused and dropped')
+@case('a report of a subnet that was taken away since is refused and dropped',
+      long=True)
 def _(s):
     scanner = s.scanner(interval=1)
     scanner.start()
@@ -234,7 +235,8 @@ def _(s):
     assert 'done: 14 of 14' in said, said
 
 
-@case('an order for a subnet that was just assigned waits until it is known')
+@case('an order for a subnet that was just assigned waits until it is known',
+      long=True)
 def _(s):
     scanner = s.running()
     s.subnet(21, '127.0.1.0/29', pingSubnet=0)

@@ -267,7 +267,8 @@ def _(s):
         comment(f'{words}: {done.took:.1f} s')
 
 
-@case('a proxy that refuses, with its reason')
+@case('a proxy that refuses, with its reason',
+      long=True)
 def _(s):
     for code, reason in ((1, 'a failure of its own'),
                          (2, 'its rules do not allow it'),
@@ -309,7 +310,8 @@ def _(s):
     equal(done.returncode, 69, 'exit status')
 
 
-@case('connections that the proxy cuts: a new session, nothing is lost')
+@case('connections that the proxy cuts: a new session, nothing is lost',
+      long=True)
 def _(s):
     proxy = s.proxy()
     scanner = s.behind(proxy)

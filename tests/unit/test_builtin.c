@@ -371,6 +371,7 @@ static void
 test_forged (void **state)
 {
     (void) state;
+    s_long ();
     site_forge_begin ();
     s_expect ("10.66.9.0-10.66.9.15", (sc_job_t){ 0 },
               "10.66.9.1 arp 02:00:00:00:99:99"); /* as good as a true one */
@@ -722,6 +723,7 @@ static void
 test_gateway_is_mute (void **state)
 {
     (void) state;
+    s_long ();
     site_run ("ip route add 10.67.3.0/28 via 10.66.0.77");
     site_run ("ip route add 2001:db8:67::/120 via 2001:db8:66::77");
     s_expect_missed ("10.66.0.10 10.67.3.0-10.67.3.17", 16, 1,
@@ -931,6 +933,7 @@ static void
 test_tcp_without_descriptors (void **state)
 {
     (void) state;
+    s_long ();
     sh_why_t note = { "" };
     struct rlimit limit, low;
     assert_int_equal (getrlimit (RLIMIT_NOFILE, &limit), 0);
