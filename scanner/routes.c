@@ -115,7 +115,8 @@ s_take_addr (sh_addr_t *out, unsigned domain, const void *data, size_t size)
 static void
 s_take_attribute (hop_t *hop, unsigned domain, const struct rtattr *attribute)
 {
-    const void *data = RTA_DATA (attribute);
+    /* RTA_DATA, which takes const away */
+    const void *data = (const uint8_t *) attribute + RTA_LENGTH (0);
     size_t size = RTA_PAYLOAD (attribute);
     uint16_t via; /* a gateway of the other family */
     if (attribute->rta_type == RTA_OIF && size == sizeof hop->index)

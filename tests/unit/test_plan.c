@@ -105,7 +105,7 @@ test_skip (void **state)
     ranges[1] = first;
     assert_int_equal (sc_subnet_read (&subnet, &row, &why), SH_E_BAD_MESSAGE);
     assert_non_null (strstr (why.text, "left out"));
-    ranges[1].last.size = 16;
+    ranges[1].last = (sh_bytes_t){ (const uint8_t *) "0123456789abcdef", 16 };
     assert_int_equal (sc_subnet_read (&subnet, &row, &why), SH_E_BAD_MESSAGE);
 }
 
