@@ -284,4 +284,4 @@ def _(s):
 
 
 if __name__ == '__main__':
-    sys.exit(harness.main(Outage))
+    sys.exit(harness.main(Outage, long=True))

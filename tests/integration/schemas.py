@@ -253,4 +253,4 @@ def _(s):
 
 
 if __name__ == '__main__':
-    sys.exit(harness.main(Schemas))
+    sys.exit(harness.main(Schemas, long=True))

@@ -331,4 +331,4 @@ def _(s):
 
 
 if __name__ == '__main__':
-    sys.exit(harness.main(Times))
+    sys.exit(harness.main(Times, long=True))
