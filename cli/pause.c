@@ -21,7 +21,7 @@ s_encode (const char *text)
     for (; out && *text; text++) {
         unsigned char byte = (unsigned char) *text;
         if (byte < ' ' || byte > '~' || byte == '%')
-            at += sprintf (at, "%%%02x", byte);
+            at += snprintf (at, sizeof "%XX", "%%%02x", byte);
         else
             *at++ = (char) byte;
     }

@@ -62,7 +62,7 @@ sc_solicit_make (uint8_t out[static SC_SOLICIT_BYTES],
                  const uint8_t mac[static SC_MAC_BYTES],
                  const sh_addr_t *from, const sh_addr_t *target)
 {
-    /* ff02::1:ffXX:XXXX */
+    /* ff02::1:ff00:0 and the last three bytes of the target */
     sh_addr_t group = { .family = 6, .bytes = { 0xff, 2 } };
     group.bytes[11] = 1;
     group.bytes[12] = 0xff;
