@@ -204,8 +204,8 @@ s_add_quiet (hub_reply_t *reply, const hub_scan_rule_t *rule)
         hub_reply_add (reply, "%s%s", i ? ", " : "", hours);
     }
     if (rule->quiet_count && localtime_r (&now, &parts)
-        && hub_hours_hold (rule->quiet, rule->quiet_count,
-                           (unsigned) (parts.tm_hour * 60 + parts.tm_min)))
+        && sp_hours_hold (rule->quiet, rule->quiet_count,
+                          (unsigned) (parts.tm_hour * 60 + parts.tm_min)))
         hub_reply_add (reply, "; so now, if the site's clock shows %02d:%02d "
                               "as the hub's does",
                        parts.tm_hour, parts.tm_min);

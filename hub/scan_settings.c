@@ -170,20 +170,6 @@ hub_hours_text (char out[static HUB_HOURS_TEXT], const sp_hours_t *hours)
                   from % 60, to ? to / 60 : 24, to % 60);
 }
 
-bool
-hub_hours_hold (const sp_hours_t *hours, size_t count, unsigned minute)
-{
-    assert (hours || count == 0);
-    for (size_t i = 0; i < count; i++) {
-        uint64_t from = hours[i].from, to = hours[i].to;
-        bool within = from < to ? minute >= from && minute < to
-                                : minute >= from || minute < to;
-        if (within)
-            return true;
-    }
-    return false;
-}
-
 const char *
 hub_ipv6_word (int ipv6)
 {

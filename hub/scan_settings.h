@@ -101,9 +101,6 @@ sh_err_t hub_hours_parse (sp_hours_t *out, const char *text) SH_MUST_CHECK;
 void hub_hours_text (char out[static HUB_HOURS_TEXT],
                      const sp_hours_t *hours);
 
-/*  Is a time of the day (minutes since midnight) in one of them?  */
-bool hub_hours_hold (const sp_hours_t *hours, size_t count, unsigned minute);
-
 /*  "off", "stable", "all".  */
 const char *hub_ipv6_word (int ipv6);
 

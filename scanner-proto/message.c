@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "scanner-proto/message.h"
 
+#include <assert.h>
+
 static const char *const s_kinds[SP_KIND_COUNT] = {
     [SP_KIND_DISCOVER] = "discover",
     [SP_KIND_CHECK] = "check",
@@ -44,6 +46,20 @@ static const char *
 s_word (const char *const *words, int index, int count)
 {
     return index >= 0 && index < count ? words[index] : NULL;
+}
+
+bool
+sp_hours_hold (const sp_hours_t *hours, size_t count, unsigned minute)
+{
+    assert (hours || count == 0);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t from = hours[i].from, to = hours[i].to;
+        bool within = from < to ? minute >= from && minute < to
+                                : minute >= from || minute < to;
+        if (within)
+            return true;
+    }
+    return false;
 }
 
 const char *

@@ -282,6 +282,9 @@ typedef struct
     void *arena; /* memory of a decoded message; NULL in others */
 } sp_message_t;
 
+/*  Is a time of the day (minutes since midnight, 0 to 1439) in one of them?  */
+bool sp_hours_hold (const sp_hours_t *hours, size_t count, unsigned minute);
+
 /*  "discover", "check", "both"; "applied", ...; NULL out of range.  */
 const char *sp_kind_word (int kind);
 const char *sp_result_word (int result);

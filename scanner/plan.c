@@ -134,16 +134,7 @@ sc_subnet_same (const sc_subnet_t *a, const sc_subnet_t *b)
 bool
 sc_subnet_is_quiet (const sc_subnet_t *self, int minute)
 {
-    uint64_t at = (uint64_t) minute;
-    for (size_t i = 0; i < self->quiet_count; i++) {
-        const sp_hours_t *hours = &self->quiet[i];
-        bool within = at >= hours->from && at < hours->to;
-        if (hours->from >= hours->to) /* over midnight */
-            within = at >= hours->from || at < hours->to;
-        if (within)
-            return true;
-    }
-    return false;
+    return sp_hours_hold (self->quiet, self->quiet_count, (unsigned) minute);
 }
 
 bool

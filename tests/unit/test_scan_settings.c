@@ -343,20 +343,20 @@ test_hours (void **state)
     assert_int_equal (hub_hours_parse (&hours[1], "12:00-24:00"), SH_OK);
     assert_int_equal (hours[1].from, 720);
     assert_int_equal (hours[1].to, 0);
-    assert_true (hub_hours_hold (hours, 1, 1320));
-    assert_true (hub_hours_hold (hours, 1, 1439));
-    assert_true (hub_hours_hold (hours, 1, 0));
-    assert_true (hub_hours_hold (hours, 1, 389));
-    assert_false (hub_hours_hold (hours, 1, 390));
-    assert_false (hub_hours_hold (hours, 1, 1319));
-    assert_true (hub_hours_hold (hours, 2, 720));
-    assert_true (hub_hours_hold (hours, 2, 1319));
-    assert_false (hub_hours_hold (hours, 2, 719));
-    assert_false (hub_hours_hold (NULL, 0, 0));
+    assert_true (sp_hours_hold (hours, 1, 1320));
+    assert_true (sp_hours_hold (hours, 1, 1439));
+    assert_true (sp_hours_hold (hours, 1, 0));
+    assert_true (sp_hours_hold (hours, 1, 389));
+    assert_false (sp_hours_hold (hours, 1, 390));
+    assert_false (sp_hours_hold (hours, 1, 1319));
+    assert_true (sp_hours_hold (hours, 2, 720));
+    assert_true (sp_hours_hold (hours, 2, 1319));
+    assert_false (sp_hours_hold (hours, 2, 719));
+    assert_false (sp_hours_hold (NULL, 0, 0));
     /*  Equal: the whole day.  */
     assert_int_equal (hub_hours_parse (&hours[0], "00:00-24:00"), SH_OK);
-    assert_true (hub_hours_hold (hours, 1, 0));
-    assert_true (hub_hours_hold (hours, 1, 1439));
+    assert_true (sp_hours_hold (hours, 1, 0));
+    assert_true (sp_hours_hold (hours, 1, 1439));
     /*  But not if it could mean nothing.  */
     assert_int_equal (hub_hours_parse (&hours[1], "06:00-06:00"), SH_E_EXISTS);
     assert_int_equal (hub_hours_parse (&hours[1], "00:00-00:00"), SH_E_EXISTS);
