@@ -44,6 +44,16 @@ static const ctl_command_t s_commands[] = {
     { 0 },
 };
 
+/*  Commands of two words are one line of the whole help, so that it fits a
+    screen; 'scanhubctl WORD --help' has theirs.  */
+static const struct
+{
+    const char *word, *summary;
+} s_groups[] = {
+    { "scanner", "who may come in: invite, approve, list, revoke ..." },
+    { NULL, NULL },
+};
+
 static void SH_PRINTF (2, 0)
 s_message (const char *kind, const char *format, va_list args)
 {
@@ -147,34 +157,61 @@ ctl_config_of_reload (ctl_t *self)
     return s_config (self, "; the running hub goes on with what it had");
 }
 
+static void
+s_print_line (FILE *to, const char *name, const char *args,
+              const char *summary)
+{
+    int width = fprintf (to, "  %s%s%s", name, *args ? " " : "", args);
+    fprintf (to, "%*s%s\n", COLUMN - width, "", summary);
+}
+
 /*  On one line each, so that all of it fits a terminal: what is longer is in
     the command's own help.  */
 static void
 s_print_command (FILE *to, const ctl_command_t *command)
 {
     size_t size = strlen (command->name) + strlen (command->args) + 1;
-    const char *args = size <= COLUMN - 4 ? command->args : "...";
-    int width = fprintf (to, "  %s%s%s", command->name, *args ? " " : "",
-                         args);
-    fprintf (to, "%*s%s\n", COLUMN - width, "", command->summary);
+    s_print_line (to, command->name,
+                  size <= COLUMN - 4 ? command->args : "...",
+                  command->summary);
+}
+
+/*  Does the command's name begin with this word and a second one?  */
+static bool
+s_is_of (const ctl_command_t *command, const char *word)
+{
+    size_t size = strlen (word);
+    return strncmp (command->name, word, size) == 0
+           && command->name[size] == ' ';
+}
+
+/*  True if the command was printed with, or goes with, its group.  */
+static bool
+s_print_group (FILE *to, const ctl_command_t *command)
+{
+    for (size_t i = 0; s_groups[i].word; i++) {
+        if (!s_is_of (command, s_groups[i].word))
+            continue;
+        if (command == s_commands
+            || !s_is_of (command - 1, s_groups[i].word))
+            s_print_line (to, s_groups[i].word, "COMMAND",
+                          s_groups[i].summary);
+        return true;
+    }
+    return false;
 }
 
 void
 ctl_usage (FILE *to, const char *config_path)
 {
-    fputs ("usage: scanhubctl [--config FILE] COMMAND [ARGUMENTS]\n"
-           "Keys, registry and state of a Scanhub hub.\n\n",
-           to);
+    fputs ("usage: scanhubctl [--config FILE] COMMAND [ARGUMENTS]\n\n", to);
     for (const ctl_command_t *command = s_commands; command->name; command++)
-        s_print_command (to, command);
+        if (!s_print_group (to, command))
+            s_print_command (to, command);
     fprintf (to,
-             "\n"
-             "  --config FILE             scanhubd's configuration; default:\n"
-             "                            %s\n"
-             "  --help                    this text, or a command's own\n"
-             "  --version                 of this and of its libraries\n"
-             "\n"
-             "The manual: man scanhubctl\n",
+             "\nFILE is scanhubd's configuration, by default\n  %s\n"
+             "More: scanhubctl COMMAND --help, scanhubctl --version, man "
+             "scanhubctl\n",
              config_path);
 }
 
@@ -262,11 +299,9 @@ s_nearest (const char *given)
 static bool
 s_is_first_word (const char *word)
 {
-    size_t size = strlen (word);
-    for (const ctl_command_t *it = s_commands; it->name; it++) {
-        if (strncmp (it->name, word, size) == 0 && it->name[size] == ' ')
+    for (const ctl_command_t *it = s_commands; it->name; it++)
+        if (s_is_of (it, word))
             return true;
-    }
     return false;
 }
 
@@ -274,14 +309,13 @@ bool
 ctl_command_help (int argc, char **argv)
 {
     assert (argc > 0 && argv);
-    size_t size = strlen (argv[0]);
     if (argc != 2 || !s_is_first_word (argv[0])
         || (strcmp (argv[1], "--help") != 0 && strcmp (argv[1], "-h") != 0))
         return false;
     printf ("usage: scanhubctl [--config FILE] %s COMMAND [ARGUMENTS]\n\n",
             argv[0]);
     for (const ctl_command_t *it = s_commands; it->name; it++)
-        if (strncmp (it->name, argv[0], size) == 0 && it->name[size] == ' ')
+        if (s_is_of (it, argv[0]))
             s_print_command (stdout, it);
     printf ("\nMore: scanhubctl %s COMMAND --help\n", argv[0]);
     return true;
