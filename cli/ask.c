@@ -10,7 +10,7 @@
 #include <sysexits.h>
 #include <time.h>
 
-#include "cli/wrap.h"
+#include "lib/wrap.h"
 #include "lib/clock.h"
 #include "lib/control.h"
 
@@ -87,6 +87,30 @@ ctl_ask (ctl_t *self, const char *request, char **answer)
     return 1;
 }
 
+int
+ctl_ask_json (ctl_t *self, const char *request, json_t **out)
+{
+    char *answer = NULL;
+    int status = ctl_ask (self, request, &answer);
+    if (status != 0)
+        return status;
+    *out = json_loads (answer + strcspn (answer, " "), JSON_REJECT_DUPLICATES,
+                       NULL);
+    free (answer);
+    return *out ? 0
+                : ctl_fail (EX_PROTOCOL, "scanhubd's answer is not understood; "
+                                         "is it of another version?");
+}
+
+int
+ctl_print_json (const json_t *document)
+{
+    if (json_dumpf (document, stdout, JSON_INDENT (2)) != 0)
+        return ctl_fail (EX_IOERR, "cannot write the document");
+    putchar ('\n');
+    return 0;
+}
+
 /*  Ask and print the answer: the whole of it and 0 if it is ok, else the
     reason and 1.  */
 static int
@@ -98,7 +122,7 @@ s_relay (ctl_t *self, const char *request, int argc, char **argv)
         return status;
     status = ctl_ask (self, request, &answer);
     if (status == 0)
-        ctl_wrap_lines (stdout, answer);
+        sh_wrap_lines (stdout, answer);
     free (answer);
     return status;
 }

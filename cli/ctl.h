@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include <jansson.h>
+
 #include "hub/config.h"
 #include "lib/err.h"
 
@@ -78,6 +80,13 @@ int ctl_resume (ctl_t *self, int argc, char **argv);
 /*  Ask the running hub; '*answer' is malloc'ed and begins with "ok".  0, or the
     status with a message printed.  */
 int ctl_ask (ctl_t *self, const char *request, char **answer);
+
+/*  The same for requests that are answered by a JSON document; '*out' is the
+    caller's.  */
+int ctl_ask_json (ctl_t *self, const char *request, json_t **out);
+
+/*  Print a document for programs, with an end of line; 0, or the status.  */
+int ctl_print_json (const json_t *document);
 
 /*  Options of a command that has none but --help.  -1: go on.  */
 int ctl_no_arguments (const ctl_t *self, int argc, char **argv);

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "cli/order.h"
-#include "cli/wrap.h"
+#include "lib/wrap.h"
 #include "lib/clock.h"
 
 #define STEP_MS 300      /* between two questions */
@@ -293,8 +293,8 @@ s_print_order (char *line)
     snprintf (head, sizeof head, "%s  subnet %llu, %s, %s by %s, %lld s ago",
               order.name, (unsigned long long) order.subnet, order.network,
               order.kind, order.scanner, (long long) order.age);
-    ctl_wrap (stdout, 0, INDENT, head);
-    ctl_wrap (stdout, INDENT, INDENT, text);
+    sh_wrap (stdout, 0, INDENT, head);
+    sh_wrap (stdout, INDENT, INDENT, text);
     return 0;
 }
 

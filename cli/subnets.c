@@ -10,7 +10,7 @@
 #include <sysexits.h>
 
 #include "cli/span.h"
-#include "cli/wrap.h"
+#include "lib/wrap.h"
 
 #define INDENT 8
 #define NETWORK_WIDTH 18
@@ -72,12 +72,12 @@ s_every (char *out, size_t size, const char *word)
 static void
 s_print_head (const line_t *line, size_t behind)
 {
-    size_t network = ctl_columns (line->network);
-    size_t agent = ctl_columns (line->agent);
+    size_t network = sh_columns (line->network);
+    size_t agent = sh_columns (line->agent);
     size_t wide = network > NETWORK_WIDTH ? network : NETWORK_WIDTH;
     size_t used = INDENT + wide + 2 + agent;
     printf ("%6" PRIu64 "  %s", line->id, line->network);
-    if (used > CTL_COLUMNS) {
+    if (used > SH_COLUMNS) {
         printf ("\n%*s", INDENT, "");
         used = INDENT + agent;
     } else
@@ -85,7 +85,7 @@ s_print_head (const line_t *line, size_t behind)
     fputs (line->agent, stdout);
     if (used < INTERVALS)
         printf ("%*s", (int) (INTERVALS - used), "");
-    else if (used + behind > CTL_COLUMNS)
+    else if (used + behind > SH_COLUMNS)
         printf ("\n%*s", INTERVALS, "");
 }
 
@@ -108,7 +108,7 @@ s_print_line (const line_t *line)
         printf ("%*suntil %s\n", INDENT, "", until);
     }
     if (!sent)
-        ctl_wrap (stdout, INDENT, INDENT, line->text);
+        sh_wrap (stdout, INDENT, INDENT, line->text);
 }
 
 static bool
@@ -184,7 +184,7 @@ s_show (ctl_t *self, int count, char **words)
         int status = ctl_ask (self, request, &answer);
         if (status == 0) {
             fputs (i ? "\n" : "", stdout);
-            ctl_wrap_lines (stdout, answer + strcspn (answer, "\n") + 1);
+            sh_wrap_lines (stdout, answer + strcspn (answer, "\n") + 1);
         } else
             worst = status;
         free (answer);

@@ -109,6 +109,30 @@ hub_reply_outside (hub_reply_t *self, const char *text)
     hub_reply_add (self, "%s", shown);
 }
 
+void
+hub_reply_json (hub_reply_t *self, json_t *document)
+{
+    static const char ok[] = "ok ";
+    const size_t begin = sizeof ok - 1;
+    hub_reply_only (self, "%s", ok);
+    if (!document) {
+        hub_reply_only (self, "error no memory for the answer");
+        return;
+    }
+    size_t room = hub_reply_room (self);
+    size_t size = json_dumpb (document, self->text + begin, room,
+                              JSON_COMPACT);
+    json_decref (document);
+    if (size > 0 && size <= room) {
+        self->used = begin + size;
+        self->text[self->used] = '\0';
+    }
+    else if (size > 0)
+        hub_reply_only (self, "error the answer is too long; ask for less");
+    else
+        hub_reply_only (self, "error the answer cannot be written as JSON");
+}
+
 size_t
 hub_reply_room (const hub_reply_t *self)
 {

@@ -7,6 +7,8 @@
 
 #include <stddef.h>
 
+#include <jansson.h>
+
 #include "lib/err.h"
 
 typedef struct
@@ -29,6 +31,11 @@ void hub_reply_only (hub_reply_t *self, const char *format, ...)
     control character and each mark of direction or of a line, for a terminal
     will see it.  Cut off after 511 bytes, between two characters.  */
 void hub_reply_outside (hub_reply_t *self, const char *text);
+
+/*  Take back all that was added and say "ok" with this document behind it, in
+    one line.  It is taken over; NULL (no memory to make it), or one that does
+    not fit, is an error that says so.  */
+void hub_reply_json (hub_reply_t *self, json_t *document);
 
 /*  How many bytes can still be added.  */
 size_t hub_reply_room (const hub_reply_t *self);

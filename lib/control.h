@@ -13,7 +13,7 @@
 #include "lib/err.h"
 
 #define SH_CONTROL_REQUEST_MOST 256
-#define SH_CONTROL_ANSWER_MOST 65536
+#define SH_CONTROL_ANSWER_MOST (1024 * 1024)
 
 typedef struct
 {

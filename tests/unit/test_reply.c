@@ -37,6 +37,26 @@ test_room (void **state)
 }
 
 static void
+test_json (void **state)
+{
+    (void) state;
+    char text[24];
+    hub_reply_t reply;
+    hub_reply_start (&reply, text, sizeof text);
+    hub_reply_add (&reply, "what was before");
+    hub_reply_json (&reply, json_pack ("{s:i}", "a", 1));
+    assert_string_equal (text, "ok {\"a\":1}");
+    assert_int_equal (hub_reply_room (&reply), sizeof text - 11);
+    /*  The last byte is the NUL's.  */
+    hub_reply_json (&reply, json_pack ("[s]", "1234567890123456"));
+    assert_string_equal (text, "ok [\"1234567890123456\"]");
+    hub_reply_json (&reply, json_pack ("[s]", "12345678901234567"));
+    assert_string_equal (text, "error the answer is too");
+    hub_reply_json (&reply, NULL);
+    assert_string_equal (text, "error no memory for the");
+}
+
+static void
 test_outside (void **state)
 {
     (void) state;
@@ -87,6 +107,7 @@ main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_room),
+        cmocka_unit_test (test_json),
         cmocka_unit_test (test_outside),
     };
     return cmocka_run_group_tests_name ("replies", tests, NULL, NULL);

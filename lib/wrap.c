@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 
-#include "cli/wrap.h"
+#include "lib/wrap.h"
 
 #include <assert.h>
 #include <stdbool.h>
@@ -18,7 +18,7 @@ s_columns (const char *text, size_t size)
 }
 
 size_t
-ctl_columns (const char *text)
+sh_columns (const char *text)
 {
     assert (text);
     return s_columns (text, strlen (text));
@@ -30,11 +30,10 @@ s_wrap (FILE *to, size_t first, size_t rest, const char *line, size_t size)
     const char *end = line + size;
     size_t column = first;
     bool begun = false; /* a word is on this line */
-    fprintf (to, "%*s", (int) first, "");
     while (line < end) {
         size_t length = strcspn (line, " \n");
         size_t width = s_columns (line, length);
-        if (begun && column + 1 + width > CTL_COLUMNS) {
+        if (begun && column + 1 + width > SH_COLUMNS) {
             fprintf (to, "\n%*s", (int) rest, "");
             column = rest;
         } else if (begun) {
@@ -50,14 +49,22 @@ s_wrap (FILE *to, size_t first, size_t rest, const char *line, size_t size)
 }
 
 void
-ctl_wrap (FILE *to, size_t first, size_t rest, const char *line)
+sh_wrap (FILE *to, size_t first, size_t rest, const char *line)
 {
     assert (to && line);
+    fprintf (to, "%*s", (int) first, "");
     s_wrap (to, first, rest, line, strcspn (line, "\n"));
 }
 
 void
-ctl_wrap_lines (FILE *to, const char *text)
+sh_wrap_at (FILE *to, size_t column, size_t rest, const char *line)
+{
+    assert (to && line);
+    s_wrap (to, column, rest, line, strcspn (line, "\n"));
+}
+
+void
+sh_wrap_lines (FILE *to, const char *text)
 {
     assert (to && text);
     while (*text) {
