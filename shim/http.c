@@ -165,7 +165,7 @@ s_daemons_start (sm_http_t *self, sm_daemon_t **out, sm_tls_t *tls,
 {
     sm_daemon_t *list = NULL;
     for (size_t i = 0; i < self->listeners.count; i++) {
-        const sm_listener_t *listener = &self->listeners.items[i];
+        const sh_listener_t *listener = &self->listeners.items[i];
         if (listener->fd < 0
             || s_daemon_start (self, &list, listener->fd, tls))
             continue;
@@ -181,7 +181,7 @@ s_daemons_start (sm_http_t *self, sm_daemon_t **out, sm_tls_t *tls,
 
 /*  A token is a password: who reads it on the way can use it.  */
 static sh_err_t
-s_check_policy (const sm_listeners_t *listeners,
+s_check_policy (const sh_listeners_t *listeners,
                 const sm_http_config_t *config, const sm_tokens_t *tokens,
                 sh_why_t *why)
 {
@@ -189,7 +189,7 @@ s_check_policy (const sm_listeners_t *listeners,
         return sh_fail (why, SH_E_CONFIG,
                         "http_cert and http_key belong together; %s is missing",
                         config->cert ? "http_key" : "http_cert");
-    const sm_listener_t *open = sm_listeners_open (listeners);
+    const sh_listener_t *open = sh_listeners_open (listeners);
     if (!open)
         return SH_OK;
     if (sm_tokens_find (tokens, SM_NO_TOKEN))
@@ -227,7 +227,8 @@ s_open (sm_http_t *self, const sm_http_config_t *config, sm_tokens_t *tokens,
         sh_why_t *why)
 {
     sm_tls_t room = { 0 }, *tls = NULL;
-    sh_err_t rc = sm_listeners_parse (&self->listeners, &config->listen, why);
+    sh_err_t rc = sh_listeners_parse (&self->listeners, &config->listen,
+                                      "http_listen", why);
     if (rc == SH_OK)
         rc = s_check_policy (&self->listeners, config, tokens, why);
     if (rc == SH_OK)
@@ -237,7 +238,8 @@ s_open (sm_http_t *self, const sm_http_config_t *config, sm_tokens_t *tokens,
                             &config->trusted_proxies, why);
     if (rc == SH_OK) {
         self->conns.late = sm_request_late;
-        rc = sm_listeners_bind (&self->listeners, why);
+        rc = sh_listeners_bind (&self->listeners,
+                                "is the old scan server still running?", why);
     }
     if (rc == SH_OK)
         rc = s_daemons_start (self, &self->daemons, tls, why);
@@ -313,7 +315,7 @@ sm_http_destroy (sm_http_t **self_p)
         s_run_daemons (self);
     s_daemons_stop (&self->daemons);
     sm_conns_clear (&self->conns);
-    sm_listeners_clear (&self->listeners);
+    sh_listeners_clear (&self->listeners);
     sm_share_drop (&self->share);
     if (self->epoll >= 0)
         close (self->epoll);

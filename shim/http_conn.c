@@ -10,8 +10,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "lib/listen.h"
 #include "lib/log.h"
-#include "shim/http_listen.h"
 
 #define NEVER INT64_MAX
 #define SINK 16384  /* bytes dropped at once */

@@ -6,9 +6,9 @@
 
 #include <microhttpd.h>
 
+#include "lib/listen.h"
 #include "shim/http.h"
 #include "shim/http_conn.h"
-#include "shim/http_listen.h"
 
 /*  Requests outlive a reload, so tokens are shared with those that they let
     in.  */
@@ -27,7 +27,7 @@ struct sm_http
     const sh_clock_t *clock;
     sm_conns_t conns;
     sm_share_t *share;
-    sm_listeners_t listeners;
+    sh_listeners_t listeners;
     sm_daemon_t *daemons; /* one for each listener, and those that retire */
     int epoll;
     bool tls;

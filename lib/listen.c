@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#include "shim/http_listen.h"
+#include "lib/listen.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -14,7 +14,7 @@
 #define BACKLOG 4096 /* the kernel cuts it to net.core.somaxconn */
 
 bool
-sm_addr_is_loopback (const sh_addr_t *addr)
+sh_addr_is_loopback (const sh_addr_t *addr)
 {
     assert (addr);
     static const uint8_t one[16] = { [15] = 1 };
@@ -38,7 +38,7 @@ s_parse_port (uint16_t *out, const char *text)
 }
 
 static bool
-s_parse_one (sm_listener_t *out, const char *text)
+s_parse_one (sh_listener_t *out, const char *text)
 {
     char host[SH_ADDR_TEXT];
     const char *colon = strrchr (text, ':');
@@ -60,19 +60,19 @@ s_parse_one (sm_listener_t *out, const char *text)
 }
 
 sh_err_t
-sm_listeners_parse (sm_listeners_t *out, const sh_strings_t *texts,
-                    sh_why_t *why)
+sh_listeners_parse (sh_listeners_t *out, const sh_strings_t *texts,
+                    const char *setting, sh_why_t *why)
 {
     assert (out && texts);
     if (texts->count == 0)
         return sh_fail (why, SH_E_CONFIG,
-                        "http_listen names no address to listen on");
-    sm_listeners_t self = { calloc (texts->count, sizeof *self.items), 0 };
+                        "%s names no address to listen on", setting);
+    sh_listeners_t self = { calloc (texts->count, sizeof *self.items), 0 };
     if (!self.items)
         return sh_fail (why, SH_E_MEMORY, "out of memory");
     sh_err_t rc = SH_OK;
     for (size_t i = 0; rc == SH_OK && i < texts->count; i++) {
-        sm_listener_t *item = &self.items[i];
+        sh_listener_t *item = &self.items[i];
         item->fd = -1;
         item->text = strdup (texts->items[i]);
         self.count++;
@@ -80,19 +80,19 @@ sm_listeners_parse (sm_listeners_t *out, const sh_strings_t *texts,
             rc = sh_fail (why, SH_E_MEMORY, "out of memory");
         else if (!s_parse_one (item, item->text))
             rc = sh_fail (why, SH_E_CONFIG,
-                          "http_listen: '%s' is not an address with a port, "
+                          "%s: '%s' is not an address with a port, "
                           "such as 127.0.0.1:5000 or [::1]:5000",
-                          item->text);
+                          setting, item->text);
     }
     if (rc == SH_OK)
         *out = self;
     else
-        sm_listeners_clear (&self);
+        sh_listeners_clear (&self);
     return rc;
 }
 
 void
-sm_listeners_clear (sm_listeners_t *self)
+sh_listeners_clear (sh_listeners_t *self)
 {
     assert (self);
     for (size_t i = 0; i < self->count; i++) {
@@ -101,7 +101,7 @@ sm_listeners_clear (sm_listeners_t *self)
         free (self->items[i].text);
     }
     free (self->items);
-    *self = (sm_listeners_t){ 0 };
+    *self = (sh_listeners_t){ 0 };
 }
 
 static socklen_t
@@ -124,7 +124,7 @@ s_sockaddr (struct sockaddr_storage *out, const sh_addr_t *addr, uint16_t port)
 
 /*  The port that the kernel chose, for port 0.  */
 static bool
-s_learn_port (sm_listener_t *self, int fd)
+s_learn_port (sh_listener_t *self, int fd)
 {
     struct sockaddr_storage bound = { 0 };
     socklen_t size = sizeof bound;
@@ -145,7 +145,7 @@ s_learn_port (sm_listener_t *self, int fd)
 
 /*  False with errno.  */
 static bool
-s_bind_one (sm_listener_t *self)
+s_bind_one (sh_listener_t *self)
 {
     struct sockaddr_storage addr;
     socklen_t size = s_sockaddr (&addr, &self->addr, self->port);
@@ -173,19 +173,19 @@ s_bind_one (sm_listener_t *self)
 
 /*  The default names ::1, and there are machines without IPv6.  */
 static bool
-s_may_leave_out (const sm_listener_t *self, int error)
+s_may_leave_out (const sh_listener_t *self, int error)
 {
-    return self->addr.family == 6 && sm_addr_is_loopback (&self->addr)
+    return self->addr.family == 6 && sh_addr_is_loopback (&self->addr)
            && (error == EAFNOSUPPORT || error == EADDRNOTAVAIL);
 }
 
 sh_err_t
-sm_listeners_bind (sm_listeners_t *self, sh_why_t *why)
+sh_listeners_bind (sh_listeners_t *self, const char *taken, sh_why_t *why)
 {
     assert (self);
     size_t left_out = 0;
     for (size_t i = 0; i < self->count; i++) {
-        sm_listener_t *item = &self->items[i];
+        sh_listener_t *item = &self->items[i];
         if (s_bind_one (item))
             continue;
         int error = errno;
@@ -196,21 +196,20 @@ sm_listeners_bind (sm_listeners_t *self, sh_why_t *why)
             item->port = 0;
             continue;
         }
-        return sh_fail (why, SH_E_IO, "cannot listen on %s: %s%s", item->text,
-                        strerror (error),
-                        error == EADDRINUSE
-                            ? " (is the old scan server still running?)"
-                            : "");
+        bool named = error == EADDRINUSE && taken;
+        return sh_fail (why, SH_E_IO, "cannot listen on %s: %s%s%s%s",
+                        item->text, strerror (error), named ? " (" : "",
+                        named ? taken : "", named ? ")" : "");
     }
     return SH_OK;
 }
 
-const sm_listener_t *
-sm_listeners_open (const sm_listeners_t *self)
+const sh_listener_t *
+sh_listeners_open (const sh_listeners_t *self)
 {
     assert (self);
     for (size_t i = 0; i < self->count; i++)
-        if (!sm_addr_is_loopback (&self->items[i].addr))
+        if (!sh_addr_is_loopback (&self->items[i].addr))
             return &self->items[i];
     return NULL;
 }
