@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "cli/span.h"
+#include "cli/when.h"
 #include "lib/clock.h"
 
 /*  Whom a request is about: what the control socket would not take as %XX.

@@ -13,8 +13,9 @@
 #include <unistd.h>
 
 #include "cli/order.h"
-#include "lib/wrap.h"
 #include "lib/clock.h"
+#include "lib/span.h"
+#include "lib/wrap.h"
 
 #define STEP_MS 300      /* between two questions */
 #define ANSWER_MS 15000  /* for the scanner to say that it has taken it */
@@ -289,10 +290,11 @@ s_print_order (char *line)
         ctl_order_verdict (text, sizeof text, &order);
     else
         ctl_order_progress (text, sizeof text, &order);
-    char head[512];
-    snprintf (head, sizeof head, "%s  subnet %llu, %s, %s by %s, %lld s ago",
+    char head[512], age[SH_SPAN_TEXT];
+    sh_span_about (age, order.age);
+    snprintf (head, sizeof head, "%s  subnet %llu, %s, %s by %s, %s ago",
               order.name, (unsigned long long) order.subnet, order.network,
-              order.kind, order.scanner, (long long) order.age);
+              order.kind, order.scanner, age);
     sh_wrap (stdout, 0, INDENT, head);
     sh_wrap (stdout, INDENT, INDENT, text);
     return 0;

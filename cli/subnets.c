@@ -9,7 +9,8 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "cli/span.h"
+#include "cli/when.h"
+#include "lib/span.h"
 #include "lib/wrap.h"
 
 #define INDENT 8
@@ -58,12 +59,12 @@ s_parse (line_t *out, char *line)
 }
 
 static void
-s_every (char *out, size_t size, const char *word)
+s_every (char out[static SH_SPAN_TEXT], const char *word)
 {
     if (word[0] >= '0' && word[0] <= '9')
-        ctl_span_text (out, size, strtoll (word, NULL, 10));
+        sh_span_text (out, strtoll (word, NULL, 10));
     else
-        snprintf (out, size, "%s", word);
+        snprintf (out, SH_SPAN_TEXT, "%s", word);
 }
 
 /*  The first three columns.  A long network takes room of the agent's name, and
@@ -92,9 +93,9 @@ s_print_head (const line_t *line, size_t behind)
 static void
 s_print_line (const line_t *line)
 {
-    char check[32], discover[32], until[32], behind[128];
-    s_every (check, sizeof check, line->check);
-    s_every (discover, sizeof discover, line->discover);
+    char check[SH_SPAN_TEXT], discover[SH_SPAN_TEXT], until[32], behind[128];
+    s_every (check, line->check);
+    s_every (discover, line->discover);
     bool sent = strcmp (line->cause, "sent") == 0;
     int size = snprintf (behind, sizeof behind, "  %6s  %8s  %s", check,
                          discover,

@@ -10,6 +10,7 @@
 #include "hub/reply.h"
 #include "lib/control.h"
 #include "lib/log.h"
+#include "lib/span.h"
 
 static int64_t
 s_now (const hub_foreman_t *self)
@@ -59,25 +60,11 @@ s_log (const char *what, const hub_order_t *order)
             SH_STR ("cause", order->cause), SH_STR ("text", order->text));
 }
 
-/*  "3 min", for people.  */
-static void
-s_span (char *out, size_t size, int64_t seconds)
-{
-    if (seconds < 120)
-        snprintf (out, size, "%lld s", (long long) seconds);
-    else if (seconds < 7200)
-        snprintf (out, size, "%lld min", (long long) seconds / 60);
-    else if (seconds < 172800)
-        snprintf (out, size, "%lld h", (long long) seconds / 3600);
-    else
-        snprintf (out, size, "%lld days", (long long) seconds / 86400);
-}
-
 static void
 s_tell_away (const hub_foreman_t *self, const char *key, const char *name,
              hub_reply_t *reply)
 {
-    char span[32];
+    char span[SH_SPAN_TEXT];
     int64_t heard = hub_sessions_last_heard (self->speech->sessions, key);
     if (heard < 0) {
         hub_reply_only (reply,
@@ -86,7 +73,7 @@ s_tell_away (const hub_foreman_t *self, const char *key, const char *name,
                         "there?", name);
         return;
     }
-    s_span (span, sizeof span, (s_now (self) - heard) / 1000);
+    sh_span_about (span, (s_now (self) - heard) / 1000);
     hub_reply_only (reply,
                     "error scanner %s is not connected; it was last heard %s "
                     "ago", name, span);

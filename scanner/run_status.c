@@ -6,24 +6,23 @@
 #include <sysexits.h>
 
 #include "lib/log.h"
+#include "lib/span.h"
 #include "scanner/run_within.h"
 
 #define ASK_MS 5000
 #define LINES_MOST 500 /* subnets shown; an answer has room for no more */
 
-/*  "in 4 min", for people.  */
+/*  "4 min", for people.  */
 static void
-s_time_left (char out[static 24], int64_t due, int64_t now)
+s_time_left (char out[static SH_SPAN_TEXT], int64_t due, int64_t now)
 {
     int64_t seconds = (due - now + 999) / 1000;
     if (due == SC_NEVER)
-        (void) snprintf (out, 24, "-");
+        (void) snprintf (out, SH_SPAN_TEXT, "-");
     else if (seconds <= 0)
-        (void) snprintf (out, 24, "due");
-    else if (seconds < 120)
-        (void) snprintf (out, 24, "%" PRId64 " s", seconds);
+        (void) snprintf (out, SH_SPAN_TEXT, "due");
     else
-        (void) snprintf (out, 24, "%" PRId64 " min", (seconds + 59) / 60);
+        sh_span_about (out, seconds);
 }
 
 static void
@@ -50,7 +49,7 @@ static void
 s_print_subnet (FILE *stream, sc_running_t *self, const sc_subnet_t *subnet,
                 const sc_moment_t *at)
 {
-    char cidr[SH_PREFIX_TEXT], check[24], discover[24];
+    char cidr[SH_PREFIX_TEXT], check[SH_SPAN_TEXT], discover[SH_SPAN_TEXT];
     sh_prefix_text (&subnet->prefix, cidr);
     s_time_left (check, subnet->check_due, at->now);
     s_time_left (discover, subnet->discover_due, at->now);

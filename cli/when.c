@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 
-#include "cli/span.h"
+#include "cli/when.h"
 
 #include <assert.h>
 #include <stdbool.h>
@@ -9,30 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-static const struct
-{
-    char letter;
-    const char *unit;
-    int64_t seconds;
-} s_units[] = {
-    { 'd', "d", 86400 },
-    { 'h', "h", 3600 },
-    { 'm', "min", 60 },
-    { 's', "s", 1 },
-};
-
-#define UNITS (sizeof s_units / sizeof *s_units)
-
-void
-ctl_span_text (char *out, size_t size, int64_t seconds)
-{
-    size_t i = 0;
-    while (i < UNITS - 1
-           && (seconds == 0 || seconds % s_units[i].seconds != 0))
-        i++;
-    snprintf (out, size, "%lld %s", (long long) (seconds / s_units[i].seconds),
-              s_units[i].unit);
-}
+#include "lib/span.h"
 
 void
 ctl_time_text (char *out, size_t size, int64_t ms)
@@ -47,16 +24,11 @@ ctl_time_text (char *out, size_t size, int64_t ms)
 static bool
 s_span (int64_t *out, const char *text, int64_t now)
 {
-    size_t digits = strspn (text, "0123456789");
-    if (digits == 0 || digits > 7 || strlen (text) != digits + 1)
+    int64_t seconds;
+    if (sh_span_parse (&seconds, text) != SH_OK)
         return false;
-    for (size_t i = 0; i < UNITS; i++)
-        if (s_units[i].letter == text[digits]) {
-            *out = now
-                   + strtoll (text, NULL, 10) * s_units[i].seconds * 1000;
-            return true;
-        }
-    return false;
+    *out = now + seconds * 1000;
+    return true;
 }
 
 /*  Does the text have this form, 'd' standing for a digit?  */

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  Times and spans as people write and read them, by this machine's clock.  */
+/*  Points in time as people write and read them, by this machine's clock.  */
 
-#ifndef CTL_SPAN_H
-#define CTL_SPAN_H
+#ifndef CTL_WHEN_H
+#define CTL_WHEN_H
 
 #include <stddef.h>
 #include <stdint.h>
 
 #include "lib/err.h"
-
-/*  "90 s", "5 min", "1 h", "7 d": exact, in the largest unit that is.  */
-void ctl_span_text (char *out, size_t size, int64_t seconds);
 
 /*  "2026-11-30 06:00:00".  */
 void ctl_time_text (char *out, size_t size, int64_t ms);
