@@ -237,6 +237,7 @@ static const s_field_t s_verdict_fields[] = {
     UINT ("named", OPTIONAL, AT (verdict, named), ANY),
     UINT ("macs", OPTIONAL, AT (verdict, macs), ANY),
     UINT ("tagged", OPTIONAL, AT (verdict, tagged), ANY),
+    UINT ("held", OPTIONAL, AT (verdict, held), ANY),
     UINT ("skipped", OPTIONAL, AT (verdict, skipped), ANY),
     UINT ("bad_names", OPTIONAL, AT (verdict, bad_names), ANY),
     UINT ("bad_macs", OPTIONAL, AT (verdict, bad_macs), ANY),

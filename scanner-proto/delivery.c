@@ -303,6 +303,7 @@ s_add_up (sp_delivery_sum_t *sum, const sp_verdict_t *verdict)
     s_add (&sum->named, verdict->named);
     s_add (&sum->macs, verdict->macs);
     s_add (&sum->tagged, verdict->tagged);
+    s_add (&sum->held, verdict->held);
     s_add (&sum->skipped, verdict->skipped);
     s_add (&sum->refused, verdict->refused_count);
     s_add (&sum->bad_names, verdict->bad_names);

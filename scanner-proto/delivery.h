@@ -26,7 +26,7 @@ typedef struct
 {
     uint64_t parts; /* of the report, closing ones included */
     uint64_t resent;
-    uint64_t seen, added, named, macs, tagged, skipped, refused;
+    uint64_t seen, added, named, macs, tagged, held, skipped, refused;
     uint64_t bad_names, bad_macs;
     uint64_t noted; /* parts that were only noted */
     /* why single hosts were refused: the first cause that is not the

@@ -219,6 +219,7 @@ typedef struct
     uint64_t named;     /* rows whose host name changed */
     uint64_t macs;      /* rows whose MAC changed */
     uint64_t tagged;    /* rows whose tag changed */
+    uint64_t held;      /* row changes that wait for a person's leave */
     uint64_t skipped;   /* hosts left alone: no row, no discovery; excluded */
     uint64_t bad_names; /* names dropped */
     uint64_t bad_macs;  /* MACs dropped */

@@ -191,6 +191,9 @@ s_print_more (const sc_outcome_t *outcome, const sp_delivery_sum_t *sum)
     s_print_refused (sum);
     if (sum->noted)
         (void) printf ("    only noted by the hub, for preview\n");
+    if (sum->held)
+        (void) printf ("    %" PRIu64 " changes are held by the hub until "
+                       "somebody there applies them\n", sum->held);
     if (sum->bad_names || sum->bad_macs)
         (void) printf ("    the hub left out %" PRIu64 " names and %" PRIu64
                        " MAC addresses that are not valid\n",
@@ -208,7 +211,7 @@ s_log_outcome (const sc_outcome_t *outcome, const sp_delivery_sum_t *sum)
         sh_log (SH_LOG_INFO, "subnet scanned", SH_STR ("subnet", cidr),
                 SH_INT ("up", outcome->up), SH_INT ("seen", sum->seen),
                 SH_INT ("new", sum->added), SH_INT ("refused", sum->refused),
-                SH_INT ("noted", sum->noted));
+                SH_INT ("noted", sum->noted), SH_INT ("held", sum->held));
     if (sum->refused && *sum->host_cause)
         sh_log (SH_LOG_WARNING, "addresses refused", SH_STR ("subnet", cidr),
                 SH_INT ("count", sum->refused),

@@ -93,7 +93,8 @@ s_set_counts (json_t *root, const sp_delivery_sum_t *sum)
     } counts[] = {
         { "seen", sum->seen },       { "new", sum->added },
         { "names", sum->named },     { "macs", sum->macs },
-        { "tags", sum->tagged },     { "skipped", sum->skipped },
+        { "tags", sum->tagged },     { "held", sum->held },
+        { "skipped", sum->skipped },
         { "names_dropped", sum->bad_names },
         { "macs_dropped", sum->bad_macs },
     };

@@ -201,6 +201,10 @@ const sample_t samples[] = {
       { .type = SP_VERDICT,
         .u.verdict = { .id = REPORT_ID, .part = 1, .result = SP_NOTED,
                        .seen = 1 } } },
+    { "verdict-held",
+      { .type = SP_VERDICT,
+        .u.verdict = { .id = REPORT_ID, .result = SP_APPLIED, .seen = 2,
+                       .held = 300, .skipped = 1 } } },
     { "verdict-refused",
       { .type = SP_VERDICT,
         .u.verdict = { .id = REPORT_ID, .part = 2, .result = SP_REFUSED,
@@ -401,6 +405,7 @@ s_verdict (const sp_verdict_t *a, const sp_verdict_t *b)
     VALUE (named);
     VALUE (macs);
     VALUE (tagged);
+    VALUE (held);
     VALUE (skipped);
     VALUE (bad_names);
     VALUE (bad_macs);
