@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/dbfile.h"
 #include "lib/log.h"
 #include "scanner-proto/spool_within.h"
 
@@ -35,11 +36,11 @@ static sh_err_t
 s_count (sp_spool_t *self, sh_why_t *why)
 {
     int64_t depth = 0, bytes = 0;
-    int code = sp_spool_file_ask (&self->file, "SELECT count(*) FROM report",
-                                  &depth, NULL, 0);
+    int code = sh_dbfile_ask (self->file.db, "SELECT count(*) FROM report",
+                              &depth, NULL, 0);
     if (code == SQLITE_OK)
-        code = sp_spool_file_ask (
-            &self->file, "SELECT coalesce(sum(length(frame)), 0) FROM part",
+        code = sh_dbfile_ask (
+            self->file.db, "SELECT coalesce(sum(length(frame)), 0) FROM part",
             &bytes, NULL, 0);
     if (code)
         return sh_fail (why, SH_E_IO, "%s: cannot be read: %s",

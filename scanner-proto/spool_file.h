@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  The spool's file: opening it, judging whether it is ours and whole, setting
-    a broken one aside, and the statements that the spool runs on it.  Only for
-    spool*.c.  */
+/*  The spool's file: its layout, and the statements that the spool runs on it.
+    Only for spool*.c.  */
 
 #ifndef SP_SPOOL_FILE_H
 #define SP_SPOOL_FILE_H
@@ -62,11 +61,6 @@ int sp_spool_file_run (sp_spool_file_t *self, sp_stmt_t which);
 
 /*  After an error SQLite may or may not have rolled back by itself.  */
 void sp_spool_file_rollback (sp_spool_file_t *self);
-
-/*  The one value that a statement gives, as a number and as a text cut to
-    'size'; both may be NULL.  An SQLite code.  */
-int sp_spool_file_ask (sp_spool_file_t *self, const char *sql, int64_t *number,
-                       char *text, int size);
 
 /*  Would 'bytes' more leave a margin on the disk, so that removing, which
     writes before it frees, goes on working?  */
