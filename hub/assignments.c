@@ -30,7 +30,7 @@ s_hash_rule (crypto_generichash_state *state, const hub_scan_rule_t *rule)
         s_hash_text (state, line);
     }
     for (size_t i = 0; i < rule->skip.count; i++) {
-        const hub_stretch_t *one = &rule->skip.items[i];
+        const sh_range_t *one = &rule->skip.items[i];
         sh_bytes_t first = sh_addr_bytes (&one->first);
         sh_bytes_t last = sh_addr_bytes (&one->last);
         crypto_generichash_update (state, first.data, first.size);

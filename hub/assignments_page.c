@@ -54,7 +54,7 @@ s_read_nameservers (const char *list, const char **servers,
 }
 
 static void
-s_fill_skip (page_t *page, sp_subnet_t *row, const hub_ranges_t *skip)
+s_fill_skip (page_t *page, sp_subnet_t *row, const sh_ranges_t *skip)
 {
     row->skip = page->skips + page->skip_count;
     row->skip_count = skip->count;

@@ -114,9 +114,9 @@ s_each_text (hub_scan_level_t *level, const sh_yaml_t *node, const char *key,
 static sh_err_t
 s_take_exclude (hub_scan_level_t *level, const char *text)
 {
-    hub_stretch_t one;
-    sh_err_t rc = hub_stretch_parse (&one, text);
-    return rc == SH_OK ? hub_ranges_add (&level->exclude, &one) : rc;
+    sh_range_t one;
+    sh_err_t rc = sh_range_parse (&one, text);
+    return rc == SH_OK ? sh_ranges_append (&level->exclude, &one) : rc;
 }
 
 static sh_err_t

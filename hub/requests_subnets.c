@@ -177,7 +177,7 @@ s_add_kind (hub_reply_t *reply, const char *name, bool on, uint32_t seconds)
 }
 
 static void
-s_add_skip (hub_reply_t *reply, const hub_ranges_t *skip)
+s_add_skip (hub_reply_t *reply, const sh_ranges_t *skip)
 {
     hub_reply_add (reply, "excluded: %s", skip->count ? "" : "nothing");
     for (size_t i = 0; i < skip->count; i++) {

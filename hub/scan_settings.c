@@ -22,10 +22,10 @@ hub_scan_settings_clear (hub_scan_settings_t *self)
     assert (self);
     for (size_t i = 0; i < self->count; i++) {
         free (self->entries[i].agent);
-        hub_ranges_clear (&self->entries[i].level.exclude);
+        sh_ranges_clear (&self->entries[i].level.exclude);
     }
     free (self->entries);
-    hub_ranges_clear (&self->hub.exclude);
+    sh_ranges_clear (&self->hub.exclude);
     hub_scan_settings_init (self);
 }
 
@@ -50,9 +50,9 @@ void
 hub_scan_settings_settle (hub_scan_settings_t *self)
 {
     assert (self);
-    hub_ranges_settle (&self->hub.exclude);
+    sh_ranges_settle (&self->hub.exclude);
     for (size_t i = 0; i < self->count; i++)
-        hub_ranges_settle (&self->entries[i].level.exclude);
+        sh_ranges_settle (&self->entries[i].level.exclude);
     if (self->count > 1)
         qsort (self->entries, self->count, sizeof *self->entries, s_compare);
 }
@@ -95,7 +95,7 @@ s_narrow (hub_scan_rule_t *rule, const hub_scan_level_t *by,
         memcpy (rule->quiet, by->quiet, sizeof rule->quiet);
         rule->quiet_count = by->quiet_count;
     }
-    return hub_ranges_cut (&rule->skip, &by->exclude, prefix);
+    return sh_ranges_cut (&rule->skip, &by->exclude, prefix);
 }
 
 sh_err_t
@@ -109,9 +109,9 @@ hub_scan_rule_make (hub_scan_rule_t *out, const hub_scan_settings_t *self,
     for (size_t i = 0; rc == SH_OK && i < self->count; i++)
         if (s_concerns (&self->entries[i], agent, subnet, prefix))
             rc = s_narrow (&rule, &self->entries[i].level, prefix);
-    hub_ranges_settle (&rule.skip);
+    sh_ranges_settle (&rule.skip);
     if (rc == SH_OK)
-        rc = hub_ranges_limit (&rule.skip, SP_SKIP_MOST, &rule.widened);
+        rc = sh_ranges_limit (&rule.skip, SP_SKIP_MOST, &rule.widened);
     if (rc == SH_OK)
         *out = rule;
     else
@@ -123,7 +123,7 @@ void
 hub_scan_rule_clear (hub_scan_rule_t *self)
 {
     assert (self);
-    hub_ranges_clear (&self->skip);
+    sh_ranges_clear (&self->skip);
     *self = (hub_scan_rule_t){ 0 };
 }
 

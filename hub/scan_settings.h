@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "hub/ranges.h"
+#include "lib/ranges.h"
 #include "scanner-proto/message.h"
 
 #define HUB_SCAN_NEVER UINT32_MAX /* in the place of seconds */
@@ -33,7 +33,7 @@ typedef struct
     uint32_t check, discover; /* seconds from scan to scan, or NEVER */
     uint32_t rate;            /* probes per second */
     int ipv6;                 /* hub_ipv6_t */
-    hub_ranges_t exclude;
+    sh_ranges_t exclude;
     bool has_quiet; /* no hours at all can be said, too */
     sp_hours_t quiet[SP_QUIET_MOST];
     size_t quiet_count;
@@ -70,7 +70,7 @@ typedef struct
     int ipv6;                 /* not INHERIT */
     sp_hours_t quiet[SP_QUIET_MOST];
     size_t quiet_count;
-    hub_ranges_t skip; /* owned; ascending, apart, at most SP_SKIP_MOST */
+    sh_ranges_t skip; /* owned; ascending, apart, at most SP_SKIP_MOST */
     bool widened;      /* there were more: 'skip' has addresses in it that
                           nobody excluded */
 } hub_scan_rule_t;

@@ -177,6 +177,17 @@ sh_addr_next (sh_addr_t *self)
     return true;
 }
 
+bool
+sh_addr_previous (sh_addr_t *self)
+{
+    assert (self);
+    wide_t number = s_to_number (self);
+    if (self->family == 0 || number == 0)
+        return false;
+    *self = s_from_number (self->family, number - 1);
+    return true;
+}
+
 sh_err_t
 sh_prefix_parse (sh_prefix_t *out, const char *text)
 {

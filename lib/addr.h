@@ -57,6 +57,10 @@ bool sh_addr_storable (const sh_addr_t *self);
 /*  Step to the next address; false (and unchanged) at the family's end.  */
 bool sh_addr_next (sh_addr_t *self);
 
+/*  Step to the address before; false (and unchanged) at the family's
+    beginning.  */
+bool sh_addr_previous (sh_addr_t *self);
+
 /*  "10.0.0.0/24"; the length is mandatory, host bits must be zero.  */
 sh_err_t sh_prefix_parse (sh_prefix_t *out, const char *text) SH_MUST_CHECK;
 

@@ -261,7 +261,7 @@ s_find_names (adhoc_t *self)
 static void
 s_print_sum (const adhoc_t *self, int64_t took)
 {
-    uint64_t all = sc_ranges_count (self->job.ranges);
+    uint64_t all = sh_ranges_count (self->job.ranges);
     double seconds = (double) took / 1000;
     size_t up = self->result.count;
     if (all == 0)
@@ -329,7 +329,7 @@ s_print_json (const adhoc_t *self, int64_t took)
             sc_scan_cidr (self->scan), "complete", result->complete, "text",
             s_text (result->text), "took_ms", (json_int_t) took, "probed",
             (json_int_t) self->asked, "missed",
-            (json_int_t) sc_ranges_count (&result->missed), "hosts", hosts);
+            (json_int_t) sh_ranges_count (&result->missed), "hosts", hosts);
     json_decref (hosts);
     if (!root)
         return SH_E_MEMORY;

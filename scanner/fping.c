@@ -42,7 +42,7 @@ sc_fping_command (sc_fping_command_t *out, const sc_fping_settings_t *settings,
 
 /*  Step on.  */
 static void
-s_advance (sc_fping_cursor_t *self, const sc_range_t *range)
+s_advance (sc_fping_cursor_t *self, const sh_range_t *range)
 {
     if (sh_addr_cmp (&self->next, &range->last) < 0
         && sh_addr_next (&self->next))
@@ -52,12 +52,12 @@ s_advance (sc_fping_cursor_t *self, const sc_range_t *range)
 }
 
 size_t
-sc_fping_targets (sc_fping_cursor_t *self, const sc_ranges_t *ranges,
+sc_fping_targets (sc_fping_cursor_t *self, const sh_ranges_t *ranges,
                   char *data, size_t room)
 {
     size_t used = 0;
     while (self->range < ranges->count && room - used >= SH_ADDR_TEXT) {
-        const sc_range_t *range = &ranges->items[self->range];
+        const sh_range_t *range = &ranges->items[self->range];
         if (self->next.family == 0)
             self->next = range->first;
         char text[SH_ADDR_TEXT];
@@ -131,7 +131,7 @@ s_canary (char **out, sh_addr_t *canary, const sc_job_t *job)
 {
     const char *text = sc_program_is_v6 (job) ? "::1" : "127.0.0.1";
     sh_err_t rc = sh_addr_parse (canary, text);
-    if (rc == SH_OK && sc_ranges_contain (job->ranges, canary))
+    if (rc == SH_OK && sh_ranges_contain (job->ranges, canary))
         text = "";
     if (rc == SH_OK && asprintf (out, "%s%s", text, *text ? "\n" : "") < 0)
         rc = SH_E_MEMORY;
@@ -182,7 +182,7 @@ s_progress (const sc_probe_t *probe, sc_progress_t *out)
     assert (probe->engine == &sc_engine_fping);
     const fping_t *self = (const fping_t *) probe;
     *out = (sc_progress_t){ .done = sc_fping_text_done (self->text),
-                            .total = sc_ranges_count (self->base.job->ranges),
+                            .total = sh_ranges_count (self->base.job->ranges),
                             .up = self->base.result.count };
 }
 

@@ -37,7 +37,7 @@ typedef struct
 
 /*  Targets, one address a line, as many as fit into 'room' bytes (at least
     SH_ADDR_TEXT); how many bytes that are, 0 after the last.  */
-size_t sc_fping_targets (sc_fping_cursor_t *self, const sc_ranges_t *ranges,
+size_t sc_fping_targets (sc_fping_cursor_t *self, const sh_ranges_t *ranges,
                          char *data, size_t room);
 
 #endif

@@ -44,7 +44,7 @@ sc_fping_text_new (sc_fping_text_t **out, sc_result_t *result,
     self->job = job;
     self->canary = *canary;
     self->clock = clock;
-    self->asked = sc_ranges_count (job->ranges);
+    self->asked = sh_ranges_count (job->ranges);
     *out = self;
     return SH_OK;
 }
@@ -78,7 +78,7 @@ s_address_before (sh_addr_t *out, const char *line, const char *end)
 static void
 s_on_alive (sc_fping_text_t *self, const sh_addr_t *ip)
 {
-    bool wanted = sc_ranges_contain (self->job->ranges, ip);
+    bool wanted = sh_ranges_contain (self->job->ranges, ip);
     if (wanted || sh_addr_cmp (ip, &self->canary) == 0)
         self->heard = true;
     if (!wanted || self->result->count >= self->asked)
@@ -105,7 +105,7 @@ s_on_output (sc_fping_text_t *self, const char *line)
         || strncmp (end, other, sizeof other - 1) == 0)
         s_on_alive (self, &ip);
     else if (strcmp (end, silent) == 0
-             && sc_ranges_contain (self->job->ranges, &ip))
+             && sh_ranges_contain (self->job->ranges, &ip))
         self->silent++;
 }
 
@@ -116,7 +116,7 @@ s_on_error (sc_fping_text_t *self, const char *line)
     const char *at = strstr (line, sign);
     sh_addr_t ip;
     if (!at || !s_address_before (&ip, line, at)
-        || !sc_ranges_contain (self->job->ranges, &ip)
+        || !sh_ranges_contain (self->job->ranges, &ip)
         || self->count >= self->asked)
         return;
     if (self->count == self->room) {
@@ -209,7 +209,7 @@ s_put_missed (sc_fping_text_t *self)
             && !(result->count
                  && bsearch (&key, result->hosts, result->count, sizeof key,
                              s_compare_host)))
-            rc = sc_ranges_add (&result->missed, &key.ip, &key.ip);
+            rc = sh_ranges_add (&result->missed, &key.ip, &key.ip);
     }
     return rc;
 }
@@ -223,7 +223,7 @@ sc_fping_text_finish (sc_fping_text_t *self, sh_why_t *why)
         rc = s_put_missed (self);
     if (rc != SH_OK)
         return sh_fail (why, rc, "%s", sh_err_text (rc));
-    uint64_t missed = sc_ranges_count (&result->missed);
+    uint64_t missed = sh_ranges_count (&result->missed);
     if (missed && missed >= self->asked)
         return sh_fail (why, SH_E_PROBE, "fping could not send: %s",
                         self->reason);

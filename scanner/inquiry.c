@@ -262,7 +262,7 @@ s_is_unsure (void *context, const sh_addr_t *addr)
 static bool
 s_lost_link (const verdict_t *verdict)
 {
-    const sc_ranges_t *missed = &verdict->self->result.missed;
+    const sh_ranges_t *missed = &verdict->self->result.missed;
     if (verdict->lost[SC_ROUTE_NO_CARRIER])
         return true;
     for (size_t i = 0; i < missed->count; i++)
@@ -307,7 +307,7 @@ s_judge (sc_inquiry_t *self)
                          *why.text ? why.text : sh_err_text (self->rc));
         return;
     }
-    uint64_t missed = sc_ranges_count (&result->missed);
+    uint64_t missed = sh_ranges_count (&result->missed);
     if (missed)
         sc_trouble_text (&self->trouble, missed, count, result->text,
                          sizeof result->text);

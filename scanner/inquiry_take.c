@@ -35,7 +35,7 @@ static bool
 s_heard (sc_inquiry_t *self, const sh_addr_t *addr, const char *how,
          const uint8_t *mac, int64_t asked_at, int64_t now)
 {
-    if (sc_ranges_contain (self->job->ranges, addr))
+    if (sh_ranges_contain (self->job->ranges, addr))
         return sc_inquiry_answered (self, addr, how, mac, asked_at, now);
     bool is_new = false;
     sh_err_t rc = sc_search_note (&self->search, addr, mac, &is_new);
@@ -53,7 +53,7 @@ sc_inquiry_find_own (sc_inquiry_t *self, int64_t now)
 {
     for (size_t i = 0; i < self->links.count && self->rc == SH_OK; i++) {
         const sc_own_t *own = &self->links.items[i];
-        if (sc_ranges_contain (self->job->ranges, &own->addr))
+        if (sh_ranges_contain (self->job->ranges, &own->addr))
             (void) sc_inquiry_answered (self, &own->addr, "local", own->mac,
                                         -1, now);
         else if (sc_search_takes (&self->search, &own->addr, &own->addr,

@@ -115,7 +115,7 @@ sc_search_takes (const sc_search_t *self, const sh_addr_t *addr,
         || !sc_job_wants (self->job, addr))
         return false;
     return self->job->neighbours == SC_NEIGHBOURS_ALL
-           || sc_ranges_contain (self->job->ranges, addr)
+           || sh_ranges_contain (self->job->ranges, addr)
            || sc_is_stable (addr, mac);
 }
 

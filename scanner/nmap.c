@@ -17,7 +17,7 @@ typedef struct
 } nmap_t;
 
 sh_err_t
-sc_nmap_targets (char **text, size_t *size, const sc_ranges_t *ranges)
+sc_nmap_targets (char **text, size_t *size, const sh_ranges_t *ranges)
 {
     FILE *stream = open_memstream (text, size);
     if (!stream)
@@ -27,7 +27,7 @@ sc_nmap_targets (char **text, size_t *size, const sc_ranges_t *ranges)
         sh_addr_t last = ranges->items[i].last;
         sh_prefix_t block;
         do {
-            block = sc_range_block (&at, &last);
+            block = sh_range_block (&at, &last);
             char line[SH_PREFIX_TEXT];
             sh_prefix_text (&block, line);
             (void) fprintf (stream, "%s\n", line);
@@ -169,7 +169,7 @@ static sh_err_t
 s_launch (sc_program_probe_t *self, sc_child_options_t *options, sh_why_t *why)
 {
     sh_err_t rc = sc_nmap_xml_new (&((nmap_t *) self)->xml, &self->result,
-                                   sc_ranges_count (self->job->ranges),
+                                   sh_ranges_count (self->job->ranges),
                                    self->clock);
     if (rc != SH_OK)
         return sh_fail (why, rc, "%s", sh_err_text (rc));
@@ -201,7 +201,7 @@ static sh_err_t
 s_judge (sc_program_probe_t *self, sh_why_t *why)
 {
     sh_err_t rc = sc_nmap_xml_finish (((nmap_t *) self)->xml,
-                                      sc_ranges_count (self->job->ranges), why);
+                                      sh_ranges_count (self->job->ranges), why);
     if (rc == SH_OK && s_unsent (sc_child_errors (self->child), why))
         rc = SH_E_PROBE;
     return rc;
@@ -215,7 +215,7 @@ s_progress (const sc_probe_t *probe, sc_progress_t *out)
     assert (probe->engine == &sc_engine_nmap);
     const sc_program_probe_t *self = (const sc_program_probe_t *) probe;
     *out = (sc_progress_t){ .done = self->result.count,
-                            .total = sc_ranges_count (self->job->ranges),
+                            .total = sh_ranges_count (self->job->ranges),
                             .up = self->result.count };
 }
 

@@ -31,6 +31,6 @@ void sc_nmap_command_clear (sc_nmap_command_t *self);
 /*  The targets, one prefix or address a line, as few as there can be.
     '*text' is malloc'ed and ends with a NUL beyond '*size'.  */
 sh_err_t sc_nmap_targets (char **text, size_t *size,
-                          const sc_ranges_t *ranges) SH_MUST_CHECK;
+                          const sh_ranges_t *ranges) SH_MUST_CHECK;
 
 #endif

@@ -12,7 +12,7 @@
 #define REST_MS 3600000
 
 static sh_err_t
-s_read_skip (sc_ranges_t *out, const sp_subnet_t *row)
+s_read_skip (sh_ranges_t *out, const sp_subnet_t *row)
 {
     for (size_t i = 0; i < row->skip_count; i++) {
         sh_addr_t first, last;
@@ -20,7 +20,7 @@ s_read_skip (sc_ranges_t *out, const sp_subnet_t *row)
         if (rc == SH_OK)
             rc = sh_addr_from_bytes (&last, row->skip[i].last);
         if (rc == SH_OK)
-            rc = sc_ranges_add (out, &first, &last);
+            rc = sh_ranges_add (out, &first, &last);
         if (rc != SH_OK)
             return rc == SH_E_MEMORY ? rc : SH_E_BAD_MESSAGE;
     }
@@ -99,7 +99,7 @@ void
 sc_subnet_clear (sc_subnet_t *self)
 {
     sc_known_clear (&self->known);
-    sc_ranges_clear (&self->skip);
+    sh_ranges_clear (&self->skip);
 }
 
 sh_err_t
@@ -107,8 +107,8 @@ sc_subnet_copy (sc_subnet_t *out, const sc_subnet_t *from)
 {
     sc_subnet_t copy = *from;
     copy.known = (sc_known_t){ 0 };
-    copy.skip = (sc_ranges_t){ 0 };
-    sh_err_t rc = sc_ranges_copy (&copy.skip, &from->skip);
+    copy.skip = (sh_ranges_t){ 0 };
+    sh_err_t rc = sh_ranges_copy (&copy.skip, &from->skip);
     if (rc == SH_OK)
         *out = copy;
     return rc;
@@ -122,7 +122,7 @@ sc_subnet_same (const sc_subnet_t *a, const sc_subnet_t *b)
         || a->resolve != b->resolve || a->pool != b->pool
         || a->neighbours != b->neighbours
         || a->nameserver_count != b->nameserver_count
-        || !sc_ranges_equal (&a->skip, &b->skip))
+        || !sh_ranges_equal (&a->skip, &b->skip))
         return false;
     for (size_t i = 0; i < a->nameserver_count; i++) {
         if (sh_addr_cmp (&a->nameservers[i], &b->nameservers[i]) != 0)

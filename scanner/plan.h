@@ -13,7 +13,7 @@
 #include "lib/addr.h"
 #include "scanner-proto/message.h"
 #include "scanner/prober.h"
-#include "scanner/ranges.h"
+#include "lib/ranges.h"
 
 #define SC_SUBNETS_MOST 65536 /* assignments of one scanner */
 #define SC_NEVER INT64_MAX
@@ -47,7 +47,7 @@ typedef struct
     uint32_t rate; /* probes per second; 0: the site's */
     sc_neighbours_t neighbours;
     bool paused;
-    sc_ranges_t skip; /* never probed */
+    sh_ranges_t skip; /* never probed */
     sp_hours_t quiet[SP_QUIET_MOST];
     size_t quiet_count;
     /*  The plan's own.  */

@@ -46,11 +46,11 @@ s_keep (sc_result_t *self, size_t *kept, const sc_host_t *host)
 bool
 sc_job_wants (const sc_job_t *self, const sh_addr_t *addr)
 {
-    if (sc_ranges_contain (self->ranges, addr))
+    if (sh_ranges_contain (self->ranges, addr))
         return true;
     return self->neighbours != SC_NEIGHBOURS_NONE
            && sh_prefix_contains (&self->prefix, addr)
-           && !(self->skip && sc_ranges_contain (self->skip, addr));
+           && !(self->skip && sh_ranges_contain (self->skip, addr));
 }
 
 bool
@@ -88,6 +88,6 @@ sc_result_clear (sc_result_t *self)
     for (size_t i = 0; i < self->count; i++)
         free (self->hosts[i].name);
     free (self->hosts);
-    sc_ranges_clear (&self->missed);
+    sh_ranges_clear (&self->missed);
     *self = (sc_result_t){ 0 };
 }

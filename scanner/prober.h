@@ -15,7 +15,7 @@
 #define SC_PROBER_H
 
 #include "lib/clock.h"
-#include "scanner/ranges.h"
+#include "lib/ranges.h"
 
 #define SC_MAC_TEXT 32 /* bytes for a MAC in any usual spelling and its NUL */
 #define SC_HOW_TEXT 16 /* bytes for a word such as 'echo' and its NUL */
@@ -31,16 +31,16 @@ typedef enum
 /*  What to probe.  Borrowed, and must outlive the probe.  */
 typedef struct
 {
-    const sc_ranges_t *ranges; /* one family; never anything else is probed */
+    const sh_ranges_t *ranges; /* one family; never anything else is probed */
     /*  Of these, the addresses that phpIPAM knows, or NULL: they are asked more
         often before they count as silent.  */
-    const sc_ranges_t *known;
+    const sh_ranges_t *known;
     /*  Unless NONE: find hosts of this IPv6 prefix on a link of ours, by asking
         all of them.  Addresses that are found need not be in 'ranges', but are
         never in 'skip' (may be NULL).  */
     sc_neighbours_t neighbours;
     sh_prefix_t prefix;
-    const sc_ranges_t *skip;
+    const sh_ranges_t *skip;
     uint32_t rate; /* probes per second; 0: the prober's own pace */
 } sc_job_t;
 
@@ -62,7 +62,7 @@ typedef struct
 {
     sc_host_t *hosts;
     size_t count, room;
-    sc_ranges_t missed; /* within the job's ranges */
+    sh_ranges_t missed; /* within the job's ranges */
     bool complete;
     char text[256];
 } sc_result_t;

@@ -14,10 +14,10 @@ struct sc_scan
     size_t strays; /* left out */
     sh_addr_t last; /* of what was added, in the prefix or not */
     int kind;       /* as wanted, sp_kind_t */
-    sc_ranges_t ranges;
-    sc_ranges_t known; /* those of 'targets' that may be probed */
-    sc_ranges_t skip;  /* what must not, in the prefix */
-    sc_ranges_t covered;
+    sh_ranges_t ranges;
+    sh_ranges_t known; /* those of 'targets' that may be probed */
+    sh_ranges_t skip;  /* what must not, in the prefix */
+    sh_ranges_t covered;
     sc_job_t job;
     char note[512];
     sc_result_t result;
@@ -60,10 +60,10 @@ sc_scan_destroy (sc_scan_t **self_p)
     free (self->targets);
     free (self->report.hosts);
     free (self->report.covered);
-    sc_ranges_clear (&self->ranges);
-    sc_ranges_clear (&self->known);
-    sc_ranges_clear (&self->skip);
-    sc_ranges_clear (&self->covered);
+    sh_ranges_clear (&self->ranges);
+    sh_ranges_clear (&self->known);
+    sh_ranges_clear (&self->skip);
+    sh_ranges_clear (&self->covered);
     sc_subnet_clear (&self->subnet);
     sc_result_clear (&self->result);
     free (self);
@@ -151,18 +151,18 @@ s_bounds (const sc_scan_t *self, sh_addr_t *first, sh_addr_t *last)
     *last = sh_prefix_last (&self->subnet.prefix);
     if (!sh_prefix_has_edges (&self->subnet.prefix, self->subnet.pool))
         return true;
-    return sh_addr_next (first) && sc_addr_previous (last)
+    return sh_addr_next (first) && sh_addr_previous (last)
            && sh_addr_cmp (first, last) <= 0;
 }
 
 /*  Those of the known addresses that are excluded, or those that are not.  */
 static sh_err_t
-s_gather (const sc_scan_t *self, bool excluded, sc_ranges_t *out)
+s_gather (const sc_scan_t *self, bool excluded, sh_ranges_t *out)
 {
     sh_err_t rc = SH_OK;
     for (size_t i = 0; i < self->count && rc == SH_OK; i++)
         if (self->targets[i].exclude == excluded)
-            rc = sc_ranges_add (out, &self->targets[i].ip,
+            rc = sh_ranges_add (out, &self->targets[i].ip,
                                 &self->targets[i].ip);
     return rc;
 }
@@ -174,44 +174,44 @@ s_plan_skip (sc_scan_t *self)
 {
     const sh_prefix_t *prefix = &self->subnet.prefix;
     sh_addr_t last = sh_prefix_last (prefix);
-    sc_ranges_t allowed = { 0 }, excluded = { 0 };
-    sh_err_t rc = sc_ranges_add (&allowed, &prefix->base, &last);
+    sh_ranges_t allowed = { 0 }, excluded = { 0 };
+    sh_err_t rc = sh_ranges_add (&allowed, &prefix->base, &last);
     if (rc == SH_OK)
         rc = s_gather (self, true, &excluded);
     if (rc == SH_OK)
-        rc = sc_ranges_subtract (&allowed, &self->subnet.skip);
+        rc = sh_ranges_subtract (&allowed, &self->subnet.skip);
     if (rc == SH_OK)
-        rc = sc_ranges_subtract (&allowed, &excluded);
+        rc = sh_ranges_subtract (&allowed, &excluded);
     if (rc == SH_OK)
-        rc = sc_ranges_add (&self->skip, &prefix->base, &last);
+        rc = sh_ranges_add (&self->skip, &prefix->base, &last);
     if (rc == SH_OK)
-        rc = sc_ranges_subtract (&self->skip, &allowed);
-    sc_ranges_clear (&allowed);
-    sc_ranges_clear (&excluded);
+        rc = sh_ranges_subtract (&self->skip, &allowed);
+    sh_ranges_clear (&allowed);
+    sh_ranges_clear (&excluded);
     return rc;
 }
 
 /*  The edges are no hosts and count as known all the same, if phpIPAM has a row
     for one.  */
 static sh_err_t
-s_cut_edges (const sc_scan_t *self, sc_ranges_t *ranges)
+s_cut_edges (const sc_scan_t *self, sh_ranges_t *ranges)
 {
     sh_addr_t first, last;
-    sc_ranges_t edges = { 0 };
+    sh_ranges_t edges = { 0 };
     const sh_prefix_t *prefix = &self->subnet.prefix;
     sh_addr_t end = sh_prefix_last (prefix);
     if (!sh_prefix_has_edges (prefix, self->subnet.pool))
         return SH_OK;
-    sh_err_t rc = sc_ranges_add (&edges, &prefix->base, &end);
-    sc_ranges_t inner = { 0 };
+    sh_err_t rc = sh_ranges_add (&edges, &prefix->base, &end);
+    sh_ranges_t inner = { 0 };
     if (rc == SH_OK && s_bounds (self, &first, &last))
-        rc = sc_ranges_add (&inner, &first, &last);
+        rc = sh_ranges_add (&inner, &first, &last);
     if (rc == SH_OK)
-        rc = sc_ranges_subtract (&edges, &inner);
+        rc = sh_ranges_subtract (&edges, &inner);
     if (rc == SH_OK)
-        rc = sc_ranges_subtract (ranges, &edges);
-    sc_ranges_clear (&inner);
-    sc_ranges_clear (&edges);
+        rc = sh_ranges_subtract (ranges, &edges);
+    sh_ranges_clear (&inner);
+    sh_ranges_clear (&edges);
     return rc;
 }
 
@@ -222,7 +222,7 @@ s_plan_known (sc_scan_t *self)
     if (rc == SH_OK)
         rc = s_cut_edges (self, &self->known);
     if (rc == SH_OK)
-        rc = sc_ranges_subtract (&self->known, &self->skip);
+        rc = sh_ranges_subtract (&self->known, &self->skip);
     return rc;
 }
 
@@ -232,9 +232,9 @@ s_plan_sweep (sc_scan_t *self)
     sh_addr_t first, last;
     if (!s_bounds (self, &first, &last))
         return SH_OK;
-    sh_err_t rc = sc_ranges_add (&self->ranges, &first, &last);
+    sh_err_t rc = sh_ranges_add (&self->ranges, &first, &last);
     if (rc == SH_OK)
-        rc = sc_ranges_subtract (&self->ranges, &self->skip);
+        rc = sh_ranges_subtract (&self->ranges, &self->skip);
     return rc;
 }
 
@@ -269,7 +269,7 @@ sc_scan_plan (sc_scan_t *self)
         rc = s_plan_known (self);
     if (rc == SH_OK)
         rc = sweep ? s_plan_sweep (self)
-                   : sc_ranges_copy (&self->ranges, &self->known);
+                   : sh_ranges_copy (&self->ranges, &self->known);
     return rc;
 }
 
@@ -324,16 +324,16 @@ s_report_covered (sc_scan_t *self)
 {
     if (!self->result.complete)
         return SH_OK;
-    sh_err_t rc = sc_ranges_copy (&self->covered, &self->ranges);
+    sh_err_t rc = sh_ranges_copy (&self->covered, &self->ranges);
     if (rc == SH_OK)
-        rc = sc_ranges_subtract (&self->covered, &self->result.missed);
+        rc = sh_ranges_subtract (&self->covered, &self->result.missed);
     if (rc != SH_OK || self->covered.count == 0)
         return rc;
     sp_range_t *covered = calloc (self->covered.count, sizeof *covered);
     if (!covered)
         return SH_E_MEMORY;
     for (size_t i = 0; i < self->covered.count; i++) {
-        const sc_range_t *range = &self->covered.items[i];
+        const sh_range_t *range = &self->covered.items[i];
         covered[i] = (sp_range_t){ .first = sh_addr_bytes (&range->first),
                                    .last = sh_addr_bytes (&range->last) };
     }

@@ -14,7 +14,7 @@ s_low (const sh_addr_t *addr)
 }
 
 uint32_t
-sc_range_size (const sc_range_t *range)
+sc_range_size (const sh_range_t *range)
 {
     return s_low (&range->last) - s_low (&range->first) + 1;
 }
@@ -42,7 +42,7 @@ sc_shuffle_addr (const sc_shuffle_t *self, uint32_t index)
             high = middle - 1;
     }
     uint32_t left = index - self->offsets[low];
-    const sc_range_t *range = &self->ranges->items[low * STRIDE];
+    const sh_range_t *range = &self->ranges->items[low * STRIDE];
     while (left >= sc_range_size (range))
         left -= sc_range_size (range++);
     sh_addr_t addr = range->first;
@@ -64,7 +64,7 @@ sc_shuffle_find (const sc_shuffle_t *self, const sh_addr_t *addr,
     }
     if (low == 0)
         return false;
-    const sc_range_t *range = &self->ranges->items[low - 1];
+    const sh_range_t *range = &self->ranges->items[low - 1];
     if (addr->family != range->first.family
         || sh_addr_cmp (addr, &range->last) > 0)
         return false;
@@ -131,7 +131,7 @@ s_choose_order (sc_shuffle_t *self, uint32_t chance)
 }
 
 sh_err_t
-sc_shuffle_make (sc_shuffle_t *out, const sc_ranges_t *ranges, uint32_t chance)
+sc_shuffle_make (sc_shuffle_t *out, const sh_ranges_t *ranges, uint32_t chance)
 {
     sc_shuffle_t self = { .ranges = ranges };
     self.offsets = calloc (ranges->count / STRIDE + 1, sizeof *self.offsets);

@@ -9,11 +9,11 @@
 #ifndef SC_SHUFFLE_H
 #define SC_SHUFFLE_H
 
-#include "scanner/ranges.h"
+#include "lib/ranges.h"
 
 typedef struct
 {
-    const sc_ranges_t *ranges; /* borrowed */
+    const sh_ranges_t *ranges; /* borrowed */
     uint32_t *offsets; /* index of the first address of every 64th range */
     uint32_t count;    /* addresses */
     uint32_t begin, step, back; /* index = begin + place * step, and back */
@@ -21,7 +21,7 @@ typedef struct
 
 /*  A set of less than 2^32 addresses; 'chance' decides where to begin.
     SH_E_MEMORY.  */
-sh_err_t sc_shuffle_make (sc_shuffle_t *out, const sc_ranges_t *ranges,
+sh_err_t sc_shuffle_make (sc_shuffle_t *out, const sh_ranges_t *ranges,
                         uint32_t chance) SH_MUST_CHECK;
 void sc_shuffle_clear (sc_shuffle_t *self);
 
@@ -35,7 +35,7 @@ bool sc_shuffle_find (const sc_shuffle_t *self, const sh_addr_t *addr,
                     uint32_t *index);
 
 /*  Of ranges that are shorter than 2^32: how many addresses.  */
-uint32_t sc_range_size (const sc_range_t *range);
+uint32_t sc_range_size (const sh_range_t *range);
 
 /*  Step on by several addresses.  */
 void sc_addr_skip (sh_addr_t *self, uint32_t more);

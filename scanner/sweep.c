@@ -18,7 +18,7 @@
 struct sc_sweep
 {
     sc_shuffle_t order;
-    const sc_ranges_t *known;
+    const sh_ranges_t *known;
     uint8_t *up, *asked; /* a bit for each address, at its index */
     uint32_t count, ups;
     uint32_t passes, more;
@@ -71,7 +71,7 @@ sc_sweep_new (sc_sweep_t **out, const sc_sweep_options_t *options)
 {
     assert (options->passes > 0 && options->more >= options->passes
             && options->more <= SC_SWEEP_PASSES_MOST);
-    if (sc_ranges_count (options->ranges) > SC_SWEEP_COUNT_MOST)
+    if (sh_ranges_count (options->ranges) > SC_SWEEP_COUNT_MOST)
         return SH_E_TOO_LARGE;
     sc_sweep_t *self = calloc (1, sizeof *self);
     if (!self)
@@ -141,7 +141,7 @@ s_is_wanted (const sc_sweep_t *self, uint32_t index, bool all,
     if (s_get (self->up, index))
         return false;
     *addr = sc_shuffle_addr (&self->order, index);
-    return all || (self->known && sc_ranges_contain (self->known, addr));
+    return all || (self->known && sh_ranges_contain (self->known, addr));
 }
 
 /*  Go to the next address that this pass asks.  True if there is one, or if
@@ -268,10 +268,10 @@ sc_sweep_answer (sc_sweep_t *self, const sh_addr_t *addr, int64_t asked_at,
 }
 
 sh_err_t
-sc_sweep_missed (const sc_sweep_t *self, sc_ranges_t *out,
+sc_sweep_missed (const sc_sweep_t *self, sh_ranges_t *out,
                  sc_sweep_unsure_fn *unsure, void *context)
 {
-    const sc_ranges_t *ranges = self->order.ranges;
+    const sh_ranges_t *ranges = self->order.ranges;
     sh_err_t rc = SH_OK;
     uint32_t index = 0;
     for (size_t i = 0; i < ranges->count && rc == SH_OK; i++) {
@@ -281,7 +281,7 @@ sc_sweep_missed (const sc_sweep_t *self, sc_ranges_t *out,
             if (!s_get (self->up, index)
                 && (!s_get (self->asked, index)
                     || (unsure && unsure (context, &addr))))
-                rc = sc_ranges_add (out, &addr, &addr);
+                rc = sh_ranges_add (out, &addr, &addr);
             sc_addr_skip (&addr, 1);
         }
     }

@@ -13,7 +13,7 @@
 #ifndef SC_SWEEP_H
 #define SC_SWEEP_H
 
-#include "scanner/ranges.h"
+#include "lib/ranges.h"
 
 #define SC_SWEEP_COUNT_MOST (1 << 20) /* addresses of one sweep */
 #define SC_SWEEP_PASSES_MOST 16
@@ -22,8 +22,8 @@ typedef struct sc_sweep sc_sweep_t;
 
 typedef struct
 {
-    const sc_ranges_t *ranges; /* borrowed */
-    const sc_ranges_t *known;  /* these get 'more' passes; borrowed, or NULL */
+    const sh_ranges_t *ranges; /* borrowed */
+    const sh_ranges_t *known;  /* these get 'more' passes; borrowed, or NULL */
     uint32_t passes;           /* at least 1 */
     uint32_t more;   /* of known ones; at least as many */
     bool thorough;   /* these of all, while the last of 'passes' and each
@@ -74,7 +74,7 @@ typedef bool (sc_sweep_unsure_fn) (void *context, const sh_addr_t *addr);
 
 /*  Add the addresses that are silent and were not once asked.  'unsure' may be
     NULL.  SH_E_MEMORY.  */
-sh_err_t sc_sweep_missed (const sc_sweep_t *self, sc_ranges_t *out,
+sh_err_t sc_sweep_missed (const sc_sweep_t *self, sh_ranges_t *out,
                           sc_sweep_unsure_fn *unsure, void *context)
     SH_MUST_CHECK;
 

@@ -170,7 +170,7 @@ sc_work_progress (const sc_work_t *self, sc_progress_t *out)
     }
     if (self->state < SC_WORK_NAMING)
         return;
-    out->total = out->done = sc_ranges_count (sc_scan_job (self->scan)->ranges);
+    out->total = out->done = sh_ranges_count (sc_scan_job (self->scan)->ranges);
     out->up = self->state == SC_WORK_NAMING
                   ? self->result.count
                   : sc_scan_report (self->scan)->up;

@@ -20,21 +20,21 @@ s_read (const sc_job_t *job, const uint8_t *data, size_t cut, size_t size)
         return;
     sc_fping_text_feed (text, data, cut);
     sc_fping_text_feed_errors (text, data + cut, size - cut);
-    uint64_t asked = sc_ranges_count (job->ranges);
+    uint64_t asked = sh_ranges_count (job->ranges);
     if (sc_fping_text_done (text) > asked || result.count > asked)
         abort ();
     sh_why_t why;
     bool whole = sc_fping_text_finish (text, &why) == SH_OK;
-    if (whole && sc_ranges_count (&result.missed) >= asked)
+    if (whole && sh_ranges_count (&result.missed) >= asked)
         abort ();
     for (size_t i = 0; i < result.count; i++) {
-        if (!sc_ranges_contain (job->ranges, &result.hosts[i].ip)
-            || sc_ranges_contain (&result.missed, &result.hosts[i].ip))
+        if (!sh_ranges_contain (job->ranges, &result.hosts[i].ip)
+            || sh_ranges_contain (&result.missed, &result.hosts[i].ip))
             abort ();
     }
     for (size_t i = 0; i < result.missed.count; i++) {
-        if (!sc_ranges_contain (job->ranges, &result.missed.items[i].first)
-            || !sc_ranges_contain (job->ranges, &result.missed.items[i].last))
+        if (!sh_ranges_contain (job->ranges, &result.missed.items[i].first)
+            || !sh_ranges_contain (job->ranges, &result.missed.items[i].last))
             abort ();
     }
     sc_fping_text_destroy (&text);
@@ -47,11 +47,11 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     size_t cut = data[0] == 0 ? size - 1 : (size - 1) * (255u - data[0]) / 255;
-    sc_ranges_t ranges = { 0 };
+    sh_ranges_t ranges = { 0 };
     sh_addr_t low = { .family = 4, .bytes = { 10 } };
     sh_addr_t high = { .family = 4, .bytes = { 10, 0, 0, 7 } };
-    if (sc_ranges_add (&ranges, &low, &high) == SH_OK)
+    if (sh_ranges_add (&ranges, &low, &high) == SH_OK)
         s_read (&(sc_job_t){ .ranges = &ranges }, data + 1, cut, size - 1);
-    sc_ranges_clear (&ranges);
+    sh_ranges_clear (&ranges);
     return 0;
 }

@@ -15,7 +15,7 @@ s_check_level (const hub_scan_level_t *level)
         fuzz_require (level->quiet[i].from < SP_DAY_MINUTES
                       && level->quiet[i].to < SP_DAY_MINUTES);
     for (size_t i = 0; i < level->exclude.count; i++) {
-        const hub_stretch_t *one = &level->exclude.items[i];
+        const sh_range_t *one = &level->exclude.items[i];
         fuzz_require (one->first.family == one->last.family
                       && sh_addr_cmp (&one->first, &one->last) <= 0);
         fuzz_require (i == 0

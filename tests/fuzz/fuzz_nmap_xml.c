@@ -29,17 +29,17 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
         || (second != SH_OK && third != second))
         abort (); /* an error has to stay */
 
-    sc_ranges_t asked = { 0 };
+    sh_ranges_t asked = { 0 };
     sh_addr_t low = { .family = 4 };
     sh_addr_t high = { .family = 4, .bytes = { 127, 255, 255, 255 } };
-    if (sc_ranges_add (&asked, &low, &high) == SH_OK)
+    if (sh_ranges_add (&asked, &low, &high) == SH_OK)
         sc_result_settle (&result, &(sc_job_t){ .ranges = &asked }, 0,
                           INT64_MAX);
     for (size_t i = 0; i < result.count; i++) {
         if (result.hosts[i].ip.family != 4 || result.hosts[i].ip.bytes[0] > 127)
             abort ();
     }
-    sc_ranges_clear (&asked);
+    sh_ranges_clear (&asked);
     sc_result_clear (&result);
     sc_nmap_xml_destroy (&xml);
     return 0;

@@ -64,23 +64,23 @@ static void
 s_check_ranges (scanner_t *self)
 {
     fuzz_require (sc_scan_plan (self->scan) == SH_OK);
-    const sc_ranges_t *ranges = sc_scan_job (self->scan)->ranges;
+    const sh_ranges_t *ranges = sc_scan_job (self->scan)->ranges;
     for (size_t i = 0; i < ranges->count; i++) {
-        const sc_range_t *range = &ranges->items[i];
-        fuzz_require (sc_ranges_contain (ranges, &range->first)
+        const sh_range_t *range = &ranges->items[i];
+        fuzz_require (sh_ranges_contain (ranges, &range->first)
                       && sh_addr_cmp (&range->first, &range->last) <= 0);
         fuzz_require (
             sh_prefix_contains (&self->subnet.prefix, &range->first)
             && sh_prefix_contains (&self->subnet.prefix, &range->last));
-        fuzz_require (!sc_ranges_contain (&self->subnet.skip, &range->first)
-                      && !sc_ranges_contain (&self->subnet.skip,
+        fuzz_require (!sh_ranges_contain (&self->subnet.skip, &range->first)
+                      && !sh_ranges_contain (&self->subnet.skip,
                                              &range->last));
         fuzz_require (i == 0
                       || sh_addr_cmp (&ranges->items[i - 1].last,
                                       &range->first)
                              < 0);
     }
-    fuzz_require (sc_ranges_count (ranges) <= SC_SWEEP_MOST);
+    fuzz_require (sh_ranges_count (ranges) <= SC_SWEEP_MOST);
     sc_result_t result = { .complete = true };
     fuzz_require (sc_scan_finish (self->scan, &result, 1000, 2000) == SH_OK);
     const sp_report_t *report = sc_scan_report (self->scan);

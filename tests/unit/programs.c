@@ -53,7 +53,7 @@ sh_err_t
 program_run (sc_result_t *out, const sc_engine_t *engine, const char *program,
              const char *range, uint32_t deadline, sh_why_t *why)
 {
-    sc_ranges_t ranges;
+    sh_ranges_t ranges;
     set_read (&ranges, range);
     sc_program_t settings = { .program = strdup (program),
                               .rate = 1000,
@@ -73,7 +73,7 @@ program_run (sc_result_t *out, const sc_engine_t *engine, const char *program,
         engine->close (&prober);
     assert_null (prober);
     free (settings.program);
-    sc_ranges_clear (&ranges);
+    sh_ranges_clear (&ranges);
     return rc;
 }
 

@@ -19,16 +19,40 @@ set_ip (const char *text)
 }
 
 sh_err_t
-set_add (sc_ranges_t *self, const char *first, const char *last)
+set_add (sh_ranges_t *self, const char *first, const char *last)
 {
     sh_addr_t a = set_ip (first), b = set_ip (last);
-    return sc_ranges_add (self, &a, &b);
+    return sh_ranges_add (self, &a, &b);
+}
+
+sh_prefix_t
+set_prefix (const char *text)
+{
+    sh_prefix_t prefix;
+    if (sh_prefix_parse (&prefix, text) != SH_OK)
+        fail_msg ("%s", text);
+    return prefix;
 }
 
 void
-set_read (sc_ranges_t *out, const char *text)
+set_append (sh_ranges_t *self, const char *texts)
 {
-    *out = (sc_ranges_t){ 0 };
+    char *copy = strdup (texts), *rest = copy, *word;
+    while ((word = strsep (&rest, " ")) != NULL) {
+        sh_range_t one;
+        if (!*word)
+            continue;
+        if (sh_range_parse (&one, word) != SH_OK)
+            fail_msg ("%s", word);
+        assert_int_equal (sh_ranges_append (self, &one), SH_OK);
+    }
+    free (copy);
+}
+
+void
+set_read (sh_ranges_t *out, const char *text)
+{
+    *out = (sh_ranges_t){ 0 };
     char *copy = strdup (text), *rest = copy, *word;
     while ((word = strsep (&rest, " ")) != NULL) {
         char *dash = strchr (word, '-');
@@ -42,7 +66,7 @@ set_read (sc_ranges_t *out, const char *text)
 }
 
 const char *
-set_show (const sc_ranges_t *self)
+set_show (const sh_ranges_t *self)
 {
     static char text[4096];
     text[0] = '\0';

@@ -193,6 +193,7 @@ test_no_address (void **state)
     assert_int_equal (sh_addr_bytes (&none).size, 0);
     assert_false (sh_addr_storable (&none));
     assert_false (sh_addr_next (&none));
+    assert_false (sh_addr_previous (&none));
     sh_prefix_t all = s_prefix ("0.0.0.0/0");
     assert_false (sh_prefix_contains (&all, &none));
 }
@@ -262,6 +263,17 @@ test_next (void **state)
         sh_addr_t expected
             = s_addr (cases[i].next ? cases[i].next : cases[i].text);
         assert_int_equal (sh_addr_cmp (&addr, &expected), 0);
+        if (!cases[i].next)
+            continue;
+        expected = s_addr (cases[i].text);
+        assert_true (sh_addr_previous (&addr));
+        assert_int_equal (sh_addr_cmp (&addr, &expected), 0);
+    }
+    sh_addr_t first[] = { s_addr ("0.0.0.0"), s_addr ("::") };
+    for (size_t i = 0; i < COUNT (first); i++) {
+        sh_addr_t before = first[i];
+        assert_false (sh_addr_previous (&before));
+        assert_int_equal (sh_addr_cmp (&before, &first[i]), 0);
     }
 }
 

@@ -445,9 +445,9 @@ test_references (void **state)
 static void
 s_exclude (hub_scan_settings_t *settings, const char *text)
 {
-    hub_stretch_t one;
-    assert_int_equal (hub_stretch_parse (&one, text), SH_OK);
-    assert_int_equal (hub_ranges_add (&settings->hub.exclude, &one), SH_OK);
+    sh_range_t one;
+    assert_int_equal (sh_range_parse (&one, text), SH_OK);
+    assert_int_equal (sh_ranges_append (&settings->hub.exclude, &one), SH_OK);
 }
 
 static hub_scan_entry_t *
@@ -547,8 +547,8 @@ test_settings_in_the_revision (void **state)
     hub_assignments_revision (before, 4, others);
     for (int what = 0; what < 7; what++) {
         hub_scan_level_t *level = &s_entry (&settings, 7)->level;
-        hub_stretch_t one;
-        assert_int_equal (hub_stretch_parse (&one, "10.0.7.1"), SH_OK);
+        sh_range_t one;
+        assert_int_equal (sh_range_parse (&one, "10.0.7.1"), SH_OK);
         switch (what) {
         case 0: level->check = 60; break;
         case 1: level->discover = 60; break;
@@ -561,7 +561,7 @@ test_settings_in_the_revision (void **state)
             level->quiet[0].to = 1;
             break;
         default:
-            assert_int_equal (hub_ranges_add (&level->exclude, &one), SH_OK);
+            assert_int_equal (sh_ranges_append (&level->exclude, &one), SH_OK);
         }
         hub_assignments_t *after = s_renew (plain, &settings);
         hub_assignments_revision (after, 3, now);

@@ -69,7 +69,7 @@ typedef struct
     sc_prober_t *prober;
     sc_probe_t *probes[9];
     sc_job_t jobs[9];
-    sc_ranges_t ranges[9];
+    sh_ranges_t ranges[9];
     bool over[9];
     int64_t took[9]; /* ms */
     size_t count;
@@ -155,7 +155,7 @@ s_clear (bench_t *self)
     for (size_t i = 0; i < self->count; i++) {
         s_engine->destroy (&self->probes[i]);
         assert_null (self->probes[i]);
-        sc_ranges_clear (&self->ranges[i]);
+        sh_ranges_clear (&self->ranges[i]);
     }
     s_engine->close (&self->prober);
     assert_null (self->prober);
@@ -357,12 +357,12 @@ test_neighbours_elsewhere (void **state)
     s_expect ("", s_search (SC_NEIGHBOURS_ALL, "2001:db8:67::/64"), "");
     s_expect ("", s_search (SC_NEIGHBOURS_ALL, "::1/128"), "");
     sc_job_t job = s_search (SC_NEIGHBOURS_ALL, "2001:db8:66::/64");
-    sc_ranges_t skip;
+    sh_ranges_t skip;
     set_read (&skip, "2001:db8:66::-2001:db8:66:0:ffff:ffff:ffff:ffff");
     job.skip = &skip;
     s_expect ("2001:db8:66::10-2001:db8:66::11", job,
               "2001:db8:66::10 nd " SITE_MAC);
-    sc_ranges_clear (&skip);
+    sh_ranges_clear (&skip);
 }
 
 /* none invented */
@@ -490,7 +490,7 @@ test_rate_of_several (void **state)
     assert_null (ninth);
     s_engine->destroy (&bench->probes[7]);
     bench->count--;
-    sc_ranges_clear (&bench->ranges[7]);
+    sh_ranges_clear (&bench->ranges[7]);
     sc_builtin_settings_t fast = bench->settings;
     fast.rate = 20000;
     s_engine->adopt (bench->prober, &fast);
@@ -643,9 +643,9 @@ s_expect_missed (const char *text, uint64_t missed, uint64_t up,
     s_work (bench, 20000);
     sc_result_t *result = s_result (bench, 0);
     assert_int_equal (result->count, up);
-    assert_int_equal (sc_ranges_count (&result->missed), missed);
+    assert_int_equal (sh_ranges_count (&result->missed), missed);
     EXPECT (result->text, words);
-    uint64_t all = sc_ranges_count (bench->jobs[0].ranges);
+    uint64_t all = sh_ranges_count (bench->jobs[0].ranges);
     assert_int_equal (result->complete, missed < all);
     s_clear (bench);
 }
@@ -707,7 +707,7 @@ test_full_queue (void **state)
         s_start (bench, asked[i], (sc_job_t){ 0 });
         s_work (bench, 20000);
         sc_result_t *result = s_result (bench, 0);
-        assert_int_equal (sc_ranges_count (&result->missed) + result->count,
+        assert_int_equal (sh_ranges_count (&result->missed) + result->count,
                           64);
         assert_true (result->count > 0);
         s_clear (bench);
@@ -737,7 +737,7 @@ test_gateway_is_mute (void **state)
     s_root_again ();
     sc_result_t *result = s_result (bench, 0);
     assert_int_equal (result->count, 0);
-    assert_int_equal (sc_ranges_count (&result->missed), 16);
+    assert_int_equal (sh_ranges_count (&result->missed), 16);
     assert_false (result->complete);
     EXPECT (result->text, "the gateway");
     s_clear (bench);
@@ -769,7 +769,7 @@ test_gateway_was_mute (void **state)
         site_run ("ip route del %s", table[i].route);
         s_work (bench, 20000);
         sc_result_t *result = s_result (bench, 0);
-        assert_in_range (sc_ranges_count (&result->missed), 1, 4);
+        assert_in_range (sh_ranges_count (&result->missed), 1, 4);
         assert_true (result->complete);
         EXPECT (result->text, "addresses could not be asked: the gateway");
         s_clear (bench);
@@ -805,7 +805,7 @@ test_link_down (void **state)
     s_work (bench, 20000);
     sc_result_t *result = s_result (bench, 0);
     assert_int_equal (result->count, 10);
-    assert_int_equal (sc_ranges_count (&result->missed), 10);
+    assert_int_equal (sh_ranges_count (&result->missed), 10);
     EXPECT (result->text, "is down");
     s_clear (bench);
     s_expect_missed ("10.66.0.0-10.66.0.9", 9, 1, "is down");
@@ -818,7 +818,7 @@ test_link_down (void **state)
     site_host ("ip link set h0 up");
     s_work (bench, 20000);
     result = s_result (bench, 0);
-    assert_int_equal (sc_ranges_count (&result->missed) + result->count, 10);
+    assert_int_equal (sh_ranges_count (&result->missed) + result->count, 10);
     s_clear (bench);
     site_host ("ip link set h0 up");
     site_host ("ip route replace blackhole 10.67.0.0/16");
@@ -920,7 +920,7 @@ test_tcp_rejected (void **state)
     /* .2 and .3 say so themselves */
     assert_string_equal (s_show (result), "10.67.3.2 tcp, 10.67.3.3 tcp, "
                                           "10.67.3.4 tcp, 10.67.3.5 tcp");
-    assert_int_equal (sc_ranges_count (&result->missed), 2);
+    assert_int_equal (sh_ranges_count (&result->missed), 2);
     EXPECT (result->text, "2 of 7 addresses could not be asked: a firewall");
     s_clear (bench);
     site_run ("nft delete table inet t");
@@ -978,7 +978,7 @@ s_tell_rights (int fd, sc_prober_t *prober)
         (void) fclose (file);
     int raw = socket (AF_INET, SOCK_RAW, IPPROTO_ICMP);
     (void) dprintf (fd, "raw %s\n", raw < 0 ? "no" : "yes");
-    sc_ranges_t ranges;
+    sh_ranges_t ranges;
     set_read (&ranges, "10.66.0.10 10.67.3.1");
     sc_job_t job = { .ranges = &ranges };
     sc_probe_t *probe = NULL;

@@ -30,7 +30,7 @@ static void
 test_command (void **state)
 {
     (void) state;
-    sc_ranges_t four, six;
+    sh_ranges_t four, six;
     set_read (&four, "10.0.0.1-10.0.0.2");
     set_read (&six, "2001:db8::1-2001:db8::2");
     sc_job_t job = { .ranges = &four };
@@ -43,15 +43,15 @@ test_command (void **state)
     assert_string_equal (s_words (&job, 1, true), "fping -4 -r 1 -i 1000.00");
     job = (sc_job_t){ .ranges = &six, .rate = 50 };
     assert_string_equal (s_words (&job, 1000, true), "fping -6 -r 1 -i 20.00");
-    sc_ranges_clear (&four);
-    sc_ranges_clear (&six);
+    sh_ranges_clear (&four);
+    sh_ranges_clear (&six);
 }
 
 static void
 test_targets (void **state)
 {
     (void) state;
-    sc_ranges_t set;
+    sh_ranges_t set;
     set_read (&set, "10.0.0.254-10.0.1.1 255.255.255.254-255.255.255.255");
     char all[256] = "", data[SH_ADDR_TEXT + 4];
     sc_fping_cursor_t cursor = { 0 };
@@ -65,7 +65,7 @@ test_targets (void **state)
                               "255.255.255.254\n255.255.255.255\n");
     assert_in_range (pieces, 2, 6);
     assert_int_equal (sc_fping_targets (&cursor, &set, data, sizeof data), 0);
-    sc_ranges_clear (&set);
+    sh_ranges_clear (&set);
     set_read (&set, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe-"
                     "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff");
     cursor = (sc_fping_cursor_t){ 0 };
@@ -73,7 +73,7 @@ test_targets (void **state)
     size = sc_fping_targets (&cursor, &set, two, sizeof two);
     assert_int_equal (size, 80);
     assert_int_equal (sc_fping_targets (&cursor, &set, two, sizeof two), 0);
-    sc_ranges_clear (&set);
+    sh_ranges_clear (&set);
 }
 
 /* lines */
@@ -95,7 +95,7 @@ typedef struct
 static void
 s_check_lines (const lines_t *row, size_t piece)
 {
-    sc_ranges_t ranges;
+    sh_ranges_t ranges;
     set_read (&ranges, "10.0.0.1-10.0.0.3");
     sc_job_t job = { .ranges = &ranges };
     sc_result_t result = { 0 };
@@ -124,7 +124,7 @@ s_check_lines (const lines_t *row, size_t piece)
     assert_string_equal (set_show (&result.missed), row->missed);
     sc_fping_text_destroy (&text);
     sc_result_clear (&result);
-    sc_ranges_clear (&ranges);
+    sh_ranges_clear (&ranges);
 }
 
 static void
@@ -192,7 +192,7 @@ test_nothing_asked (void **state)
     } table[] = { { CANARY, "", SH_OK },
                   { "", "fping hears no answers", SH_E_PROBE } };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        sc_ranges_t none = { 0 };
+        sh_ranges_t none = { 0 };
         sc_job_t job = { .ranges = &none };
         sc_result_t result = { 0 };
         sc_fping_text_t *text = NULL;
@@ -221,7 +221,7 @@ test_hostile_lines (void **state)
                       end[] = "\n10.0.0.2 is alive\n10.0.0.3 is alive";
     memcpy (line, begin, sizeof begin - 1);
     memcpy (line + sizeof line - sizeof end, end, sizeof end);
-    sc_ranges_t ranges;
+    sh_ranges_t ranges;
     set_read (&ranges, "10.0.0.1-10.0.0.3");
     sc_job_t job = { .ranges = &ranges };
     sc_result_t result = { 0 };
@@ -239,7 +239,7 @@ test_hostile_lines (void **state)
     assert_int_equal (result.count, 3); /* as many as were asked */
     sc_fping_text_destroy (&text);
     sc_result_clear (&result);
-    sc_ranges_clear (&ranges);
+    sh_ranges_clear (&ranges);
 }
 
 /* fping itself */
@@ -264,7 +264,7 @@ test_loopback (void **state)
     if (!result.complete)
         fail_msg ("%s", result.text);
     assert_string_equal (result.text, "");
-    sc_ranges_t ranges;
+    sh_ranges_t ranges;
     set_read (&ranges, "127.0.0.1-127.0.0.14");
     sc_job_t job = { .ranges = &ranges };
     sc_result_settle (&result, &job, begin,
@@ -272,7 +272,7 @@ test_loopback (void **state)
     assert_int_equal (result.count, 14);
     for (size_t i = 0; i < result.count; i++)
         assert_int_equal (result.hosts[i].ip.bytes[3], i + 1);
-    sc_ranges_clear (&ranges);
+    sh_ranges_clear (&ranges);
     sc_result_clear (&result);
 }
 

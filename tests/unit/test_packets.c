@@ -532,14 +532,14 @@ test_search (void **state)
 {
     (void) state;
     sc_links_t links = { 0 };
-    sc_ranges_t ranges = { 0 }, skip = { 0 };
+    sh_ranges_t ranges = { 0 }, skip = { 0 };
     s_own (&links, 2, "2001:db8::1", "2001:db8::/64", true, true);
     s_own (&links, 2, "2001:db8::2", "2001:db8::/64", true, true);
     s_own (&links, 3, "2001:db8:1::1", "2001:db8:1::/64", true, true);
     sh_addr_t ranged = set_ip ("2001:db8::aaaa:0:0:1");
     sh_addr_t skipped = set_ip ("2001:db8::7");
-    assert_int_equal (sc_ranges_add (&ranges, &ranged, &ranged), SH_OK);
-    assert_int_equal (sc_ranges_add (&skip, &skipped, &skipped), SH_OK);
+    assert_int_equal (sh_ranges_add (&ranges, &ranged, &ranged), SH_OK);
+    assert_int_equal (sh_ranges_add (&skip, &skipped, &skipped), SH_OK);
     sc_job_t job = { .ranges = &ranges,
                      .neighbours = SC_NEIGHBOURS_STABLE,
                      .skip = &skip };
@@ -578,8 +578,8 @@ test_search (void **state)
     sc_search_begin (&search, &job, &links, s_key);
     assert_int_equal (search.link_count, 0);
     assert_true (sc_search_is_over (&search, 1));
-    sc_ranges_clear (&ranges);
-    sc_ranges_clear (&skip);
+    sh_ranges_clear (&ranges);
+    sh_ranges_clear (&skip);
     sc_links_clear (&links);
 }
 
@@ -589,7 +589,7 @@ test_search_rounds (void **state)
 {
     (void) state;
     sc_links_t links = { 0 };
-    sc_ranges_t none = { 0 };
+    sh_ranges_t none = { 0 };
     s_own (&links, 2, "2001:db8::1", "2001:db8::/64", true, true);
     s_own (&links, 3, "2001:db8::2", "2001:db8::/64", true, true);
     sc_job_t job

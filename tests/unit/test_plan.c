@@ -93,10 +93,10 @@ test_skip (void **state)
     sc_subnet_t subnet, copy;
     sh_why_t why;
     assert_int_equal (sc_subnet_read (&subnet, &row, &why), SH_OK);
-    assert_int_equal (sc_ranges_count (&subnet.skip), 6);
+    assert_int_equal (sh_ranges_count (&subnet.skip), 6);
     assert_int_equal (sc_subnet_copy (&copy, &subnet), SH_OK);
     assert_true (sc_subnet_same (&copy, &subnet));
-    sc_ranges_clear (&copy.skip);
+    sh_ranges_clear (&copy.skip);
     assert_false (sc_subnet_same (&copy, &subnet));
     sc_subnet_clear (&copy);
     sc_subnet_clear (&subnet);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  The scanner's parts below the conversation: ranges, configuration, plan,
+/*  The scanner's parts below the conversation: configuration, plan,
     scan, the child process, and nmap itself on the loopback network.  */
 
 #include <errno.h>
@@ -31,97 +31,13 @@
 #include "tests/unit/programs.h"
 #include "tests/unit/sets.h"
 
-/* ranges */
-
-static void
-test_ranges (void **state)
-{
-    (void) state;
-    sc_ranges_t set = { 0 };
-    assert_int_equal (sc_ranges_count (&set), 0);
-    assert_int_equal (set_add (&set, "10.0.0.1", "10.0.0.1"), SH_OK);
-    assert_int_equal (set_add (&set, "10.0.0.2", "10.0.0.9"), SH_OK);
-    assert_int_equal (set_add (&set, "10.0.1.255", "10.0.2.0"), SH_OK);
-    assert_string_equal (set_show (&set),
-                         "10.0.0.1-10.0.0.9 10.0.1.255-10.0.2.0");
-    assert_int_equal (sc_ranges_count (&set), 11);
-    /* not ascending, upside down, another family */
-    assert_int_equal (set_add (&set, "10.0.2.0", "10.0.2.1"), SH_E_INTERNAL);
-    assert_int_equal (set_add (&set, "10.0.3.2", "10.0.3.1"), SH_E_INTERNAL);
-    assert_int_equal (set_add (&set, "::1", "::2"), SH_E_INTERNAL);
-    static const struct
-    {
-        const char *ip;
-        bool in;
-    } table[] = { { "10.0.0.0", false },  { "10.0.0.1", true },
-                  { "10.0.0.9", true },   { "10.0.0.10", false },
-                  { "10.0.1.255", true }, { "10.0.2.0", true },
-                  { "10.0.2.1", false },  { "a00:1::", false } };
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        sh_addr_t ip = set_ip (table[i].ip);
-        assert_int_equal (sc_ranges_contain (&set, &ip), table[i].in);
-    }
-    sc_ranges_clear (&set);
-    assert_int_equal (set_add (&set, "::", "2001:db8::ffff"), SH_OK);
-    assert_true (sc_ranges_count (&set) == UINT64_MAX);
-    sc_ranges_clear (&set);
-    assert_int_equal (set_add (&set, "2001:db8::fffe", "2001:db8::1:0"), SH_OK);
-    assert_int_equal (sc_ranges_count (&set), 3);
-    sc_ranges_clear (&set);
-}
-
-static void
-test_subtract (void **state)
-{
-    (void) state;
-    static const struct
-    {
-        const char *from, *take, *left;
-    } table[] = {
-        { "10.0.0.0-10.0.0.9", "", "10.0.0.0-10.0.0.9" },
-        { "", "10.0.0.0-10.0.0.9", "" },
-        { "10.0.0.0-10.0.0.9", "10.0.0.0-10.0.0.9", "" },
-        { "10.0.0.0-10.0.0.9", "9.0.0.0-11.0.0.0", "" },
-        { "10.0.0.0-10.0.0.9", "10.0.0.0-10.0.0.0 10.0.0.9-10.0.0.9",
-          "10.0.0.1-10.0.0.8" },
-        { "10.0.0.0-10.0.0.9", "10.0.0.3-10.0.0.5 10.0.0.7-10.0.0.7",
-          "10.0.0.0-10.0.0.2 10.0.0.6-10.0.0.6 10.0.0.8-10.0.0.9" },
-        { "10.0.0.0-10.0.0.3 10.0.0.6-10.0.0.9", "10.0.0.2-10.0.0.7",
-          "10.0.0.0-10.0.0.1 10.0.0.8-10.0.0.9" },
-        { "255.255.255.250-255.255.255.255",
-          "255.255.255.252-255.255.255.255",
-          "255.255.255.250-255.255.255.251" },
-        { "0.0.0.0-0.0.0.9", "0.0.0.0-0.0.0.0", "0.0.0.1-0.0.0.9" },
-        { "2001:db8::-2001:db8::ffff", "10.0.0.0-10.0.0.9",
-          "2001:db8::-2001:db8::ffff" },
-    };
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        sc_ranges_t set = { 0 }, take = { 0 }, copy = { 0 };
-        set_read (&set, table[i].from);
-        set_read (&take, table[i].take);
-        assert_int_equal (sc_ranges_copy (&copy, &set), SH_OK);
-        assert_true (sc_ranges_equal (&copy, &set));
-        assert_int_equal (sc_ranges_subtract (&set, &take), SH_OK);
-        assert_string_equal (set_show (&set), table[i].left);
-        assert_int_equal (sc_ranges_equal (&copy, &set),
-                          strcmp (table[i].from, table[i].left) == 0);
-        sc_ranges_clear (&set);
-        sc_ranges_clear (&take);
-        sc_ranges_clear (&copy);
-    }
-}
+/* targets of nmap */
 
 static void
 test_edges_of_families (void **state)
 {
     (void) state;
-    sh_addr_t ip = set_ip ("0.0.0.0");
-    assert_false (sc_addr_previous (&ip));
-    ip = set_ip ("10.1.0.0");
-    sh_addr_t before = set_ip ("10.0.255.255");
-    assert_true (sc_addr_previous (&ip));
-    assert_int_equal (sh_addr_cmp (&ip, &before), 0);
-    sc_ranges_t set = { 0 };
+    sh_ranges_t set = { 0 };
     assert_int_equal (set_add (&set, "255.255.255.254", "255.255.255.255"),
                       SH_OK);
     char *text = NULL;
@@ -129,7 +45,7 @@ test_edges_of_families (void **state)
     assert_int_equal (sc_nmap_targets (&text, &size, &set), SH_OK);
     assert_string_equal (text, "255.255.255.254/31\n");
     free (text);
-    sc_ranges_clear (&set);
+    sh_ranges_clear (&set);
 }
 
 static void
@@ -148,7 +64,7 @@ test_targets (void **state)
         { "2001:db8::1", "2001:db8::3", "2001:db8::1/128\n2001:db8::2/127\n" },
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        sc_ranges_t set = { 0 };
+        sh_ranges_t set = { 0 };
         char *text = NULL;
         size_t size = 0;
         assert_int_equal (set_add (&set, table[i].first, table[i].last), SH_OK);
@@ -156,7 +72,7 @@ test_targets (void **state)
         assert_string_equal (text, table[i].lines);
         assert_int_equal (size, strlen (text));
         free (text);
-        sc_ranges_clear (&set);
+        sh_ranges_clear (&set);
     }
 }
 
@@ -1158,7 +1074,7 @@ static void
 test_nmap_command (void **state)
 {
     (void) state;
-    sc_ranges_t four = { 0 }, six = { 0 };
+    sh_ranges_t four = { 0 }, six = { 0 };
     assert_int_equal (set_add (&four, "10.0.0.1", "10.0.0.2"), SH_OK);
     assert_int_equal (set_add (&six, "2001:db8::1", "2001:db8::2"), SH_OK);
     sc_job_t job = { .ranges = &four };
@@ -1172,8 +1088,8 @@ test_nmap_command (void **state)
     assert_string_equal (s_words (&job, true),
                          "nmap --privileged -sn -6 -PE --max-retries 1 "
                          "--min-rate 1000 -n --no-stylesheet -oX - -iL -");
-    sc_ranges_clear (&four);
-    sc_ranges_clear (&six);
+    sh_ranges_clear (&four);
+    sh_ranges_clear (&six);
 }
 
 static sh_err_t
@@ -1262,8 +1178,6 @@ int
 main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_ranges),
-        cmocka_unit_test (test_subtract),
         cmocka_unit_test (test_edges_of_families),
         cmocka_unit_test (test_targets),
         cmocka_unit_test (test_config_defaults),

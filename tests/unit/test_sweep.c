@@ -135,7 +135,7 @@ test_order (void **state)
                   { "2001:db8::fffe-2001:db8::1:0001 2001:db8::2:0", 5 },
                   { "::ffff:ffff-::1:0:0", 2 } };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        sc_ranges_t ranges;
+        sh_ranges_t ranges;
         sc_shuffle_t order = { 0 };
         set_read (&ranges, table[i].ranges);
         assert_int_equal (sc_shuffle_make (&order, &ranges, 4000000000u), SH_OK);
@@ -146,13 +146,13 @@ test_order (void **state)
             assert_true (index < order.count && !seen[index]++);
             assert_int_equal (sc_shuffle_place (&order, index), place);
             sh_addr_t addr = sc_shuffle_addr (&order, index);
-            assert_true (sc_ranges_contain (&ranges, &addr));
+            assert_true (sh_ranges_contain (&ranges, &addr));
             assert_true (sc_shuffle_find (&order, &addr, &again));
             assert_int_equal (again, index);
         }
         free (seen);
         sc_shuffle_clear (&order);
-        sc_ranges_clear (&ranges);
+        sh_ranges_clear (&ranges);
     }
 }
 
@@ -162,10 +162,10 @@ static void
 test_order_of_many_ranges (void **state)
 {
     (void) state;
-    sc_ranges_t ranges = { 0 };
+    sh_ranges_t ranges = { 0 };
     sh_addr_t addr = set_ip ("10.0.0.0");
     for (unsigned i = 0; i < 32768; i++) {
-        assert_int_equal (sc_ranges_add (&ranges, &addr, &addr), SH_OK);
+        assert_int_equal (sh_ranges_add (&ranges, &addr, &addr), SH_OK);
         sc_addr_skip (&addr, 2);
     }
     sc_shuffle_t order = { 0 };
@@ -187,7 +187,7 @@ test_order_of_many_ranges (void **state)
     assert_false (sc_shuffle_find (&order, &below, &index));
     assert_false (sc_shuffle_find (&order, &six, &index));
     sc_shuffle_clear (&order);
-    sc_ranges_clear (&ranges);
+    sh_ranges_clear (&ranges);
 }
 
 /*  Ten probes in a row go to ten different sixteenths or so of the network, not
@@ -196,7 +196,7 @@ static void
 test_order_is_spread (void **state)
 {
     (void) state;
-    sc_ranges_t ranges;
+    sh_ranges_t ranges;
     sc_shuffle_t order = { 0 };
     set_read (&ranges, "10.0.0.0-10.0.255.255");
     assert_int_equal (sc_shuffle_make (&order, &ranges, 99), SH_OK);
@@ -211,7 +211,7 @@ test_order_is_spread (void **state)
         }
     }
     sc_shuffle_clear (&order);
-    sc_ranges_clear (&ranges);
+    sh_ranges_clear (&ranges);
 }
 
 /* sweep */
@@ -310,7 +310,7 @@ static play_t s_out;
 static const host_t s_nobody[] = { { 0 } };
 
 static sc_sweep_options_t
-s_options (const sc_ranges_t *ranges)
+s_options (const sh_ranges_t *ranges)
 {
     return (sc_sweep_options_t){ .ranges = ranges,
                                  .passes = 2,
@@ -325,7 +325,7 @@ static void
 test_sweep_of_silence (void **state)
 {
     (void) state;
-    sc_ranges_t ranges;
+    sh_ranges_t ranges;
     set_read (&ranges, "10.0.0.1-10.0.0.254");
     sc_sweep_options_t options = s_options (&ranges);
     s_play (&s_out, &options, 1000, s_nobody, true);
@@ -334,18 +334,18 @@ test_sweep_of_silence (void **state)
         assert_int_equal (s_out.asked[i], 2);
     assert_in_range (s_out.least_gap, 400 * MS, 402 * MS);
     assert_in_range (s_out.took, 1150 * MS, 1160 * MS);
-    sc_ranges_clear (&ranges);
+    sh_ranges_clear (&ranges);
     set_read (&ranges, "10.0.0.0-10.0.255.255");
     s_play (&s_out, &options, 5000, s_nobody, true);
     assert_int_equal (s_out.probes, 131072);
     assert_true (s_out.least_gap >= 400 * MS);
     /* neither pass waits for anything; in the end 500 ms */
     assert_in_range (s_out.took, 26714 * MS, 26716 * MS);
-    sc_ranges_clear (&ranges);
+    sh_ranges_clear (&ranges);
     set_read (&ranges, "10.0.0.7");
     s_play (&s_out, &options, 1, s_nobody, true);
     assert_int_equal (s_out.probes, 2);
-    sc_ranges_clear (&ranges);
+    sh_ranges_clear (&ranges);
 }
 
 /*  When all have answered nothing is waited for, and who has answered is not
@@ -354,7 +354,7 @@ static void
 test_sweep_of_answers (void **state)
 {
     (void) state;
-    sc_ranges_t ranges;
+    sh_ranges_t ranges;
     set_read (&ranges, "10.0.0.1-10.0.0.3");
     sc_sweep_options_t options = s_options (&ranges);
     static const host_t all[] = { { "10.0.0.1", 1, 2 * MS },
@@ -367,7 +367,7 @@ test_sweep_of_answers (void **state)
     s_play (&s_out, &options, 1000, all + 1, true);
     assert_int_equal (s_out.up, 2);
     assert_int_equal (s_out.probes, 4);
-    sc_ranges_clear (&ranges);
+    sh_ranges_clear (&ranges);
 }
 
 /*  Known addresses are asked four times; others when the second pass has found
@@ -376,7 +376,7 @@ static void
 test_sweep_asks_more (void **state)
 {
     (void) state;
-    sc_ranges_t ranges, known;
+    sh_ranges_t ranges, known;
     set_read (&ranges, "10.0.0.1-10.0.0.9");
     set_read (&known, "10.0.0.4 10.0.0.200");
     sc_sweep_options_t options = s_options (&ranges);
@@ -400,8 +400,8 @@ test_sweep_asks_more (void **state)
     options.thorough = false;
     s_play (&s_out, &options, 1000, second, true);
     assert_int_equal (s_out.probes, 2 + 8 * 2);
-    sc_ranges_clear (&ranges);
-    sc_ranges_clear (&known);
+    sh_ranges_clear (&ranges);
+    sh_ranges_clear (&known);
 }
 
 /*  A late answer to the first probe is no find of the second pass, where it can
@@ -410,7 +410,7 @@ static void
 test_sweep_of_late_answers (void **state)
 {
     (void) state;
-    sc_ranges_t ranges;
+    sh_ranges_t ranges;
     set_read (&ranges, "10.0.0.1-10.0.0.9");
     sc_sweep_options_t options = s_options (&ranges);
     /* 450 ms: the second probe was on its way at 400 ms */
@@ -429,7 +429,7 @@ test_sweep_of_late_answers (void **state)
     s_play (&s_out, &options, 1000, endless, true);
     assert_int_equal (s_out.up, 1);
     assert_true (s_out.took - s_out.last_probe <= 3000 * MS);
-    sc_ranges_clear (&ranges);
+    sh_ranges_clear (&ranges);
 }
 
 /*  Only the third of "10.0.0.1-3".  */
@@ -445,7 +445,7 @@ static void
 test_sweep_unask (void **state)
 {
     (void) state;
-    sc_ranges_t ranges, missed = { 0 };
+    sh_ranges_t ranges, missed = { 0 };
     set_read (&ranges, "10.0.0.1-10.0.0.9");
     sc_sweep_options_t options = s_options (&ranges);
     sc_sweep_t *sweep = NULL;
@@ -471,10 +471,10 @@ test_sweep_unask (void **state)
     assert_false (sc_sweep_expects (sweep, &lost));
     assert_true (sc_sweep_answer (sweep, &up, now, now)); /* all the same */
     assert_int_equal (sc_sweep_missed (sweep, &missed, NULL, NULL), SH_OK);
-    assert_int_equal (sc_ranges_count (&missed), 1);
-    assert_true (sc_ranges_contain (&missed, &lost));
-    sc_ranges_clear (&missed);
-    sc_ranges_clear (&ranges);
+    assert_int_equal (sh_ranges_count (&missed), 1);
+    assert_true (sh_ranges_contain (&missed, &lost));
+    sh_ranges_clear (&missed);
+    sh_ranges_clear (&ranges);
     sc_sweep_destroy (&sweep);
 }
 
@@ -483,7 +483,7 @@ static void
 test_sweep_of_errors (void **state)
 {
     (void) state;
-    sc_ranges_t ranges, missed = { 0 };
+    sh_ranges_t ranges, missed = { 0 };
     set_read (&ranges, "10.0.0.1-10.0.0.5");
     sc_sweep_options_t options = s_options (&ranges);
     sc_sweep_t *sweep = NULL;
@@ -514,31 +514,31 @@ test_sweep_of_errors (void **state)
     assert_int_equal (sc_sweep_missed (sweep, &missed, NULL, NULL), SH_OK);
     assert_int_equal (missed.count, 1);
     assert_int_equal (missed.items[0].last.bytes[3], 1);
-    sc_ranges_clear (&missed);
+    sh_ranges_clear (&missed);
     assert_int_equal (sc_sweep_missed (sweep, &missed, s_is_third, &s_out),
                       SH_OK);
-    assert_int_equal (sc_ranges_count (&missed), 2);
-    sc_ranges_clear (&missed);
+    assert_int_equal (sh_ranges_count (&missed), 2);
+    sh_ranges_clear (&missed);
     sc_sweep_destroy (&sweep);
-    sc_ranges_clear (&ranges);
+    sh_ranges_clear (&ranges);
 }
 
 static void
 test_sweep_of_too_many (void **state)
 {
     (void) state;
-    sc_ranges_t ranges;
+    sh_ranges_t ranges;
     sc_sweep_t *sweep = NULL;
     set_read (&ranges, "10.0.0.0-10.16.0.0");
     sc_sweep_options_t options = s_options (&ranges);
     assert_int_equal (sc_sweep_new (&sweep, &options), SH_E_TOO_LARGE);
     assert_null (sweep);
-    sc_ranges_clear (&ranges);
+    sh_ranges_clear (&ranges);
     set_read (&ranges, "2001:db8::-2001:db8::f:ffff");
     assert_int_equal (sc_sweep_new (&sweep, &options), SH_OK);
     assert_int_equal (sc_sweep_count (sweep), 1 << 20);
     sc_sweep_destroy (&sweep);
-    sc_ranges_clear (&ranges);
+    sh_ranges_clear (&ranges);
     /* nobody to ask: over at once */
     int64_t due;
     sh_addr_t addr;
