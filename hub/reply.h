@@ -27,9 +27,8 @@ void hub_reply_add (hub_reply_t *self, const char *format, ...)
 void hub_reply_only (hub_reply_t *self, const char *format, ...)
     SH_PRINTF (2, 3);
 
-/*  Text from outside in UTF-8, such as a name in phpIPAM: a '?' for each
-    control character and each mark of direction or of a line, for a terminal
-    will see it.  Cut off after 511 bytes, between two characters.  */
+/*  Text from outside in UTF-8, such as a name in phpIPAM, as sh_clean makes it.
+    Cut off after 511 bytes, between two characters.  */
 void hub_reply_outside (hub_reply_t *self, const char *text);
 
 /*  Take back all that was added and say "ok" with this document behind it, in
