@@ -151,7 +151,10 @@ s_wait (void *context, int other, int timeout, sp_event_t *event)
         { NULL, hub_queue_fd (self->args->home), ZMQ_POLLIN, 0 },
         { NULL, other, ZMQ_POLLIN, 0 },
     };
-    if (zmq_poll (items, 3, timeout) < 0)
+    hub_beat_idle (self->args->beat);
+    int count = zmq_poll (items, 3, timeout);
+    hub_beat_work (self->args->beat);
+    if (count < 0)
         return errno == EINTR ? SH_OK : SH_E_INTERRUPTED;
     if (items[0].revents)
         s_command (self);
@@ -206,6 +209,7 @@ hub_http_door_actor (zsock_t *pipe, void *arguments)
 {
     hub_http_door_args_t *args = arguments;
     http_door_t self = { .args = args, .pipe = pipe };
+    hub_beat_begin (args->beat);
     args->err = s_open (&self);
     SH_TSAN_GIVE (args);
     zsock_signal (pipe, 0);
@@ -217,10 +221,12 @@ hub_http_door_actor (zsock_t *pipe, void *arguments)
         if (sm_door_step (self.door, self.http, STEP_MS) != SH_OK) {
             sh_log (SH_LOG_ERROR, "the HTTP door cannot go on; restart "
                                   "scanhubd");
+            hub_beat_leave (args->beat);
             /*  main must still get its answers.  */
             while (!self.ending)
                 s_command (&self);
         }
+    hub_beat_leave (args->beat);
     sm_door_destroy (&self.door);
     sm_setup_close (&self.http);
     sp_spool_close (&self.spool);

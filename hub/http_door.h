@@ -16,12 +16,14 @@
 #include <czmq.h>
 
 #include "hub/pool.h"
+#include "hub/pulse.h"
 
 typedef struct
 {
     const hub_config_t *config;
     hub_pool_t *pool;
     const sh_clock_t *clock;
+    hub_beat_t *beat;  /* may be NULL */
     hub_queue_t *home; /* where answered jobs come back to; outlives the pool */
     const hub_config_t *fresh; /* for "RELOAD"; main waits for the answer */
     sh_err_t err; /* out, set before the actor signals */

@@ -21,12 +21,14 @@
 
 #include "hub/descriptors.h"
 #include "hub/http_door.h"
+#include "hub/pulse.h"
 #include "hub/requests.h"
 #include "hub/router.h"
 #include "hub/watch.h"
 #include "hub/zap.h"
 #include "lib/control.h"
 #include "lib/log.h"
+#include "lib/notify.h"
 #include "lib/secret.h"
 #include "lib/tsan.h"
 
@@ -36,6 +38,8 @@
 /*  Members in the order in which they come up.  */
 typedef struct
 {
+    sh_notify_t notify;
+    bool stuck; /* and told so */
     hub_config_t *config;
     sh_keyfile_t *key;
     unsigned reloads;
@@ -46,6 +50,7 @@ typedef struct
     hub_live_t *live;
     hub_knocks_t *pending, *admitted;
     hub_putoff_t *putoff;
+    hub_pulse_t *pulse;
     hub_queue_t *home;
     hub_pool_t *pool;
     hub_watch_t *watch;
@@ -205,6 +210,7 @@ s_reload (void *context, char *answer, size_t size)
     hub_t *self = context;
     sh_why_t why = { "" };
     hub_config_t *fresh = NULL;
+    sh_notify_reloading (&self->notify);
     sh_err_t rc = hub_config_load (&fresh, self->config->path, &why);
     const char *fixed
         = rc == SH_OK ? hub_config_needs_restart (self->config, fresh) : NULL;
@@ -245,6 +251,7 @@ s_reload (void *context, char *answer, size_t size)
     /*  Numbered, so that a line is never held back as a repeat.  */
     sh_log (rc == SH_OK ? SH_LOG_NOTICE : SH_LOG_ERROR, "reload",
             SH_INT ("number", ++self->reloads), SH_STR ("result", answer));
+    sh_notify_ready (&self->notify, answer);
     if (rc == SH_OK)
         s_add_strangers (self, answer, size);
 }
@@ -277,6 +284,7 @@ s_start_zap (hub_t *self, sh_why_t *why)
         .pending = self->pending,
         .admitted = self->admitted,
         .putoff = self->putoff,
+        .beat = hub_pulse_join (self->pulse, "authentication", 0),
     };
     self->zap = zactor_new (hub_zap_actor, &self->zap_args);
     SH_TSAN_TAKE (&self->zap_args);
@@ -300,6 +308,7 @@ s_start_router (hub_t *self, sh_why_t *why)
         .looked = self->looked,
         .putoff = self->putoff,
         .admitted = self->admitted,
+        .beat = hub_pulse_join (self->pulse, "router", 0),
         .home = self->home,
         .watch = self->watch,
     };
@@ -324,6 +333,7 @@ s_start_http (hub_t *self, sh_why_t *why)
         .config = self->config,
         .pool = self->pool,
         .clock = sh_clock_system (),
+        .beat = hub_pulse_join (self->pulse, "HTTP door", 0),
         .home = self->http_home,
     };
     self->http = zactor_new (hub_http_door_actor, &self->http_args);
@@ -344,6 +354,8 @@ s_make_lists (hub_t *self)
                              HUB_ADMITTED_MOST);
     if (rc == SH_OK)
         rc = hub_putoff_new (&self->putoff);
+    if (rc == SH_OK)
+        rc = hub_pulse_new (&self->pulse, sh_clock_system ());
     return rc;
 }
 
@@ -399,9 +411,10 @@ s_start (hub_t *self, sh_why_t *why)
                                     sh_clock_system ());
     if (rc == SH_OK)
         rc = hub_pool_new (&self->pool, self->config, self->registry,
-                           self->live, sh_clock_system ());
+                           self->live, self->pulse, sh_clock_system ());
     if (rc == SH_OK)
         rc = hub_watch_new (&self->watch, &store, self->live,
+                            hub_pulse_join (self->pulse, "watcher", 0),
                             sh_clock_system (), self->looked);
     if (rc == SH_OK)
         rc = s_start_zap (self, why);
@@ -416,6 +429,36 @@ s_start (hub_t *self, sh_why_t *why)
     return rc;
 }
 
+/*  The service manager's watchdog ends a hub of which a thread is stuck; said
+    once, for the log is all that is left then.  */
+static void
+s_feed (hub_t *self)
+{
+    char text[HUB_PULSE_TEXT];
+    int64_t now = sh_clock_mono (sh_clock_system ());
+    if (!sh_notify_due (&self->notify, now))
+        return;
+    bool alive = hub_pulse_alive (self->pulse, now, text);
+    if (alive)
+        sh_notify_alive (&self->notify);
+    else if (!self->stuck)
+        sh_log (SH_LOG_ERROR, "a part of the hub is stuck; the service "
+                              "manager is not told that all is well",
+                SH_STR ("because", text),
+                SH_STR ("remedy", "report it with this log; systemd restarts "
+                                  "scanhubd after WatchdogSec="));
+    if (alive == self->stuck)
+        sh_notify_status (&self->notify, alive ? "all is well again" : text);
+    self->stuck = !alive;
+}
+
+static int
+s_patience (const hub_t *self)
+{
+    return sh_notify_patience (&self->notify,
+                               sh_clock_mono (sh_clock_system ()));
+}
+
 /*  Until a signal ends it.  */
 static void
 s_serve (hub_t *self)
@@ -427,8 +470,9 @@ s_serve (hub_t *self)
     char answer[512];
     bool go_on = true;
     while (go_on) {
-        if (poll (items, 2, -1) < 0 && errno != EINTR)
+        if (poll (items, 2, s_patience (self)) < 0 && errno != EINTR)
             break;
+        s_feed (self);
         if (items[1].revents)
             sh_control_serve (self->control);
         struct signalfd_siginfo info;
@@ -468,6 +512,7 @@ s_stop (hub_t *self)
     hub_queue_destroy (&self->http_home);
     hub_queue_destroy (&self->home);
     sh_control_destroy (&self->control);
+    hub_pulse_destroy (&self->pulse);
     hub_putoff_destroy (&self->putoff);
     hub_knocks_destroy (&self->admitted);
     hub_knocks_destroy (&self->pending);
@@ -485,9 +530,10 @@ s_stop (hub_t *self)
 static int
 s_run (const char *path, bool test)
 {
-    hub_t hub = { .signals = -1, .looked = -1 };
+    hub_t hub = { .notify = SH_NOTIFY_NONE, .signals = -1, .looked = -1 };
     sh_why_t why = { "" };
     int status = EX_OK;
+    sh_notify_open (&hub.notify);
     sh_err_t rc = s_load (&hub, path, &why);
     if (rc == SH_OK && test)
         printf ("%s: good; %zu keys in the registry\npublic-key: %s\n", path,
@@ -499,13 +545,16 @@ s_run (const char *path, bool test)
                     SH_STR ("public_key", hub.key->public_key),
                     SH_INT ("keys", hub_registry_size (hub.registry)),
                     SH_INT ("workers", hub.config->workers));
+            sh_notify_ready (&hub.notify, "takes reports");
             s_serve (&hub);
+            sh_notify_stopping (&hub.notify);
             s_drain (&hub);
         }
     }
     if (rc != SH_OK)
         status = s_complain (rc, &why);
     s_stop (&hub);
+    sh_notify_close (&hub.notify);
     if (rc == SH_OK && !test)
         sh_log (SH_LOG_NOTICE, "scanhubd has stopped");
     sh_log_flush ();

@@ -28,6 +28,7 @@ typedef struct
     hub_queue_t *queue;
     hub_store_t *store;
     hub_intake_t *intake;
+    hub_beat_t *beat;
     pthread_t thread;
     bool running;
 } worker_t;
@@ -75,29 +76,37 @@ s_work (void *argument)
 {
     worker_t *self = argument;
     hub_job_t *jobs[HUB_BATCH_MOST];
+    hub_beat_begin (self->beat);
     while (!hub_queue_done (self->queue)) {
+        hub_beat_idle (self->beat);
         size_t count
             = hub_queue_take (self->queue, jobs, HUB_BATCH_MOST, EACH,
                               WAIT_MS);
+        hub_beat_work (self->beat);
         if (count && !atomic_load (&self->pool->stopping))
             hub_intake_batch (self->intake, jobs, count);
         for (size_t i = 0; i < count; i++)
             s_send_home (jobs[i]);
         hub_intake_after (self->intake);
     }
+    hub_beat_leave (self->beat);
     return NULL;
 }
 
 static sh_err_t
 s_prepare (hub_pool_t *self, worker_t *worker, const hub_config_t *config,
-           hub_live_t *live, const sh_clock_t *clock)
+           hub_live_t *live, hub_pulse_t *pulse, const sh_clock_t *clock)
 {
     size_t share = QUEUES_BYTES / config->workers;
     worker->pool = self;
+    worker->beat = hub_pulse_join (pulse, "worker",
+                                   (unsigned) (worker - self->workers) + 1);
     sh_err_t rc = hub_queue_new (&worker->queue, QUEUE_JOBS,
                                  share < QUEUE_BYTES ? share : QUEUE_BYTES);
     if (rc == SH_OK)
         rc = hub_store_mariadb_new (&worker->store, &config->database, clock);
+    if (rc == SH_OK)
+        worker->store->set_beat (worker->store, worker->beat);
     hub_intake_options_t options = {
         .store = worker->store,
         .live = live,
@@ -114,7 +123,7 @@ s_prepare (hub_pool_t *self, worker_t *worker, const hub_config_t *config,
 sh_err_t
 hub_pool_new (hub_pool_t **out, const hub_config_t *config,
               hub_registry_t *registry, hub_live_t *live,
-              const sh_clock_t *clock)
+              hub_pulse_t *pulse, const sh_clock_t *clock)
 {
     assert (out && config && registry && live && clock);
     hub_pool_t *self = calloc (1, sizeof *self);
@@ -129,7 +138,7 @@ hub_pool_new (hub_pool_t **out, const hub_config_t *config,
         initialised by the first one.  */
     for (; rc == SH_OK && self->count < config->workers; self->count++)
         rc = s_prepare (self, &self->workers[self->count], config, live,
-                        clock);
+                        pulse, clock);
     for (size_t i = 0; rc == SH_OK && i < self->count; i++) {
         worker_t *worker = &self->workers[i];
         worker->running

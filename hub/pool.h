@@ -7,16 +7,19 @@
 
 #include "hub/config.h"
 #include "hub/live.h"
+#include "hub/pulse.h"
 #include "hub/queue.h"
 #include "hub/registry.h"
 #include "lib/clock.h"
 
 typedef struct hub_pool hub_pool_t;
 
-/*  Starts config->workers threads.  All arguments outlive the pool.  */
+/*  Starts config->workers threads, each with a beat in 'pulse' (may be NULL).
+    All arguments outlive the pool.  */
 sh_err_t hub_pool_new (hub_pool_t **out, const hub_config_t *config,
                        hub_registry_t *registry, hub_live_t *live,
-                       const sh_clock_t *clock) SH_MUST_CHECK;
+                       hub_pulse_t *pulse, const sh_clock_t *clock)
+    SH_MUST_CHECK;
 /*  Ends the threads after the job at hand; jobs still queued are destroyed
     unanswered, so drain first.  */
 void hub_pool_destroy (hub_pool_t **self_p);

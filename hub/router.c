@@ -644,7 +644,11 @@ s_loop (router_t *self)
     while (go_on) {
         items[3].socket = self->speech.handle;
         items[3].revents = 0;
-        if (zmq_poll (items, items[3].socket ? 4 : 3, s_patience (self)) < 0) {
+        hub_beat_idle (self->args->beat);
+        int count = zmq_poll (items, items[3].socket ? 4 : 3,
+                              s_patience (self));
+        hub_beat_work (self->args->beat);
+        if (count < 0) {
             if (errno == ETERM)
                 break;
             /*  What 'items' say is the last round's, and to take a command
@@ -703,6 +707,7 @@ hub_router_actor (zsock_t *pipe, void *arguments)
 {
     hub_router_args_t *args = arguments;
     router_t self = { .args = args, .pipe = pipe };
+    hub_beat_begin (args->beat);
     args->err = s_open (&self);
     SH_TSAN_GIVE (args);
     zsock_signal (pipe, 0);
@@ -714,6 +719,7 @@ hub_router_actor (zsock_t *pipe, void *arguments)
         char *command = zstr_recv (pipe);
         zstr_free (&command);
     }
+    hub_beat_leave (args->beat);
     hub_listener_destroy (&self.listener);
     hub_assignments_release (&self.pushed);
     hub_orders_destroy (&self.foreman.orders);

@@ -16,6 +16,7 @@
 
 #include "hub/knocks.h"
 #include "hub/pool.h"
+#include "hub/pulse.h"
 #include "hub/putoff.h"
 #include "hub/watch.h"
 
@@ -31,6 +32,7 @@ typedef struct
     int looked; /* eventfd: the watcher has looked at the assignments */
     hub_putoff_t *putoff;   /* these two are shared with the ZAP actor */
     hub_knocks_t *admitted;
+    hub_beat_t *beat;  /* may be NULL */
     hub_queue_t *home; /* where answered jobs come back to; outlives the pool */
     sh_err_t err;  /* out, set before the actor signals */
     sh_why_t why;  /* out */

@@ -12,6 +12,9 @@
 #define STATEMENT_ROOM 4096
 #define CONNECT_TIMEOUT_S 5
 #define IO_TIMEOUT_S 10
+/*  What a call may take in all before the thread counts as stuck.  The time-out
+    above is one of each read, and looking up a name has none of ours.  */
+#define CALL_MS 60000
 #define BACKOFF_FIRST_MS 250
 #define BACKOFF_MOST_MS 5000
 
@@ -147,20 +150,12 @@ s_back_off (hub_sql_t *self, sh_err_t rc)
     self->next_attempt = sh_clock_mono (self->clock) + wait;
 }
 
-sh_err_t
-hub_sql_connect (hub_sql_t *self, bool *fresh)
+static sh_err_t
+s_open (hub_sql_t *self, MYSQL *mysql)
 {
-    *fresh = false;
-    if (self->mysql)
-        return SH_OK;
-    if (self->failures && sh_clock_mono (self->clock) < self->next_attempt)
-        return self->failed_with;
-
     const hub_database_config_t *config = self->config;
-    MYSQL *mysql = mysql_init (NULL);
-    if (!mysql)
-        return SH_E_MEMORY;
     sh_err_t rc = SH_OK;
+    hub_beat_call (self->beat, CALL_MS);
     if (!s_set_options (mysql, config))
         rc = s_failed (self, mysql, "setting connection options");
     else if (!mysql_real_connect (
@@ -170,7 +165,23 @@ hub_sql_connect (hub_sql_t *self, bool *fresh)
         rc = s_failed (self, mysql, "connecting");
     else
         rc = s_prepare (self, mysql);
+    hub_beat_work (self->beat);
+    return rc;
+}
 
+sh_err_t
+hub_sql_connect (hub_sql_t *self, bool *fresh)
+{
+    *fresh = false;
+    if (self->mysql)
+        return SH_OK;
+    if (self->failures && sh_clock_mono (self->clock) < self->next_attempt)
+        return self->failed_with;
+
+    MYSQL *mysql = mysql_init (NULL);
+    if (!mysql)
+        return SH_E_MEMORY;
+    sh_err_t rc = s_open (self, mysql);
     if (rc != SH_OK) {
         mysql_close (mysql);
         s_back_off (self, rc);
@@ -276,6 +287,26 @@ s_refused (hub_sql_t *self)
     return rc;
 }
 
+/*  Send the statement and wait for the first of the answer.  */
+static int
+s_call (hub_sql_t *self)
+{
+    hub_beat_call (self->beat, CALL_MS);
+    int rc = mysql_real_query (self->mysql, self->statement, self->size);
+    hub_beat_work (self->beat);
+    return rc;
+}
+
+/*  All of the answer's rows; NULL on an error.  */
+static MYSQL_RES *
+s_take_rows (hub_sql_t *self)
+{
+    hub_beat_call (self->beat, CALL_MS);
+    MYSQL_RES *result = mysql_store_result (self->mysql);
+    hub_beat_work (self->beat);
+    return result;
+}
+
 /*  Send the statement; '*number' is the server's error number, or 0.  */
 static sh_err_t
 s_send (hub_sql_t *self, unsigned tolerated, unsigned *number)
@@ -285,7 +316,7 @@ s_send (hub_sql_t *self, unsigned tolerated, unsigned *number)
         return SH_E_DB_DOWN;
     if (self->broken)
         return SH_E_MEMORY;
-    if (mysql_real_query (self->mysql, self->statement, self->size) == 0)
+    if (s_call (self) == 0)
         return SH_OK;
     *number = mysql_errno (self->mysql);
     return *number == tolerated ? SH_OK : s_refused (self);
@@ -299,8 +330,8 @@ hub_sql_probe (hub_sql_t *self, bool *there)
         return SH_E_DB_DOWN;
     if (self->broken)
         return SH_E_MEMORY;
-    if (mysql_real_query (self->mysql, self->statement, self->size) == 0) {
-        MYSQL_RES *result = mysql_store_result (self->mysql);
+    if (s_call (self) == 0) {
+        MYSQL_RES *result = s_take_rows (self);
         if (!result)
             return s_refused (self);
         mysql_free_result (result);
@@ -334,7 +365,7 @@ hub_sql_query (hub_sql_t *self, MYSQL_RES **out)
     sh_err_t rc = hub_sql_run (self);
     if (rc != SH_OK)
         return rc;
-    MYSQL_RES *result = mysql_store_result (self->mysql);
+    MYSQL_RES *result = s_take_rows (self);
     if (!result) {
         rc = s_failed (self, self->mysql, "reading a result");
         if (rc == SH_E_DB_DOWN)

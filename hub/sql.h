@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "hub/config.h"
+#include "hub/pulse.h"
 #include "hub/sql_error.h"
 #include "lib/clock.h"
 #include "lib/err.h"
@@ -19,6 +20,7 @@ typedef struct
     MYSQL *mysql; /* NULL: not connected */
     const hub_database_config_t *config; /* borrowed */
     const sh_clock_t *clock;
+    hub_beat_t *beat; /* borrowed, may be NULL: told of every call */
     int64_t next_attempt; /* mono ms: no connecting before */
     int failures;         /* in a row */
     sh_err_t failed_with; /* the last of them */

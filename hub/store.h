@@ -15,6 +15,7 @@
 
 #include "hub/changes.h"
 #include "hub/config.h"
+#include "hub/pulse.h"
 #include "hub/rows.h"
 #include "lib/clock.h"
 
@@ -81,6 +82,9 @@ struct hub_store
     /*  For people: the last error, if nothing has succeeded since, or
         "connected to ..., server 10.11.6-MariaDB".  */
     const char *(*describe) (hub_store_t *self);
+
+    /*  Say there, from the next call on, what the thread is at.  */
+    void (*set_beat) (hub_store_t *self, hub_beat_t *beat);
 
     void (*destroy) (hub_store_t **self_p);
 };

@@ -546,6 +546,12 @@ s_describe (hub_store_t *base)
 }
 
 static void
+s_set_beat (hub_store_t *base, hub_beat_t *beat)
+{
+    ((store_t *) base)->sql.beat = beat;
+}
+
+static void
 s_destroy (hub_store_t **self_p)
 {
     store_t *self = (store_t *) *self_p;
@@ -584,6 +590,7 @@ hub_store_mariadb_new (hub_store_t **out, const hub_database_config_t *config,
         .touch_agent = s_touch_agent,
         .read_plan = s_read_plan,
         .describe = s_describe,
+        .set_beat = s_set_beat,
         .destroy = s_destroy,
     };
     *out = &self->base;

@@ -20,6 +20,7 @@ struct hub_watch
 {
     hub_store_t *store;
     hub_live_t *live;
+    hub_beat_t *beat;
     const sh_clock_t *clock;
     int looked; /* the router's eventfd */
     int wake;   /* our own: look now, or stop */
@@ -138,9 +139,12 @@ static void *
 s_watch (void *argument)
 {
     hub_watch_t *self = argument;
+    hub_beat_begin (self->beat);
     while (!atomic_load (&self->stopping)) {
         int64_t began = sh_clock_mono (self->clock);
+        hub_beat_work (self->beat);
         s_look (self);
+        hub_beat_idle (self->beat);
         atomic_store (&self->began, began);
         s_raise (self->looked);
         s_rest (self, began + REST_MS);
@@ -151,12 +155,13 @@ s_watch (void *argument)
             (void) ignored;
         }
     }
+    hub_beat_leave (self->beat);
     return NULL;
 }
 
 sh_err_t
 hub_watch_new (hub_watch_t **out, hub_store_t **store_p, hub_live_t *live,
-               const sh_clock_t *clock, int looked)
+               hub_beat_t *beat, const sh_clock_t *clock, int looked)
 {
     assert (out && store_p && *store_p && live && clock);
     hub_watch_t *self = calloc (1, sizeof *self);
@@ -164,6 +169,8 @@ hub_watch_new (hub_watch_t **out, hub_store_t **store_p, hub_live_t *live,
         return SH_E_MEMORY;
     self->store = *store_p;
     *store_p = NULL;
+    self->store->set_beat (self->store, beat);
+    self->beat = beat;
     self->live = live;
     self->clock = clock;
     self->looked = looked;

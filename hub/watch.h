@@ -8,15 +8,17 @@
 #define HUB_WATCH_H
 
 #include "hub/live.h"
+#include "hub/pulse.h"
 #include "hub/store.h"
 
 typedef struct hub_watch hub_watch_t;
 
 /*  'store' becomes the watcher's.  'looked' (an eventfd of the router) is
-    written to after every look, whatever came of it.  SH_E_MEMORY, SH_E_IO. */
+    written to after every look, whatever came of it.  'beat' may be NULL.
+    SH_E_MEMORY, SH_E_IO.  */
 sh_err_t hub_watch_new (hub_watch_t **out, hub_store_t **store_p,
-                        hub_live_t *live, const sh_clock_t *clock,
-                        int looked) SH_MUST_CHECK;
+                        hub_live_t *live, hub_beat_t *beat,
+                        const sh_clock_t *clock, int looked) SH_MUST_CHECK;
 /*  Stops and joins the thread.  */
 void hub_watch_destroy (hub_watch_t **self_p);
 

@@ -32,11 +32,14 @@
 #define HANDSHAKE_REFILL_MS 1000
 #define HANDSHAKE_NAMES 16384
 
+#define BEAT_MS 5000 /* the least often that it shows that it is alive */
+
 typedef struct
 {
     hub_registry_t *registry;
     hub_knocks_t *pending, *admitted;
     hub_putoff_t *putoff;
+    hub_beat_t *beat;
     zsock_t *pipe;
     zsock_t *zap;
     int64_t since; /* when the minute of log lines began */
@@ -245,7 +248,10 @@ s_loop (zap_t *self)
         { .fd = hub_registry_fd (self->registry), .events = ZMQ_POLLIN },
     };
     for (;;) {
-        if (zmq_poll (items, 3, -1) < 0) {
+        hub_beat_idle (self->beat);
+        int count = zmq_poll (items, 3, BEAT_MS);
+        hub_beat_work (self->beat);
+        if (count < 0) {
             if (zmq_errno () == EINTR)
                 continue;
             break; /* the context is being terminated */
@@ -269,6 +275,7 @@ hub_zap_actor (zsock_t *pipe, void *args)
                    .pending = given->pending,
                    .admitted = given->admitted,
                    .putoff = given->putoff,
+                   .beat = given->beat,
                    .pipe = pipe,
                    .zap = zsock_new (ZMQ_REP),
                    .since = sh_clock_mono (sh_clock_system ()) };
@@ -280,8 +287,10 @@ hub_zap_actor (zsock_t *pipe, void *args)
     bool ready = !given->failed;
     SH_TSAN_GIVE (given);
     zsock_signal (pipe, 0); /* 'args' may be gone from here on */
+    hub_beat_begin (self.beat);
     if (ready)
         s_loop (&self);
+    hub_beat_leave (self.beat);
     if (self.held > 0)
         sh_log (SH_LOG_NOTICE, "more handshakes were refused",
                 SH_INT ("count", self.held));

@@ -21,6 +21,7 @@
 #include <czmq.h>
 
 #include "hub/knocks.h"
+#include "hub/pulse.h"
 #include "hub/putoff.h"
 #include "hub/registry.h"
 
@@ -32,7 +33,8 @@ typedef struct
         in.  */
     hub_knocks_t *pending, *admitted;
     hub_putoff_t *putoff;
-    bool failed; /* out */
+    hub_beat_t *beat; /* may be NULL */
+    bool failed;      /* out */
 } hub_zap_args_t;
 
 void hub_zap_actor (zsock_t *pipe, void *args);

@@ -265,10 +265,13 @@ s_reload (sc_running_t *self)
 {
     sh_why_t why = { "" };
     sc_config_t *fresh = NULL;
+    sh_notify_reloading (&self->notify);
     sh_err_t rc = sc_config_load (&fresh, self->config->path, &why);
     if (rc == SH_OK)
         rc = sc_config_adopt (self->config, fresh, &why);
     sc_config_destroy (&fresh);
+    sh_notify_ready (&self->notify,
+                     rc == SH_OK ? "reloaded" : "not reloaded, see the log");
     if (rc != SH_OK) {
         sh_log (SH_LOG_ERROR, "not reloaded", SH_STR ("because", why.text));
         return;
@@ -296,12 +299,16 @@ s_look (sc_running_t *self)
         sh_log_flush ();
 }
 
+/*  It is ready when all files are open: to wait for the hub is its work.  */
 static sh_err_t
 s_forever (sc_running_t *self)
 {
     sh_err_t rc = SH_OK;
+    sh_notify_ready (&self->notify, "at work");
     while (rc != SH_E_INTERRUPTED) {
         sh_err_t asked;
+        if (sh_notify_due (&self->notify, sc_running_now (self)))
+            sh_notify_alive (&self->notify);
         if (sc_link_take_reload (self->link))
             s_reload (self);
         s_look (self);
@@ -313,6 +320,7 @@ s_forever (sc_running_t *self)
         sc_running_tell_orders (self);
         rc = s_wait (self);
     }
+    sh_notify_stopping (&self->notify);
     return rc;
 }
 
@@ -456,7 +464,10 @@ sc_run (const sc_run_options_t *options)
     sc_running_t self = { .options = options,
                           .config = options->config,
                           .once = options->once,
-                          .clock = options->clock };
+                          .clock = options->clock,
+                          .notify = SH_NOTIFY_NONE };
+    if (!options->once)
+        sh_notify_open (&self.notify);
     self.tell.once = options->once;
     self.tell.begin = sh_clock_mono (options->clock);
     int status;
@@ -472,6 +483,7 @@ sc_run (const sc_run_options_t *options)
         status = self.tell.exit_status;
     }
     s_clear (&self);
+    sh_notify_close (&self.notify);
     sh_log_flush ();
     return status;
 }

@@ -7,6 +7,7 @@
 #define SC_RUN_WITHIN_H
 
 #include "lib/control.h"
+#include "lib/notify.h"
 #include "scanner/ask.h"
 #include "scanner/order.h"
 #include "scanner/run.h"
@@ -27,6 +28,7 @@ typedef struct
     sp_spool_t *spool; /* NULL: none */
     sp_outbox_t *outbox;
     sh_control_t *control; /* NULL: none */
+    sh_notify_t notify; /* of 'run' */
     sc_tell_t tell;
     sc_plan_t plan;
     sc_work_t *works[SC_WORKS_MOST];

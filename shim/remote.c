@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "lib/log.h"
+#include "lib/notify.h"
 #include "shim/door.h"
 #include "shim/setup.h"
 
@@ -25,6 +26,7 @@ typedef struct
     sp_spool_t *spool;
     sm_http_t *http;
     sm_door_t *door;
+    sh_notify_t notify;
     bool ending;
 } remote_t;
 
@@ -52,6 +54,7 @@ s_reload (remote_t *self)
 {
     sm_config_t *fresh = NULL;
     sh_why_t why = { "" };
+    sh_notify_reloading (&self->notify);
     sh_err_t rc = sm_config_load (&fresh, self->config->path, &why);
     if (rc == SH_OK)
         rc = sm_setup_reload (self->http, &fresh->http, &why);
@@ -63,6 +66,8 @@ s_reload (remote_t *self)
         sh_log (SH_LOG_ERROR, "not reloaded, all stays as it was",
                 SH_STR ("because",
                         *why.text ? why.text : sh_err_text (rc)));
+    sh_notify_ready (&self->notify,
+                     rc == SH_OK ? "reloaded" : "not reloaded, see the log");
     sm_config_destroy (&fresh);
 }
 
@@ -197,20 +202,26 @@ sm_remote_run (sm_config_t *config, const sh_keyfile_t *key,
         .pollset = -1,
         .signals = -1,
     };
+    sh_notify_open (&self.notify);
     sh_err_t rc = s_open (&self, key, version, why);
-    if (rc == SH_OK)
+    if (rc == SH_OK) {
         sh_log (SH_LOG_NOTICE, "scanhub-shim is up",
                 SH_STR ("hub", config->hubs.items[0].endpoint),
                 SH_STR ("public_key", key->public_key));
+        sh_notify_ready (&self.notify, "takes reports");
+    }
     int64_t flushed = 0;
     while (rc == SH_OK && !self.ending) {
         rc = sm_door_step (self.door, self.http, STEP_MS);
         int64_t now = sh_clock_mono (self.clock);
+        if (sh_notify_due (&self.notify, now))
+            sh_notify_alive (&self.notify);
         if (now - flushed >= 60000) {
             flushed = now;
             sh_log_flush ();
         }
     }
+    sh_notify_stopping (&self.notify);
     sm_door_destroy (&self.door);
     sm_setup_close (&self.http);
     sp_client_destroy (&self.client);
@@ -219,5 +230,6 @@ sm_remote_run (sm_config_t *config, const sh_keyfile_t *key,
         close (self.pollset);
     if (self.signals >= 0)
         close (self.signals);
+    sh_notify_close (&self.notify);
     return rc;
 }

@@ -231,6 +231,7 @@ class Hub:
         self.database = database
         self.keys = {}
         self.process = None
+        self.environment = {}  # of the process, besides ours
         self.config = {'timezone': 'auto', 'policy': '', 'tz': 'UTC0',
                        'workers': 2, 'http': '', 'hub': '', **config}
         self.registry = self.directory / 'scanners'
@@ -298,7 +299,8 @@ log_level: debug
                 self.command(), stdout=log, stdin=subprocess.DEVNULL,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, 'TZ': self.config['tz'],
-                     'STATE_DIRECTORY': str(self.directory)},
+                     'STATE_DIRECTORY': str(self.directory),
+                     **self.environment},
                 preexec_fn=die_with_us)
         if wait:
             self.ready()
