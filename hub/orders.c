@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/utf8.h"
+
 struct hub_orders
 {
     hub_order_t *items[HUB_ORDERS_MOST]; /* latest first */
@@ -169,19 +171,6 @@ static const hub_order_state_t s_states[SP_STATE_COUNT] = {
     [SP_STATE_CANCELLED] = HUB_ORDER_CANCELLED,
 };
 
-/*  What does not fit is cut off between two characters of UTF-8.  */
-static void
-s_copy_text (char *out, size_t size, const char *text)
-{
-    size_t length = strnlen (text, size);
-    if (length == size)
-        do
-            length--;
-        while (length > 0 && ((unsigned char) text[length] & 0xc0) == 0x80);
-    memcpy (out, text, length);
-    out[length] = '\0';
-}
-
 static void
 s_note (hub_order_t *one, const sp_progress_t *word, int64_t now)
 {
@@ -200,7 +189,7 @@ s_note (hub_order_t *one, const sp_progress_t *word, int64_t now)
     /*  A word that is none of the list would only be noise.  */
     snprintf (one->cause, sizeof one->cause, "%s",
               word->cause ? sh_err_word (sh_err_from_word (word->cause)) : "");
-    s_copy_text (one->text, sizeof one->text, word->text ? word->text : "");
+    sh_utf8_copy (one->text, sizeof one->text, word->text ? word->text : "");
 }
 
 /*  A scanner that could go back, or on after any end, could keep the subnet

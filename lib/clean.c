@@ -7,30 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/*  The character of UTF-8 at 'text', and how many bytes it has; false where
-    there is none, and then it is one byte.  */
-static bool
-s_character (const char *text, uint32_t *value, size_t *size)
-{
-    static const uint32_t least[] = { 0, 0x80, 0x800, 0x10000 };
-    uint32_t first = (unsigned char) text[0];
-    size_t more = first < 0xc2 ? 0 : first < 0xe0 ? 1 : first < 0xf0 ? 2
-                : first < 0xf5 ? 3 : 0;
-    *size = 1;
-    *value = more > 0 ? first & (0x3fu >> more) : first;
-    if (more == 0)
-        return first < 0x80;
-    for (size_t i = 1; i <= more; i++) {
-        if (((unsigned char) text[i] & 0xc0) != 0x80)
-            return false;
-        *value = *value << 6 | ((unsigned char) text[i] & 0x3f);
-    }
-    if (*value < least[more] || *value > 0x10ffff
-        || (*value >= 0xd800 && *value <= 0xdfff))
-        return false;
-    *size = more + 1;
-    return true;
-}
+#include "lib/utf8.h"
 
 /*  Does a terminal do something at it, or show what follows in another order
     or place?  */
@@ -55,12 +32,10 @@ void
 sh_clean (char *out, size_t size, const char *text)
 {
     assert (out && size > 0 && text);
-    size_t used = 0;
-    while (*text) {
-        size_t taken;
-        uint32_t value;
-        bool shown = s_character (text, &value, &taken)
-                     && !s_is_control (value);
+    size_t used = 0, left = strlen (text);
+    while (left > 0) {
+        size_t taken = sh_utf8_size (text, left);
+        bool shown = taken > 0 && !s_is_control (sh_utf8_number (text, taken));
         size_t needs = shown ? taken : 1;
         if (used + needs >= size)
             break;
@@ -69,7 +44,9 @@ sh_clean (char *out, size_t size, const char *text)
         else
             out[used] = '?';
         used += needs;
+        taken += taken == 0;
         text += taken;
+        left -= taken;
     }
     out[used] = '\0';
 }

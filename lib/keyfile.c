@@ -22,6 +22,7 @@
 
 #include "lib/file.h"
 #include "lib/secret.h"
+#include "lib/utf8.h"
 
 #define KEY_SIZE 32
 #define KEY_DIGITS (SH_KEY_TEXT - 1)
@@ -122,29 +123,12 @@ s_trim_right (span_t span)
     return span;
 }
 
-/*  How many bytes the UTF-8 character at the start takes; 0 if it is none,
-    or overlong, a surrogate or beyond Unicode.  */
-static size_t
-s_utf8_length (span_t span)
+/*  The C1 control characters are UTF-8, but no text.  */
+static bool
+s_is_c1 (span_t span)
 {
-    const unsigned char *at = (const unsigned char *) span.at;
-    if (at[0] < 0x80)
-        return 1;
-    size_t length = at[0] >= 0xc2 && at[0] < 0xe0   ? 2
-                    : at[0] >= 0xe0 && at[0] < 0xf0 ? 3
-                    : at[0] >= 0xf0 && at[0] < 0xf5 ? 4
-                                                    : 0;
-    if (length == 0 || length > span.size)
-        return 0;
-    for (size_t i = 1; i < length; i++) {
-        if ((at[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    if ((at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] > 0x9f)
-        || (at[0] == 0xf0 && at[1] < 0x90) || (at[0] == 0xf4 && at[1] > 0x8f)
-        || (at[0] == 0xc2 && at[1] < 0xa0))
-        return 0; /* the last are the C1 control characters */
-    return length;
+    return (unsigned char) span.at[0] == 0xc2
+           && (unsigned char) span.at[1] < 0xa0;
 }
 
 static bool
@@ -152,10 +136,11 @@ s_is_text (span_t span)
 {
     while (span.size > 0) {
         char c = span.at[0];
-        size_t length = s_utf8_length (span);
-        if (length == 0 || c == 0x7f || (c >= 0 && c < ' ' && c != '\t'))
+        size_t size = sh_utf8_size (span.at, span.size);
+        if (size == 0 || c == 0x7f || (c >= 0 && c < ' ' && c != '\t')
+            || (size == 2 && s_is_c1 (span)))
             return false;
-        span = s_skip (span, length);
+        span = s_skip (span, size);
     }
     return true;
 }

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "lib/utf8.h"
 #include "scanner-proto/limits.h"
 
 /*  What each first byte from 0xc0 to 0xdf means (msgpack specification,
@@ -143,34 +144,6 @@ sp_token_read (sp_token_t *out, sh_bytes_t *rest)
     return NULL;
 }
 
-/*  How many bytes the UTF-8 sequence at 'at' has (Unicode, table 3-7), 0 if
-    it is not one.  Overlong forms, surrogates and what is above U+10FFFF are
-    all kept out by the range of the second byte.  */
-static size_t
-s_sequence (const uint8_t *at, size_t left)
-{
-    uint8_t lead = at[0], low = 0x80, high = 0xbf;
-    size_t size = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-    if (lead < 0xc2 || lead > 0xf4 || size > left)
-        return 0;
-
-    if (lead == 0xe0)
-        low = 0xa0;
-    else if (lead == 0xed)
-        high = 0x9f;
-    else if (lead == 0xf0)
-        low = 0x90;
-    else if (lead == 0xf4)
-        high = 0x8f;
-    if (at[1] < low || at[1] > high)
-        return 0;
-    for (size_t i = 2; i < size; i++) {
-        if ((at[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    return size;
-}
-
 /*  Are the eight bytes all ASCII and none of them NUL?  */
 static bool
 s_plain (const uint8_t *at)
@@ -191,8 +164,8 @@ s_text_valid (sh_bytes_t text)
         else if (text.data[i] - 1u < 0x7f)
             i++;
         else {
-            size_t size = s_sequence (text.data + i, text.size - i);
-            if (size == 0)
+            size_t size = sh_utf8_size (text.data + i, text.size - i);
+            if (size == 0 || text.data[i] == '\0')
                 return false;
             i += size;
         }

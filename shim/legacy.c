@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "lib/log.h"
+#include "lib/utf8.h"
 
 #define EAST_MOST (14 * 3600) /* no zone is further from UTC */
 
@@ -217,14 +218,9 @@ s_keep_text (s_memory_t *memory, const json_t *value)
     const char *text = json_string_value (value);
     if (!text)
         return s_no_text;
-    size_t length = strlen (text);
+    size_t length = sh_utf8_cut (text, SP_LONG_TEXT_MOST);
     if (length == 0)
         return NULL;
-    if (length > SP_LONG_TEXT_MOST) {
-        length = SP_LONG_TEXT_MOST;
-        while (((unsigned char) text[length] & 0xc0) == 0x80)
-            length--;
-    }
     assert (length < memory->texts_size - memory->texts_used);
     char *at = memory->texts + memory->texts_used;
     memcpy (at, text, length);
