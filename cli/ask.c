@@ -88,6 +88,14 @@ ctl_ask (ctl_t *self, const char *request, char **answer)
 }
 
 int
+ctl_not_understood (void)
+{
+    return ctl_fail (EX_SOFTWARE, "the hub's answer makes no sense; is "
+                                  "scanhubctl of another version than "
+                                  "scanhubd?");
+}
+
+int
 ctl_ask_json (ctl_t *self, const char *request, json_t **out)
 {
     char *answer = NULL;
@@ -97,9 +105,7 @@ ctl_ask_json (ctl_t *self, const char *request, json_t **out)
     *out = json_loads (answer + strcspn (answer, " "), JSON_REJECT_DUPLICATES,
                        NULL);
     free (answer);
-    return *out ? 0
-                : ctl_fail (EX_PROTOCOL, "scanhubd's answer is not understood; "
-                                         "is it of another version?");
+    return *out ? 0 : ctl_not_understood ();
 }
 
 int

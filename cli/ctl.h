@@ -85,6 +85,9 @@ int ctl_ask (ctl_t *self, const char *request, char **answer);
     caller's.  */
 int ctl_ask_json (ctl_t *self, const char *request, json_t **out);
 
+/*  Say that the hub's answer is none that this version knows; the status.  */
+int ctl_not_understood (void);
+
 /*  Print a document for programs, with an end of line; 0, or the status.  */
 int ctl_print_json (const json_t *document);
 

@@ -54,9 +54,7 @@ s_print_all (char *answer)
     strtok_r (answer, "\n", &rest); /* the "ok" */
     for (char *line; (line = strtok_r (NULL, "\n", &rest)); count++)
         if (!s_print (line))
-            return ctl_fail (EX_SOFTWARE, "the hub's answer makes no sense; is "
-                                          "scanhubctl of another version than "
-                                          "scanhubd?");
+            return ctl_not_understood ();
     if (count == 0)
         printf ("no unknown key has knocked\n");
     else

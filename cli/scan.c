@@ -16,6 +16,7 @@
 #include "lib/clock.h"
 #include "lib/span.h"
 #include "lib/wrap.h"
+#include "scanner-proto/message.h"
 
 #define STEP_MS 300      /* between two questions */
 #define ANSWER_MS 15000  /* for the scanner to say that it has taken it */
@@ -43,9 +44,7 @@ s_look (ctl_t *self, const char *name, char **answer, ctl_order_t *order)
         return 0;
     free (*answer);
     *answer = NULL;
-    return ctl_fail (EX_SOFTWARE, "the hub's answer makes no sense; is "
-                                  "scanhubctl of another version than "
-                                  "scanhubd?");
+    return ctl_not_understood ();
 }
 
 static int
@@ -231,13 +230,6 @@ s_cancel (ctl_t *self, const wanted_t *wanted)
     return status;
 }
 
-static bool
-s_is_kind (const char *word)
-{
-    return strcmp (word, "discover") == 0 || strcmp (word, "check") == 0
-           || strcmp (word, "both") == 0;
-}
-
 int
 ctl_scan (ctl_t *self, int argc, char **argv)
 {
@@ -255,7 +247,7 @@ ctl_scan (ctl_t *self, int argc, char **argv)
             ctl_usage_command (stdout, self->command);
             return 0;
         case 'k':
-            if (!s_is_kind (optarg))
+            if (sp_kind_of (optarg) == SP_KIND_COUNT)
                 return ctl_fail (EX_USAGE,
                                  "--kind is discover, check or both");
             wanted.kind = optarg;
@@ -283,9 +275,7 @@ s_print_order (char *line)
     ctl_order_t order;
     char text[1024];
     if (ctl_order_parse (&order, line) != SH_OK)
-        return ctl_fail (EX_SOFTWARE, "the hub's answer makes no sense; is "
-                                      "scanhubctl of another version than "
-                                      "scanhubd?");
+        return ctl_not_understood ();
     if (ctl_order_is_over (&order))
         ctl_order_verdict (text, sizeof text, &order);
     else

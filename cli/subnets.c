@@ -132,9 +132,7 @@ s_take_page (listing_t *self, char *answer)
         if (self->more)
             break;
         if (!s_parse (&one, line) || one.id <= self->last)
-            return ctl_fail (EX_SOFTWARE, "the hub's answer makes no sense; is "
-                                          "scanhubctl of another version than "
-                                          "scanhubd?");
+            return ctl_not_understood ();
         self->last = one.id;
         if (!s_is_wanted (self, &one)) {
             self->hidden++;

@@ -103,15 +103,6 @@ s_choose (const hub_foreman_t *self, char *scanners, hub_order_t *what,
     return NULL;
 }
 
-static int
-s_kind (const char *word)
-{
-    for (int kind = 0; kind < SP_KIND_COUNT; kind++)
-        if (strcmp (sp_kind_word (kind), word) == 0)
-            return kind;
-    return SP_KIND_COUNT;
-}
-
 /*  The open order of a subnet whose scanner is none of these any more, because
     phpIPAM gave the subnet to another agent or the registry changed; NULL.  */
 static hub_order_t *
@@ -150,7 +141,7 @@ s_scan (const hub_foreman_t *self, char *rest, hub_reply_t *reply)
     const char *subnet = s_word (&rest), *kind = s_word (&rest);
     const char *cidr = s_word (&rest);
     hub_order_t what = { 0 }, *order = NULL;
-    if (!cidr || !rest || (what.kind = s_kind (kind)) == SP_KIND_COUNT)
+    if (!cidr || !rest || (what.kind = sp_kind_of (kind)) == SP_KIND_COUNT)
         return;
     what.subnet = strtoull (subnet, NULL, 10);
     snprintf (what.cidr, sizeof what.cidr, "%s", cidr);

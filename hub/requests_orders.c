@@ -12,8 +12,6 @@
 #include "hub/requests_within.h"
 #include "lib/control.h"
 
-#define SCANNERS_MOST 16 /* of one code that are asked */
-
 char *
 hub_requests_ask_router (const hub_requests_t *self, const char *command)
 {
@@ -37,8 +35,8 @@ s_may_scan (const hub_assignments_t *all, const hub_assignment_t *one,
 {
     char text[HUB_REMARK_TEXT];
     sh_err_t cause = hub_assignments_unsent (all, one);
-    bool check = strcmp (kind, sp_kind_word (SP_KIND_CHECK)) == 0;
-    bool discover = strcmp (kind, sp_kind_word (SP_KIND_DISCOVER)) == 0;
+    int wanted = sp_kind_of (kind);
+    bool check = wanted == SP_KIND_CHECK, discover = wanted == SP_KIND_DISCOVER;
     if (cause != SH_OK) {
         hub_remarks_unsent_text (text, all, one, cause);
         hub_reply_only (reply, "error subnet %" PRIu64 " is not scanned: ",
@@ -51,8 +49,7 @@ s_may_scan (const hub_assignments_t *all, const hub_assignment_t *one,
                         "error subnet %" PRIu64 " has no %s: it is off in "
                         "phpIPAM, or never by scanhub.yaml",
                         one->row->id, check ? "host check" : "discovery");
-    else if (!check && !discover
-             && strcmp (kind, sp_kind_word (SP_KIND_BOTH)) != 0)
+    else if (wanted == SP_KIND_COUNT)
         hub_reply_only (reply, "error a scan is of the kind discover, check "
                                "or both");
     else
@@ -68,11 +65,11 @@ s_make_command (const hub_requests_t *self, const hub_assignments_t *all,
                 hub_reply_t *command, hub_reply_t *reply)
 {
     char cidr[SH_PREFIX_TEXT];
-    hub_scanner_t scanners[SCANNERS_MOST];
+    hub_scanner_t scanners[HUB_REQUESTS_SCANNERS];
     const hub_known_agent_t *agent
         = hub_assignments_agent_of (all, one->row->agent);
     size_t count = hub_registry_scanners (self->registry, agent->code,
-                                          scanners, SCANNERS_MOST);
+                                          scanners, HUB_REQUESTS_SCANNERS);
     if (count == 0) {
         hub_reply_only (reply, "error no scanner's key in the registry has the "
                                "code of scan agent '");
@@ -83,7 +80,7 @@ s_make_command (const hub_requests_t *self, const hub_assignments_t *all,
     sh_prefix_text (&one->row->prefix, cidr);
     hub_reply_add (command, "SCAN\n%" PRIu64 "\n%s\n%s", one->row->id, kind,
                    cidr);
-    for (size_t i = 0; i < count && i < SCANNERS_MOST; i++)
+    for (size_t i = 0; i < count && i < HUB_REQUESTS_SCANNERS; i++)
         hub_reply_add (command, "\n%s\n%s", scanners[i].key,
                        scanners[i].name);
     return true;

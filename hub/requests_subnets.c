@@ -11,10 +11,10 @@
 #include "hub/foreman.h"
 #include "hub/remarks.h"
 #include "hub/requests_within.h"
+#include "lib/span.h"
 
 #define LINE_MOST 2048 /* bytes of a line about a subnet, and more */
 #define SPLITS_MOST 10 /* that are named in 'status' */
-#define SCANNERS_MOST 16
 #define SWEEP_MOST 65536 /* addresses: more are not swept with IPv6 */
 
 bool
@@ -236,18 +236,26 @@ s_add_rule (hub_reply_t *reply, const hub_assignment_t *one)
                        hub_ipv6_word (rule->ipv6));
 }
 
+static void
+s_add_heard (hub_reply_t *reply, const char *seconds)
+{
+    char ago[SH_SPAN_TEXT];
+    sh_span_about (ago, seconds ? strtoll (seconds, NULL, 10) : 0);
+    hub_reply_add (reply, "not connected; last heard %s ago\n", ago);
+}
+
 /*  Which scanners could do it, and are they there?  */
 static void
 s_add_scanners (const hub_requests_t *self, const char *code,
                 hub_reply_t *reply)
 {
-    hub_scanner_t scanners[SCANNERS_MOST];
+    hub_scanner_t scanners[HUB_REQUESTS_SCANNERS];
     size_t count = hub_registry_scanners (self->registry, code, scanners,
-                                          SCANNERS_MOST);
+                                          HUB_REQUESTS_SCANNERS);
     if (count == 0)
         hub_reply_add (reply, "scanner: none; no key in the registry has this "
                               "agent's code: see scanhubctl scanner add\n");
-    for (size_t i = 0; i < count && i < SCANNERS_MOST; i++) {
+    for (size_t i = 0; i < count && i < HUB_REQUESTS_SCANNERS; i++) {
         char command[16 + SH_KEY_TEXT];
         snprintf (command, sizeof command, "SEEN\n%.*s", SH_KEY_TEXT - 1,
                   scanners[i].key);
@@ -260,8 +268,7 @@ s_add_scanners (const hub_requests_t *self, const char *code,
         else if (strcmp (word, "old") == 0)
             hub_reply_add (reply, "connected, " HUB_FOREMAN_OLD "\n");
         else if (strcmp (word, "away") == 0)
-            hub_reply_add (reply, "not connected; last heard %lld s ago\n",
-                           rest ? strtoll (rest, NULL, 10) : 0);
+            s_add_heard (reply, rest);
         else
             hub_reply_add (reply, "not connected since this hub started\n");
         zstr_free (&seen);

@@ -8,6 +8,8 @@
 #include "hub/reply.h"
 #include "hub/requests.h"
 
+#define HUB_REQUESTS_SCANNERS 16 /* of one code that are asked */
+
 void hub_requests_subnets (const hub_requests_t *self, const char *rest,
                            hub_reply_t *reply);
 void hub_requests_subnet (const hub_requests_t *self, const char *rest,

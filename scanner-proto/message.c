@@ -2,6 +2,7 @@
 #include "scanner-proto/message.h"
 
 #include <assert.h>
+#include <string.h>
 
 static const char *const s_kinds[SP_KIND_COUNT] = {
     [SP_KIND_DISCOVER] = "discover",
@@ -66,6 +67,16 @@ const char *
 sp_kind_word (int kind)
 {
     return s_word (s_kinds, kind, SP_KIND_COUNT);
+}
+
+int
+sp_kind_of (const char *word)
+{
+    assert (word);
+    int kind = 0;
+    while (kind < SP_KIND_COUNT && strcmp (s_kinds[kind], word) != 0)
+        kind++;
+    return kind;
 }
 
 const char *

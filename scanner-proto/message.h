@@ -288,6 +288,8 @@ bool sp_hours_hold (const sp_hours_t *hours, size_t count, unsigned minute);
 
 /*  "discover", "check", "both"; "applied", ...; NULL out of range.  */
 const char *sp_kind_word (int kind);
+/*  The kind that the word says; SP_KIND_COUNT: none.  */
+int sp_kind_of (const char *word);
 const char *sp_result_word (int result);
 /*  "waiting", "probing", ...; NULL out of range.  */
 const char *sp_state_word (int state);

@@ -201,15 +201,7 @@ s_open (sc_prober_t **out, const void *settings, const sh_clock_t *clock,
 }
 
 const sc_engine_t sc_engine_fping = { .name = "fping",
-                                      .at_once = 1,
                                       .check = s_check,
                                       .open = s_open,
-                                      .close = sc_program_close,
-                                      .adopt = sc_program_adopt,
-                                      .start = sc_program_start,
-                                      .fd = sc_program_fd,
-                                      .timeout = sc_program_timeout,
-                                      .step = sc_program_step,
                                       .progress = s_progress,
-                                      .result = sc_program_result,
-                                      .destroy = sc_program_destroy };
+                                      SC_PROGRAM_ENGINE };

@@ -78,4 +78,12 @@ bool sc_program_step (sc_probe_t *probe);
 sc_result_t *sc_program_result (sc_probe_t *probe);
 void sc_program_destroy (sc_probe_t **self_p);
 
+/*  All of such an engine's sc_engine_t but its name, check, open and
+    progress.  */
+#define SC_PROGRAM_ENGINE                                                      \
+    .at_once = 1, .close = sc_program_close, .adopt = sc_program_adopt,        \
+    .start = sc_program_start, .fd = sc_program_fd,                            \
+    .timeout = sc_program_timeout, .step = sc_program_step,                    \
+    .result = sc_program_result, .destroy = sc_program_destroy
+
 #endif

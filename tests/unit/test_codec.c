@@ -926,6 +926,11 @@ test_words (void **state)
     assert_string_equal (sp_kind_word (SP_KIND_DISCOVER), "discover");
     assert_string_equal (sp_kind_word (SP_KIND_CHECK), "check");
     assert_string_equal (sp_kind_word (SP_KIND_BOTH), "both");
+    assert_int_equal (sp_kind_of ("discover"), SP_KIND_DISCOVER);
+    assert_int_equal (sp_kind_of ("check"), SP_KIND_CHECK);
+    assert_int_equal (sp_kind_of ("both"), SP_KIND_BOTH);
+    assert_int_equal (sp_kind_of ("Both"), SP_KIND_COUNT);
+    assert_int_equal (sp_kind_of (""), SP_KIND_COUNT);
     assert_string_equal (sp_result_word (SP_APPLIED), "applied");
     assert_string_equal (sp_result_word (SP_NOTED), "noted");
     assert_string_equal (sp_type_word (SP_REVISION_PUSH), "revision");
