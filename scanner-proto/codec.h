@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  Messages <-> frames.  The only place that includes msgpack.h.  Decoding
-    walks the frame first (walk.h), then reads it by a table of fields per
-    message type; memory is one block, bounded by the frame's size and the
-    element counts, which the table bounds.  */
+/*  Messages <-> frames.  Decoding walks the frame first (walk.h), then reads it
+    (reader.h) by a table of fields per message type (shapes.h); memory is one
+    block, bounded by the frame's size and the element counts, which the table
+    bounds.  Encoding, by the same tables, is msgpack-c's.  */
 
 #ifndef SP_CODEC_H
 #define SP_CODEC_H
