@@ -20,6 +20,9 @@
 #define FILE_MOST (256 * 1024) /* as lib/yaml.h */
 #define SHOWN_MOST 64          /* of a value in a message */
 #define WORKERS_MOST 64
+#define JOURNAL_DAYS_MOST 3650
+#define JOURNAL_SIZE_LEAST 8 /* MiB */
+#define JOURNAL_SIZE_MOST (64 * 1024)
 #define CEILING_LEAST 64 /* MiB */
 #define CEILING_MOST (1024 * 1024)
 #define STRING(x) #x
@@ -66,6 +69,17 @@ static const sh_config_field_t s_hub_fields[] = {
     { .key = "registry", .kind = SH_CONFIG_STR, .offset = HUB (registry) },
     { .key = "control", .kind = SH_CONFIG_STR, .offset = HUB (control) },
     { .key = "pauses", .kind = SH_CONFIG_STR, .offset = HUB (pauses) },
+    { .key = "journal", .kind = SH_CONFIG_STR, .offset = HUB (journal) },
+    { .key = "journal_days",
+      .kind = SH_CONFIG_UINT,
+      .offset = HUB (journal_days),
+      .low = 1,
+      .high = JOURNAL_DAYS_MOST },
+    { .key = "journal_size",
+      .kind = SH_CONFIG_UINT,
+      .offset = HUB (journal_size),
+      .low = JOURNAL_SIZE_LEAST,
+      .high = JOURNAL_SIZE_MOST },
     { .key = "workers",
       .kind = SH_CONFIG_UINT,
       .offset = HUB (workers),
@@ -133,6 +147,8 @@ s_defaults (hub_config_t *self, const char *path)
     hub_scan_settings_init (&self->scan);
     self->log_level = SH_LOG_INFO;
     self->workers = 2;
+    self->journal_days = 90;
+    self->journal_size = 256;
     self->http_port = SH_HTTP_PORT;
     database->port = 3306;
     database->tls = HUB_TLS_DEFAULT;
@@ -158,6 +174,8 @@ s_defaults (hub_config_t *self, const char *path)
     sh_err_t rc = whole ? SH_OK : SH_E_MEMORY;
     if (rc == SH_OK)
         rc = sh_config_state_path (&self->pauses, "pauses");
+    if (rc == SH_OK)
+        rc = sh_config_state_path (&self->journal, "journal.db");
     if (rc == SH_OK)
         rc = sh_config_state_path (&self->http.spool, SH_HTTP_SPOOL);
     return rc;
@@ -202,6 +220,16 @@ s_check_listen (const hub_config_t *self, sh_why_t *why)
     return SH_OK;
 }
 
+/*  A setting that may be off is NULL then.  */
+static void
+s_settle_off (char **setting)
+{
+    if (strcmp (*setting, "off") != 0)
+        return;
+    free (*setting);
+    *setting = NULL;
+}
+
 static sh_err_t
 s_check_paths (const hub_config_t *self, sh_why_t *why)
 {
@@ -213,6 +241,7 @@ s_check_paths (const hub_config_t *self, sh_why_t *why)
         { "hub.registry", self->registry },
         { "hub.control", self->control },
         { "hub.pauses", self->pauses },
+        { "hub.journal", self->journal },
         { "database.socket", self->database.socket },
         { "database.tls_ca", self->database.tls_ca },
     };
@@ -400,8 +429,10 @@ s_take (hub_config_t *self, const sh_yaml_t *tree, const struct stat *meta,
     sh_err_t rc = s_bind (self, tree, peek, why);
     if (rc == SH_OK)
         rc = s_check_listen (self, why);
-    if (rc == SH_OK)
+    if (rc == SH_OK) {
+        s_settle_off (&self->journal);
         rc = s_check_paths (self, why);
+    }
     if (rc == SH_OK)
         rc = s_check_texts (self, why);
     if (rc == SH_OK)
@@ -481,7 +512,7 @@ hub_config_destroy (hub_config_t **self_p)
     sh_secret_free (&database->password);
     char *const texts[] = { self->path,         self->key,
                             self->registry,     self->control,
-                            self->pauses,
+                            self->pauses,       self->journal,
                             self->timezone,     database->host,
                             database->socket,   database->name,
                             database->user,     database->password_file,
@@ -555,6 +586,12 @@ hub_config_needs_restart (const hub_config_t *self, const hub_config_t *fresh)
         return "hub.control";
     if (strcmp (self->pauses, fresh->pauses) != 0)
         return "hub.pauses";
+    if (!s_same_text (self->journal, fresh->journal))
+        return "hub.journal";
+    if (self->journal_days != fresh->journal_days)
+        return "hub.journal_days";
+    if (self->journal_size != fresh->journal_size)
+        return "hub.journal_size";
     if (self->workers != fresh->workers)
         return "hub.workers";
     if (self->memory_ceiling != fresh->memory_ceiling)

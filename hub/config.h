@@ -7,6 +7,9 @@
           registry: /etc/scanhub/scanners
           control: /run/scanhub/control.sock
           pauses: /var/lib/scanhub/pauses
+          journal: /var/lib/scanhub/journal.db  (or off)
+          journal_days: 90
+          journal_size: 256             (MiB)
           workers: 2
           memory_ceiling: 512           (MiB)
         database:
@@ -107,6 +110,8 @@ typedef struct
     char *registry;
     char *control;
     char *pauses; /* the file of what is paused */
+    char *journal; /* the file of what reports did; NULL: none is kept */
+    uint32_t journal_days, journal_size; /* at most; MiB */
     uint32_t workers; /* 1 to 64 */
     uint32_t memory_ceiling; /* MiB, at least 64; 0: see hub/ceiling.h */
     hub_database_config_t database;
@@ -147,7 +152,8 @@ sh_err_t hub_config_prepare (hub_config_t *self, sh_why_t *why) SH_MUST_CHECK;
 void hub_config_destroy (hub_config_t **self_p);
 
 /*  The first setting that 'fresh' has different and that only a restart can
-    change (listen, key, registry, control, pauses, workers, memory_ceiling, timezone,
+    change (listen, key, registry, control, pauses, journal*, workers, memory_ceiling,
+    timezone,
     database, and of
     http whether it is on, listen and spool), as the file calls it; NULL if
     none.  */

@@ -168,7 +168,13 @@ s_apply (hub_intake_t *self, hub_part_t *part)
     hub_changes_t changes = *part->changes;
     if (part->no_inserts != SH_OK)
         changes.insert_count = 0; /* they are counted as refused */
-    return store->apply (store, &changes);
+    sh_err_t rc = store->apply (store, &changes);
+    if (rc == SH_OK && self->options.journal)
+        part->deltas_lost |= hub_deltas_add (&part->deltas, &changes,
+                                             &part->subnet, part->rows,
+                                             HUB_COLUMNS_BUT_TIMES)
+                             != SH_OK;
+    return rc;
 }
 
 /*  The next covered rows, from range->first on, which moves behind them.
@@ -527,6 +533,20 @@ s_note_place (hub_intake_t *self, const hub_part_t *part)
                                part->report);
 }
 
+/*  Only now, for only what was committed is to be found there.  */
+static void
+s_keep (hub_intake_t *self, hub_part_t *part)
+{
+    hub_journal_t *journal = self->options.journal;
+    if (!journal)
+        return;
+    hub_record_t *record = hub_record_new (
+        part, sh_clock_wall (self->options.clock));
+    hub_journal_note (journal, &record);
+    if (part->deltas_lost)
+        hub_journal_note (journal, &record); /* NULL: told as dropped */
+}
+
 static void
 s_finish (hub_intake_t *self, hub_part_t *part)
 {
@@ -537,6 +557,7 @@ s_finish (hub_intake_t *self, hub_part_t *part)
     }
     hub_part_account (part, self->options.live);
     hub_part_answer (part);
+    s_keep (self, part);
 }
 
 /*  A report that came to an end, even a refused one, shows that its agent is

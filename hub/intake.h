@@ -10,6 +10,7 @@
 #define HUB_INTAKE_H
 
 #include "hub/job.h"
+#include "hub/journal.h"
 #include "hub/live.h"
 #include "hub/store.h"
 
@@ -26,6 +27,7 @@ typedef struct
 {
     hub_store_t *store; /* used by this intake only */
     hub_live_t *live;   /* settings that a reload may change */
+    hub_journal_t *journal; /* borrowed; NULL: none is kept */
     const sh_clock_t *clock;
     hub_intake_allows_fn *allows;
     void *allows_context;

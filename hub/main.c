@@ -48,6 +48,7 @@ typedef struct
     hub_registry_t *registry;
     hub_pauses_t *pauses;
     hub_live_t *live;
+    hub_journal_t *journal; /* NULL: none is kept */
     hub_knocks_t *pending, *admitted;
     hub_putoff_t *putoff;
     hub_pulse_t *pulse;
@@ -359,6 +360,22 @@ s_make_lists (hub_t *self)
     return rc;
 }
 
+/*  It opens its file by itself: however that is, reports are taken.  */
+static sh_err_t
+s_start_journal (hub_t *self)
+{
+    const hub_config_t *config = self->config;
+    if (!config->journal)
+        return SH_OK;
+    return hub_journal_new (
+        &self->journal,
+        &(hub_journal_limits_t){
+            .path = config->journal,
+            .age_ms = (int64_t) config->journal_days * 86400 * 1000,
+            .size_bytes = (uint64_t) config->journal_size * 1024 * 1024 },
+        sh_clock_system ());
+}
+
 /*  Nobody is served before all of it is there.  */
 static void
 s_ready_requests (hub_t *self)
@@ -373,6 +390,7 @@ s_ready_requests (hub_t *self)
         .router = self->router,
         .http = self->http,
         .pauses = self->pauses,
+        .journal = self->journal,
         .reload = s_reload,
         .renew = s_renew,
         .context = self,
@@ -410,8 +428,15 @@ s_start (hub_t *self, sh_why_t *why)
         rc = hub_store_mariadb_new (&store, &self->config->database,
                                     sh_clock_system ());
     if (rc == SH_OK)
-        rc = hub_pool_new (&self->pool, self->config, self->registry,
-                           self->live, self->pulse, sh_clock_system ());
+        rc = s_start_journal (self);
+    if (rc == SH_OK)
+        rc = hub_pool_new (
+            &self->pool, &(hub_pool_options_t){ .config = self->config,
+                                                .registry = self->registry,
+                                                .live = self->live,
+                                                .pulse = self->pulse,
+                                                .journal = self->journal,
+                                                .clock = sh_clock_system () });
     if (rc == SH_OK)
         rc = hub_watch_new (&self->watch, &store, self->live,
                             hub_pulse_join (self->pulse, "watcher", 0),
@@ -509,6 +534,7 @@ s_stop (hub_t *self)
     zactor_destroy (&self->zap);
     hub_watch_destroy (&self->watch);
     hub_pool_destroy (&self->pool);
+    hub_journal_destroy (&self->journal);
     hub_queue_destroy (&self->http_home);
     hub_queue_destroy (&self->home);
     sh_control_destroy (&self->control);

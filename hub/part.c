@@ -55,6 +55,8 @@ hub_part_reset (hub_part_t *self)
     hub_changes_destroy (&self->changes);
     hub_rows_destroy (&self->rows);
     hub_sightings_destroy (&self->sightings);
+    hub_deltas_clear (&self->deltas);
+    self->deltas_lost = false;
     self->offline = 0;
     self->unfinished = false;
     self->rc = SH_OK;

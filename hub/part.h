@@ -6,6 +6,7 @@
 #define HUB_PART_H
 
 #include "hub/changes.h"
+#include "hub/deltas.h"
 #include "hub/job.h"
 #include "hub/live.h"
 #include "scanner-proto/codec.h"
@@ -26,6 +27,8 @@ typedef struct
     hub_rows_t *rows;
     hub_changes_t *changes;
     size_t offline;  /* rows that a closing part set to Offline */
+    hub_deltas_t deltas; /* what was changed, for the journal */
+    bool deltas_lost;    /* there was no memory for some of them */
     bool unfinished; /* other rows are left for when it comes again, */
     sh_addr_t next;  /* from here on */
 

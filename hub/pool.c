@@ -35,7 +35,7 @@ typedef struct
 
 struct hub_pool
 {
-    hub_registry_t *registry;
+    hub_pool_options_t options;
     worker_t *workers;
     size_t count;
     atomic_bool stopping;
@@ -49,10 +49,10 @@ s_allows (void *context, const hub_principal_t *who, const char *code)
 {
     hub_pool_t *self = context;
     if (who->door == HUB_DOOR_CURVE
-        && !hub_registry_allows (self->registry, who->key, code))
+        && !hub_registry_allows (self->options.registry, who->key, code))
         return SH_E_KEY_UNKNOWN;
     if ((who->door != HUB_DOOR_CURVE || who->shim)
-        && hub_registry_reserves (self->registry, code))
+        && hub_registry_reserves (self->options.registry, code))
         return SH_E_CODE_HAS_KEY;
     return SH_OK;
 }
@@ -94,23 +94,26 @@ s_work (void *argument)
 }
 
 static sh_err_t
-s_prepare (hub_pool_t *self, worker_t *worker, const hub_config_t *config,
-           hub_live_t *live, hub_pulse_t *pulse, const sh_clock_t *clock)
+s_prepare (hub_pool_t *self, worker_t *worker)
 {
+    const hub_pool_options_t *its = &self->options;
+    const hub_config_t *config = its->config;
     size_t share = QUEUES_BYTES / config->workers;
     worker->pool = self;
-    worker->beat = hub_pulse_join (pulse, "worker",
+    worker->beat = hub_pulse_join (its->pulse, "worker",
                                    (unsigned) (worker - self->workers) + 1);
     sh_err_t rc = hub_queue_new (&worker->queue, QUEUE_JOBS,
                                  share < QUEUE_BYTES ? share : QUEUE_BYTES);
     if (rc == SH_OK)
-        rc = hub_store_mariadb_new (&worker->store, &config->database, clock);
+        rc = hub_store_mariadb_new (&worker->store, &config->database,
+                                    its->clock);
     if (rc == SH_OK)
         worker->store->set_beat (worker->store, worker->beat);
     hub_intake_options_t options = {
         .store = worker->store,
-        .live = live,
-        .clock = clock,
+        .live = its->live,
+        .journal = its->journal,
+        .clock = its->clock,
         .allows = s_allows,
         .allows_context = self,
         .ended = s_ended,
@@ -121,24 +124,23 @@ s_prepare (hub_pool_t *self, worker_t *worker, const hub_config_t *config,
 }
 
 sh_err_t
-hub_pool_new (hub_pool_t **out, const hub_config_t *config,
-              hub_registry_t *registry, hub_live_t *live,
-              hub_pulse_t *pulse, const sh_clock_t *clock)
+hub_pool_new (hub_pool_t **out, const hub_pool_options_t *options)
 {
-    assert (out && config && registry && live && clock);
+    assert (out && options && options->config && options->registry);
+    assert (options->live && options->clock);
+    uint32_t count = options->config->workers;
     hub_pool_t *self = calloc (1, sizeof *self);
     if (!self)
         return SH_E_MEMORY;
-    self->registry = registry;
+    self->options = *options;
     atomic_init (&self->stopping, false);
-    self->workers = calloc (config->workers, sizeof *self->workers);
+    self->workers = calloc (count, sizeof *self->workers);
     sh_err_t rc = self->workers ? SH_OK : SH_E_MEMORY;
 
     /*  All stores before the first thread: the connector's library is
         initialised by the first one.  */
-    for (; rc == SH_OK && self->count < config->workers; self->count++)
-        rc = s_prepare (self, &self->workers[self->count], config, live,
-                        pulse, clock);
+    for (; rc == SH_OK && self->count < count; self->count++)
+        rc = s_prepare (self, &self->workers[self->count]);
     for (size_t i = 0; rc == SH_OK && i < self->count; i++) {
         worker_t *worker = &self->workers[i];
         worker->running

@@ -6,6 +6,7 @@
 #define HUB_POOL_H
 
 #include "hub/config.h"
+#include "hub/journal.h"
 #include "hub/live.h"
 #include "hub/pulse.h"
 #include "hub/queue.h"
@@ -14,11 +15,19 @@
 
 typedef struct hub_pool hub_pool_t;
 
-/*  Starts config->workers threads, each with a beat in 'pulse' (may be NULL).
-    All arguments outlive the pool.  */
-sh_err_t hub_pool_new (hub_pool_t **out, const hub_config_t *config,
-                       hub_registry_t *registry, hub_live_t *live,
-                       hub_pulse_t *pulse, const sh_clock_t *clock)
+/*  All of it is borrowed and outlives the pool.  */
+typedef struct
+{
+    const hub_config_t *config;
+    hub_registry_t *registry;
+    hub_live_t *live;
+    hub_pulse_t *pulse;     /* each worker has a beat in it; or NULL */
+    hub_journal_t *journal; /* what was done; NULL: none is kept */
+    const sh_clock_t *clock;
+} hub_pool_options_t;
+
+/*  Starts config->workers threads.  */
+sh_err_t hub_pool_new (hub_pool_t **out, const hub_pool_options_t *options)
     SH_MUST_CHECK;
 /*  Ends the threads after the job at hand; jobs still queued are destroyed
     unanswered, so drain first.  */

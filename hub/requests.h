@@ -9,6 +9,7 @@
 #include <czmq.h>
 
 #include "hub/config.h"
+#include "hub/journal.h"
 #include "hub/knocks.h"
 #include "hub/live.h"
 #include "hub/pool.h"
@@ -24,6 +25,7 @@ typedef struct
     hub_registry_t *registry;
     hub_live_t *live;
     hub_pauses_t *pauses;
+    hub_journal_t *journal; /* NULL: none is kept */
     hub_pool_t *pool;
     hub_knocks_t *pending;
     zactor_t *router;

@@ -580,8 +580,11 @@ s_open (world_t *self)
     assert_non_null (policies);
     hub_policies_init (policies);
     hub_live_set_policies (self->live, &policies);
-    hub_intake_options_t options = { &self->fake.base, self->live,
-                                     &self->clock, s_allows, self, NULL };
+    hub_intake_options_t options = { .store = &self->fake.base,
+                                     .live = self->live,
+                                     .clock = &self->clock,
+                                     .allows = s_allows,
+                                     .allows_context = self };
     assert_int_equal (hub_intake_new (&self->intake, &options), SH_OK);
 }
 

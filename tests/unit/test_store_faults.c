@@ -375,8 +375,10 @@ s_open (world_t *self, const char *letters)
     assert_non_null (policies);
     hub_policies_init (policies);
     hub_live_set_policies (self->live, &policies);
-    hub_intake_options_t options = { &s.base, self->live, &s_clock, s_allows,
-                                     NULL, NULL };
+    hub_intake_options_t options = { .store = &s.base,
+                                     .live = self->live,
+                                     .clock = &s_clock,
+                                     .allows = s_allows };
     assert_int_equal (hub_intake_new (&self->intake, &options), SH_OK);
     s.answers = 0;
 }
