@@ -55,17 +55,43 @@ s_fail_ask (sh_err_t rc, const sh_why_t *why)
     return ctl_fail_err (rc, why);
 }
 
+/*  -1: go on, with 'words' words from argv[optind] on.  'json' may be NULL.  */
+static int
+s_parse (const ctl_t *self, int argc, char **argv, int words, bool *json)
+{
+    static const struct option options[]
+        = { { "help", no_argument, NULL, 'h' },
+            { "json", no_argument, NULL, 'j' },
+            { 0 } };
+    int option;
+    while ((option = getopt_long (argc, argv, "h", options, NULL)) != -1) {
+        if (option == 'h') {
+            ctl_usage_command (stdout, self->command);
+            return 0;
+        }
+        if (option != 'j' || !json)
+            return ctl_misused (self);
+        *json = true;
+    }
+    return argc - optind != words ? ctl_misused (self) : -1;
+}
+
 int
 ctl_no_arguments (const ctl_t *self, int argc, char **argv)
 {
-    static const struct option options[]
-        = { { "help", no_argument, NULL, 'h' }, { 0 } };
-    int option = getopt_long (argc, argv, "h", options, NULL);
-    if (option == 'h') {
-        ctl_usage_command (stdout, self->command);
-        return 0;
-    }
-    return option != -1 || optind != argc ? ctl_misused (self) : -1;
+    return s_parse (self, argc, argv, 0, NULL);
+}
+
+int
+ctl_json_or_nothing (const ctl_t *self, int argc, char **argv, bool *json)
+{
+    return s_parse (self, argc, argv, 0, json);
+}
+
+int
+ctl_words (const ctl_t *self, int argc, char **argv, int words)
+{
+    return s_parse (self, argc, argv, words, NULL);
 }
 
 int

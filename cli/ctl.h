@@ -66,7 +66,10 @@ int ctl_config_of_reload (ctl_t *self);
 int ctl_keygen (ctl_t *self, int argc, char **argv);
 int ctl_scanner_add (ctl_t *self, int argc, char **argv);
 int ctl_scanner_list (ctl_t *self, int argc, char **argv);
+int ctl_scanner_approve (ctl_t *self, int argc, char **argv);
+int ctl_scanner_invite (ctl_t *self, int argc, char **argv);
 int ctl_scanner_pending (ctl_t *self, int argc, char **argv);
+int ctl_scanner_reject (ctl_t *self, int argc, char **argv);
 int ctl_scanner_revoke (ctl_t *self, int argc, char **argv);
 int ctl_reload (ctl_t *self, int argc, char **argv);
 int ctl_ping (ctl_t *self, int argc, char **argv);
@@ -93,6 +96,12 @@ int ctl_print_json (const json_t *document);
 
 /*  Options of a command that has none but --help.  -1: go on.  */
 int ctl_no_arguments (const ctl_t *self, int argc, char **argv);
+
+/*  The same where --json is one, or where so many words are wanted, which then
+    begin at argv[optind].  */
+int ctl_json_or_nothing (const ctl_t *self, int argc, char **argv,
+                         bool *json);
+int ctl_words (const ctl_t *self, int argc, char **argv, int words);
 
 /*  Tell whether a key that was just added (or, with 'gone', removed) is now in
     force in the running hub, and which hub that is.  That the hub is not

@@ -77,6 +77,20 @@ ctl_roster_read (ctl_roster_t *out, const char *directory, sh_why_t *why)
     return rc;
 }
 
+int
+ctl_roster_load (ctl_roster_t *out, ctl_t *ctl)
+{
+    sh_why_t why;
+    *out = (ctl_roster_t){ 0 };
+    int status = ctl_config (ctl);
+    if (status != 0)
+        return status;
+    sh_err_t rc = hub_registry_check (ctl->config->registry, &why);
+    if (rc == SH_OK)
+        rc = ctl_roster_read (out, ctl->config->registry, &why);
+    return rc == SH_OK ? 0 : ctl_fail_err (rc, &why);
+}
+
 void
 ctl_roster_clear (ctl_roster_t *self)
 {
@@ -99,5 +113,17 @@ ctl_roster_key (const ctl_roster_t *self, const char *key,
         if (strcmp (it->who.key, key) == 0)
             return it;
     }
+    return NULL;
+}
+
+const ctl_entry_t *
+ctl_roster_name (const ctl_roster_t *self, const char *name,
+                 const ctl_entry_t *from)
+{
+    assert (self && name);
+    const ctl_entry_t *end = self->items + self->count;
+    for (const ctl_entry_t *it = from ? from : self->items; it < end; it++)
+        if (it->bad == SH_OK && strcmp (it->who.name, name) == 0)
+            return it;
     return NULL;
 }

@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 
+#include "cli/ctl.h"
 #include "hub/principal.h"
 #include "lib/err.h"
 
@@ -30,6 +31,14 @@ typedef struct
 sh_err_t ctl_roster_read (ctl_roster_t *out, const char *directory,
                           sh_why_t *why) SH_MUST_CHECK;
 void ctl_roster_clear (ctl_roster_t *self);
+
+/*  The same for a command: the configured registry, if the hub would use it; 0,
+    or the status with a message printed.  */
+int ctl_roster_load (ctl_roster_t *out, ctl_t *ctl);
+
+/*  The first good entry of this name from 'from' on, as ctl_roster_key.  */
+const ctl_entry_t *ctl_roster_name (const ctl_roster_t *self, const char *name,
+                                    const ctl_entry_t *from);
 
 /*  The first entry with this key from 'from' on (NULL: from the beginning);
     NULL if there is none.  */

@@ -25,11 +25,18 @@ typedef struct
     source_t source;
 } place_t;
 
+typedef struct
+{
+    char key[SH_KEY_TEXT];
+    int64_t until;
+} rejected_t;
+
 struct hub_knocks
 {
     pthread_mutex_t lock;
     size_t most, each, count;
     place_t *places; /* the first 'count' are taken, in no order */
+    rejected_t rejected[HUB_REJECTED_MOST];
 };
 
 sh_err_t
@@ -120,13 +127,20 @@ s_room (hub_knocks_t *self, const source_t *source)
     return self->count < self->most ? &self->places[self->count++] : oldest;
 }
 
-void
-hub_knocks_note (hub_knocks_t *self, const char *key, const char *address,
-                 int64_t now)
+static bool
+s_is_rejected (const hub_knocks_t *self, const char *key, int64_t now)
 {
-    assert (self && key && address);
+    for (size_t i = 0; i < HUB_REJECTED_MOST; i++)
+        if (self->rejected[i].until > now
+            && strcmp (self->rejected[i].key, key) == 0)
+            return true;
+    return false;
+}
+
+static void
+s_note (hub_knocks_t *self, const char *key, const char *address, int64_t now)
+{
     source_t source = s_source (address);
-    pthread_mutex_lock (&self->lock);
     place_t *place = s_find (self, key);
     if (!place) {
         place = s_room (self, &source);
@@ -138,6 +152,45 @@ hub_knocks_note (hub_knocks_t *self, const char *key, const char *address,
     place->knock.count++;
     snprintf (place->knock.address, sizeof place->knock.address, "%s",
               address);
+}
+
+void
+hub_knocks_note (hub_knocks_t *self, const char *key, const char *address,
+                 int64_t now)
+{
+    assert (self && key && address);
+    pthread_mutex_lock (&self->lock);
+    if (!s_is_rejected (self, key, now))
+        s_note (self, key, address, now);
+    pthread_mutex_unlock (&self->lock);
+}
+
+static void
+s_forget (hub_knocks_t *self, const char *key)
+{
+    place_t *place = s_find (self, key);
+    if (place)
+        *place = self->places[--self->count];
+}
+
+void
+hub_knocks_reject (hub_knocks_t *self, const char *key, int64_t until)
+{
+    assert (self && key);
+    pthread_mutex_lock (&self->lock);
+    rejected_t *place = &self->rejected[0];
+    for (size_t i = 0; i < HUB_REJECTED_MOST; i++) {
+        rejected_t *one = &self->rejected[i];
+        if (strcmp (one->key, key) == 0) {
+            place = one;
+            break;
+        }
+        if (one->until < place->until)
+            place = one;
+    }
+    snprintf (place->key, sizeof place->key, "%s", key);
+    place->until = until;
+    s_forget (self, key);
     pthread_mutex_unlock (&self->lock);
 }
 
@@ -145,9 +198,7 @@ void
 hub_knocks_forget (hub_knocks_t *self, const char *key)
 {
     pthread_mutex_lock (&self->lock);
-    place_t *place = s_find (self, key);
-    if (place)
-        *place = self->places[--self->count];
+    s_forget (self, key);
     pthread_mutex_unlock (&self->lock);
 }
 

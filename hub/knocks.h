@@ -17,6 +17,7 @@
 #include "lib/keyfile.h"
 
 #define HUB_ADMITTED_MOST 1024 /* keys that were let in, to be remembered */
+#define HUB_REJECTED_MOST 256  /* keys that are not noted */
 #define HUB_KNOCK_ADDRESS 48 /* bytes of an address's text and its NUL */
 
 typedef struct
@@ -40,6 +41,10 @@ void hub_knocks_destroy (hub_knocks_t **self_p);
 void hub_knocks_note (hub_knocks_t *self, const char *key, const char *address,
                       int64_t now);
 void hub_knocks_forget (hub_knocks_t *self, const char *key);
+
+/*  Forget the key, and do not note it until 'until' (by the list's clock).  Of
+    HUB_REJECTED_MOST such keys the one whose time is over first gives way.  */
+void hub_knocks_reject (hub_knocks_t *self, const char *key, int64_t until);
 void hub_knocks_clear (hub_knocks_t *self);
 
 /*  How often the key has knocked; 0 if it is not in the list.  */

@@ -13,6 +13,8 @@
 #include "hub/descriptors.h"
 #include "hub/requests_within.h"
 
+#define REJECTED_MS INT64_C (86400000) /* in which a key is not listed again */
+
 static bool
 s_database (const hub_requests_t *self, char *text, size_t size)
 {
@@ -132,6 +134,18 @@ s_pending (const hub_requests_t *self, const char *rest, hub_reply_t *reply)
     free (knocks);
 }
 
+static void
+s_reject (const hub_requests_t *self, const char *key, hub_reply_t *reply)
+{
+    if (hub_knocks_count (self->pending, key) == 0) {
+        hub_reply_add (reply, "error this key has not knocked");
+        return;
+    }
+    hub_knocks_reject (self->pending, key,
+                       hub_requests_wall () + REJECTED_MS);
+    hub_reply_add (reply, "ok");
+}
+
 /*  The whole language.  What stands behind the word is handed on; a request
     that has nothing to say there is one word.
 
@@ -146,6 +160,8 @@ s_pending (const hub_requests_t *self, const char *rest, hub_reply_t *reply)
                   so that whoever revokes a key sees where
         pending   "ok", then for each unknown key that knocked a line
                   "KEY ADDRESS COUNT FIRST LAST" (epoch ms), latest first
+        reject KEY
+                  "ok": such a key is not listed for a day
         subnets AFTER
                   "ok", then for each subnet with an id above AFTER a line of
                   fields with tabs between them: ID, NETWORK or -, AGENT or -,
@@ -185,6 +201,7 @@ static const struct
     { "key", true, s_key },
     { "hub", false, s_hub },
     { "pending", false, s_pending },
+    { "reject", true, s_reject },
     { "subnets", true, hub_requests_subnets },
     { "subnet", true, hub_requests_subnet },
     { "pause", true, hub_requests_pause },

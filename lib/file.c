@@ -191,6 +191,32 @@ s_publish (const target_t *self, bool replace, sh_why_t *why)
     return rc;
 }
 
+/*  Some file systems cannot sync a directory and say EINVAL.  */
+static sh_err_t
+s_sync_dir (const target_t *self, sh_why_t *why)
+{
+    if (fsync (self->dir) == 0 || errno == EINVAL)
+        return SH_OK;
+    return s_fail (why, self->path, "sync the directory");
+}
+
+sh_err_t
+sh_file_rename (const char *from, const char *to, sh_why_t *why)
+{
+    assert (from && to);
+    target_t target = { .dir = -1 };
+    sh_err_t rc = s_open_dir (&target, to, why);
+    if (rc == SH_OK && rename (from, to) != 0)
+        rc = errno == ENOENT
+                 ? sh_fail (why, SH_E_NOT_FOUND, "%s: not there", from)
+                 : s_fail (why, to, "replace");
+    if (rc == SH_OK)
+        rc = s_sync_dir (&target, why);
+    if (target.dir >= 0)
+        close (target.dir);
+    return rc;
+}
+
 sh_err_t
 sh_file_write (const char *path, const void *text, size_t size, mode_t mode,
                bool replace, sh_why_t *why)
@@ -202,9 +228,8 @@ sh_file_write (const char *path, const void *text, size_t size, mode_t mode,
         rc = s_fill_temp (&target, text, size, mode, why);
     if (rc == SH_OK)
         rc = s_publish (&target, replace, why);
-    /*  Some file systems cannot sync a directory and say EINVAL.  */
-    if (rc == SH_OK && fsync (target.dir) != 0 && errno != EINVAL)
-        rc = s_fail (why, path, "sync the directory");
+    if (rc == SH_OK)
+        rc = s_sync_dir (&target, why);
     if (target.dir >= 0)
         close (target.dir);
     return rc;

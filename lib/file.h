@@ -25,6 +25,11 @@ sh_err_t sh_file_write (const char *path, const void *text, size_t size,
                         mode_t mode, bool replace, sh_why_t *why)
     SH_MUST_CHECK;
 
+/*  Give a file another name in the same directory, over one that may be there,
+    and sync the directory.  SH_E_NOT_FOUND, SH_E_IO.  */
+sh_err_t sh_file_rename (const char *from, const char *to, sh_why_t *why)
+    SH_MUST_CHECK;
+
 /*  Make the directory that 'path' is to be in, with mode 0700, if only that is
     missing.  SH_E_IO with a sentence that names the file as 'what'.  */
 sh_err_t sh_file_make_parent (const char *path, const char *what,

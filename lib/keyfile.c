@@ -8,6 +8,7 @@
 #include "lib/keyfile.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -394,6 +395,25 @@ sh_key_fingerprint (char out[static SH_FINGERPRINT_TEXT], const char *key)
     snprintf (out, SH_FINGERPRINT_TEXT, "%02x%02x-%02x%02x-%02x%02x-%02x%02x",
               hash[0], hash[1], hash[2], hash[3], hash[4], hash[5], hash[6],
               hash[7]);
+}
+
+bool
+sh_fingerprint_read (char out[static SH_FINGERPRINT_TEXT], const char *text)
+{
+    assert (out && text);
+    size_t size = 0;
+    for (; *text; text++) {
+        if (*text == '-' && size % 5 == 4 && isxdigit ((unsigned char) text[1]))
+            continue; /* where we put one ourselves */
+        if (!isxdigit ((unsigned char) *text)
+            || size == SH_FINGERPRINT_TEXT - 1)
+            return false;
+        if (size % 5 == 4)
+            out[size++] = '-';
+        out[size++] = (char) tolower ((unsigned char) *text);
+    }
+    out[size] = '\0';
+    return size == SH_FINGERPRINT_TEXT - 1;
 }
 
 sh_err_t

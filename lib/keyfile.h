@@ -87,4 +87,11 @@ bool sh_key_valid (const char *text);
 void sh_key_fingerprint (char out[static SH_FINGERPRINT_TEXT],
                          const char *key);
 
+/*  A whole fingerprint as people type it, in either case, with or without the
+    '-' between its groups, in the form of sh_key_fingerprint.  False: it is
+    none.  Part of one is not enough, for a key whose fingerprint begins like
+    another's is soon made.  */
+bool sh_fingerprint_read (char out[static SH_FINGERPRINT_TEXT],
+                          const char *text);
+
 #endif

@@ -25,6 +25,7 @@
 #include "scanner-proto/codec.h"
 #include "scanner-proto/spool.h"
 #include "scanner/adhoc.h"
+#include "scanner/join.h"
 #include "scanner/link.h"
 #include "scanner/nmap_xml.h"
 #include "scanner/resolver.h"
@@ -33,6 +34,7 @@
 #define PROGRAM "scanhub-scanner"
 #define DEFAULT_CONFIG SYSCONFDIR "/scanhub/scanner.yaml"
 #define WAIT_DEFAULT 20
+#define JOIN_WAIT_DEFAULT 300
 #define WAIT_MOST 86400
 
 typedef struct
@@ -42,8 +44,13 @@ typedef struct
     uint32_t wait;
     bool check; /* -t */
     char used[16]; /* letters of the options that were given */
+    bool waits; /* --wait was given */
+    /*  Of 'join'.  */
+    const char *name, *from;
+    /*  Of 'probe' and of 'join': their word.  */
+    const char *word;
     /*  Of 'probe'.  */
-    const char *cidr, *engine;
+    const char *engine;
     bool json, names, all;
     uint32_t rate;
 } options_t;
@@ -54,7 +61,9 @@ typedef struct
     int (*function) (const options_t *options, sc_config_t *config);
     const char *description;
     const char *letters; /* the options that it has */
-    bool takes_cidr; /* and needs no configuration file */
+    const char *wants; /* the word that it takes, for the message when there is
+                          none; NULL: it takes none */
+    bool free; /* it can do without a configuration file */
 } command_t;
 
 static int
@@ -103,7 +112,7 @@ s_probe (const options_t *options, sc_config_t *config)
     }
     const sc_adhoc_t adhoc = {
         .config = config,
-        .cidr = options->cidr,
+        .cidr = options->word,
         .json = options->json,
         .names = options->names,
         .rate = options->rate,
@@ -111,6 +120,30 @@ s_probe (const options_t *options, sc_config_t *config)
         .clock = sh_clock_system (),
     };
     return sc_adhoc_run (&adhoc);
+}
+
+/*  The configuration is what it makes; 'config' is NULL.  */
+static int
+s_join (const options_t *options, sc_config_t *config)
+{
+    (void) config;
+    const sc_join_t join = {
+        .config_path
+        = options->config_path ? options->config_path : DEFAULT_CONFIG,
+        .invitation = options->word,
+        .name = options->name,
+        .from = options->from,
+        .wait = options->waits ? options->wait : JOIN_WAIT_DEFAULT,
+        .clock = sh_clock_system (),
+    };
+    return sc_join (&join);
+}
+
+static int
+s_rotate (const options_t *options, sc_config_t *config)
+{
+    return sc_rotate (config, options->waits ? options->wait : 0,
+                      sh_clock_system ());
 }
 
 /*  For comparison with what 'scanhubctl scanner list' shows on the hub.  */
@@ -156,50 +189,51 @@ s_check (const options_t *options, sc_config_t *config)
 }
 
 static const command_t s_commands[] = {
+    { "join", s_join, "make a key and the configuration, knock at the hub",
+      "cwNF", "which hub? Copy the line of scanhubctl scanner invite", true },
+    { "rotate", s_rotate, "make the next key and knock at the hub with it",
+      "cw", NULL, false },
     { "once", s_once, "scan every assigned subnet once, say what came of it",
-      "cw", false },
-    { "run", s_run, "scan again and again, log to standard error", "c",
+      "cw", NULL, false },
+    { "run", s_run, "scan again and again, log to standard error", "c", NULL,
       false },
-    { "status", s_status, "how is the service that runs here?", "c", false },
+    { "status", s_status, "how is the service that runs here?", "c", NULL,
+      false },
     { "probe", s_probe, "without a hub: show who answers in a network",
-      "cjnrea", true },
+      "cjnrea", "which network? Such as: 10.0.0.0/24", true },
     { "check-config", s_check, "check configuration, key and engine", "ct",
-      false },
-    { NULL, NULL, NULL, NULL, false }
+      NULL, false },
+    { NULL, NULL, NULL, NULL, NULL, false }
 };
 
 static void
 s_usage (FILE *stream)
 {
-    (void) fputs ("usage: " PROGRAM " [OPTION]... COMMAND [NETWORK]\n"
-                  "\n"
-                  "Asks a Scanhub hub which subnets this scanner is to scan, "
-                  "scans them and\n"
-                  "delivers what it found.\n"
-                  "\n"
-                  "Commands:\n",
+    (void) fputs ("usage: " PROGRAM " [OPTION]... COMMAND [INVITATION | NETWORK]\n"
+                  "\n",
                   stream);
     for (const command_t *command = s_commands; command->name; command++)
         (void) fprintf (stream, "  %-14s%s\n", command->name,
                         command->description);
     (void) fprintf (stream,
                     "\n"
-                    "Options:\n"
                     "  -c, --config FILE  configuration (%s)\n"
                     "  -w, --wait SECONDS how long 'once' waits for the hub "
-                    "(%d)\n"
-                    "  -t                 the same as check-config\n"
+                    "(%d), 'join' (%d) and\n"
+                    "                     'rotate' (0) for its approval\n"
+                    "      --name NAME    'join' proposes this name\n"
+                    "      --from FILE    'join' takes over an old agent's "
+                    "name and code\n"
                     "  -j, --json         'probe' prints JSON\n"
                     "  -n, --names        'probe' looks up names\n"
                     "  -r, --rate N       'probe' sends N probes a second\n"
                     "  -e, --engine NAME  'probe' uses this engine\n"
                     "  -a, --all          'probe' shows temporary IPv6 "
                     "addresses, too\n"
-                    "  -V, --version      print versions\n"
-                    "  -h, --help         print this\n"
-                    "\n"
+                    "  -t                 the same as check-config; -h, "
+                    "--help; -V, --version\n"
                     "See " PROGRAM "(8).\n",
-                    DEFAULT_CONFIG, WAIT_DEFAULT);
+                    DEFAULT_CONFIG, WAIT_DEFAULT, JOIN_WAIT_DEFAULT);
 }
 
 static void
@@ -239,10 +273,17 @@ s_option (options_t *options, int letter, char **argv, int *status)
         options->config_path = optarg;
         return false;
     case 'w':
+        options->waits = true;
         if (s_number (&options->wait, optarg, WAIT_MOST))
             return false;
         *status = s_misuse ("not a number of seconds", optarg);
         return true;
+    case 'N':
+        options->name = optarg;
+        return false;
+    case 'F':
+        options->from = optarg;
+        return false;
     case 't':
         options->check = true;
         return false;
@@ -297,6 +338,8 @@ s_parse (options_t *options, int argc, char **argv, int *status)
     static const struct option table[]
         = { { "config", required_argument, NULL, 'c' },
             { "wait", required_argument, NULL, 'w' },
+            { "name", required_argument, NULL, 'N' },
+            { "from", required_argument, NULL, 'F' },
             { "json", no_argument, NULL, 'j' },
             { "names", no_argument, NULL, 'n' },
             { "rate", required_argument, NULL, 'r' },
@@ -333,12 +376,12 @@ s_parse (options_t *options, int argc, char **argv, int *status)
         *status = s_misuse ("this option goes with another command", word);
         return NULL;
     }
-    if (command->takes_cidr && optind == argc) {
-        *status = s_misuse ("which network? Such as", "10.0.0.0/24");
+    if (command->wants && optind == argc) {
+        *status = s_misuse (command->wants, "");
         return NULL;
     }
-    if (command->takes_cidr)
-        options->cidr = argv[optind++];
+    if (command->wants)
+        options->word = argv[optind++];
     if (optind < argc) {
         *status = s_misuse ("too many words", argv[optind]);
         return NULL;
@@ -383,8 +426,10 @@ s_load (sc_config_t **out, const options_t *options, const command_t *command,
 {
     const char *path
         = options->config_path ? options->config_path : DEFAULT_CONFIG;
+    if (command->function == s_join)
+        return SH_OK; /* it is what makes it */
     sh_err_t rc = sc_config_load (out, path, why);
-    if (rc == SH_E_NOT_FOUND && !options->config_path && command->takes_cidr)
+    if (rc == SH_E_NOT_FOUND && !options->config_path && command->free)
         rc = sc_config_default (out);
     return rc;
 }
@@ -415,13 +460,15 @@ main (int argc, char **argv)
     if (rc == SH_OK)
         rc = s_load (&config, &options, command, &why);
     if (rc == SH_OK) {
-        sh_log_set_level ((sh_level_t) config->log_level);
+        if (config)
+            sh_log_set_level ((sh_level_t) config->log_level);
         status = command->function (&options, config);
     } else {
         (void) fprintf (stderr, PROGRAM ": %s%s\n",
                         *why.text ? why.text : sh_err_text (rc),
                         rc == SH_E_NOT_FOUND
-                            ? "; copy scanner.yaml.example there"
+                            ? "; make it: scanhub-scanner join, or copy "
+                              "scanner.yaml.example there"
                             : "");
         status = rc == SH_E_NOT_FOUND ? EX_CONFIG : sc_exit_status (rc);
     }

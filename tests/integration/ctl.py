@@ -7,6 +7,7 @@ What the hub answers is played by a control socket of our own where the answer
 is the point (not ready, refused, slow); the last cases run a real scanhubd,
 without a database, for what counts there is in force without one."""
 
+import json
 import os
 import re
 import shutil
@@ -838,10 +839,13 @@ def pending_keys_are_shown_with_what_to_do(s):
     lines = [f'{key} ::1 3 1700000000000 1700000061000\n']
     s.play(lambda request: ('ok\n' + ''.join(lines)).encode()
            if request == b'pending\n' else b'error what?\n')
-    out = s.ctl('scanner', 'pending', says=f'{key}  fingerprint ')
-    assert 'from ::1, 3 times, first 2023-11-1' in out, out
-    assert 'scanner add NAME --code CODE --public-key' in out, out
-    assert max(map(len, out.splitlines())) <= 100, out
+    out = s.ctl('scanner', 'pending')
+    assert re.search(r'^([0-9a-f]{4}-){3}[0-9a-f]{4}  ::1 +3  2023-11-1', out,
+                     re.M), out
+    assert 'scanner approve FINGERPRINT NAME --code CODE' in out, out
+    assert max(map(len, out.splitlines())) <= 80, out
+    [one] = json.loads(s.ctl('scanner', 'pending', '--json'))
+    assert (one['key'], one['knocks']) == (key, 3), one
     lines.append('nonsense\n')
     s.ctl('scanner', 'pending', status=70, error='makes no sense')
     lines.clear()

@@ -3,6 +3,7 @@
 """Hostile conditions: what strangers, thrown-out scanners and scanners that
 turned evil try, what that costs the hub, and how honest ones fare meanwhile."""
 
+import json
 import os
 import re
 import resource
@@ -296,23 +297,20 @@ def _(s):
             raise AssertionError('an unknown key got in')
         except Refused:
             pass
+    [found] = json.loads(s.hub.ctl('scanner', 'pending', '--json').stdout)
+    equal((found['key'], found['knocks']), (public, 2))
+    assert found['address'].endswith('127.0.0.1'), found
     said = s.hub.ctl('scanner', 'pending').stdout
-    found = re.search(re.escape(public) + r'  fingerprint [0-9a-f-]{19}\n'
-                      r'    from (\S+), 2 times, first .{19}, last .{19}\n',
-                      said)
-    assert found, said
-    assert found[1].endswith('127.0.0.1'), found[1]
-    assert 'scanhubctl scanner add NAME --code CODE --public-key' in said, said
+    assert 'scanhubctl scanner approve FINGERPRINT NAME' in said, said
 
     s.meanwhile('unknown keys', lambda: Attack(s.hub, 'knock'), memory=16)
-    said = s.hub.ctl('scanner', 'pending').stdout
-    equal(said.count('  fingerprint '), 8, 'keys of one address')
-    assert public not in said, 'the oldest of the address went first'
+    found = json.loads(s.hub.ctl('scanner', 'pending', '--json').stdout)
+    equal(len(found), 8, 'keys of one address')
+    assert public not in [one['key'] for one in found], 'the oldest went first'
 
     # Let in by what the list says, a key is pending no more.
-    key = said[:40]
-    s.hub.ctl('scanner', 'add', 'newcomer', '--code', CODE_A, '--public-key',
-              key)
+    key = found[0]['fingerprint']
+    s.hub.ctl('scanner', 'approve', key, 'newcomer', '--code', CODE_A)
     try:
         until(lambda: key not in s.hub.ctl('scanner', 'pending').stdout,
               'pending no more', 3)

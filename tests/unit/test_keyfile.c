@@ -971,6 +971,50 @@ test_zcert (void **state)
     zcert_destroy (&cert);
 }
 
+/*  As people type it; but never a part of one.  */
+static void
+test_fingerprint_read (void **state)
+{
+    (void) state;
+    char out[SH_FINGERPRINT_TEXT];
+    static const char whole[] = "0123-4567-89ab-cdef";
+    static const char *const good[]
+        = { whole, "0123456789abcdef", "0123-4567-89AB-CDEF",
+            "01234567-89abcdef" };
+    static const char *const bad[]
+        = { "", "-", "0123", "0123-4567-89ab-cde", "0123-4567-89ab-cdef0",
+            "0123-4567-89ab-cdef-", "-0123456789abcdef", "012-34567-89ab-cdef",
+            "0123--4567-89ab-cdef", "0123-4567-89ab-cdeg",
+            "0123 4567 89ab cdef" };
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        assert_true (sh_fingerprint_read (out, good[i]));
+        assert_string_equal (out, whole);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false (sh_fingerprint_read (out, bad[i]));
+}
+
+/*  Another name for a file, over one that is there.  */
+static void
+test_file_rename (void **state)
+{
+    (void) state;
+    char *text = NULL, from[4096];
+    size_t size = 0;
+    sh_why_t why;
+    snprintf (from, sizeof from, "%s", s_path ("from"));
+    const char *to = s_path ("to");
+    assert_int_equal (sh_file_rename (from, to, &why), SH_E_NOT_FOUND);
+    assert_int_equal (sh_file_write (from, "new", 3, 0600, false, &why),
+                      SH_OK);
+    assert_int_equal (sh_file_write (to, "old", 3, 0644, false, &why), SH_OK);
+    assert_int_equal (sh_file_rename (from, to, &why), SH_OK);
+    assert_int_equal (sh_file_read (&text, &size, NULL, to, 10, &why), SH_OK);
+    assert_string_equal (text, "new");
+    free (text);
+    assert_int_equal (sh_file_rename (from, to, &why), SH_E_NOT_FOUND);
+}
+
 #define FILE_TEST(f) cmocka_unit_test_setup_teardown (f, s_setup, s_teardown)
 
 int
@@ -982,12 +1026,14 @@ main (void)
         FILE_TEST (test_file_write),
         FILE_TEST (test_file_write_links),
         FILE_TEST (test_file_write_faults),
+        FILE_TEST (test_file_rename),
         FILE_TEST (test_secret_read),
         FILE_TEST (test_secret_mode),
         cmocka_unit_test (test_secret_wipe),
         cmocka_unit_test (test_harden),
         cmocka_unit_test (test_key_valid),
         cmocka_unit_test (test_fingerprint),
+        cmocka_unit_test (test_fingerprint_read),
         cmocka_unit_test (test_parse),
         cmocka_unit_test (test_parse_refuses),
         cmocka_unit_test (test_parse_secret),

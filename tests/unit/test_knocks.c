@@ -173,13 +173,45 @@ test_threads (void **state)
     hub_knocks_destroy (&knocks);
 }
 
+/*  A rejected key is not noted until its time is over, and the list of such
+    keys has an end.  */
+static void
+test_reject (void **state)
+{
+    (void) state;
+    hub_knocks_t *knocks = s_new ();
+    hub_knocks_note (knocks, "a", "192.0.2.1", 1000);
+    hub_knocks_note (knocks, "b", "192.0.2.2", 1000);
+    hub_knocks_reject (knocks, "a", 5000);
+    assert_string_equal (s_keys (knocks), "b");
+    hub_knocks_note (knocks, "a", "192.0.2.9", 4999);
+    assert_string_equal (s_keys (knocks), "b");
+    assert_int_equal (hub_knocks_count (knocks, "a"), 0);
+    hub_knocks_note (knocks, "a", "192.0.2.9", 5000);
+    assert_string_equal (s_keys (knocks), "ab");
+
+    hub_knocks_reject (knocks, "a", 6000);
+    for (int i = 0; i < HUB_REJECTED_MOST - 1; i++) {
+        char key[16];
+        snprintf (key, sizeof key, "k%d", i);
+        hub_knocks_reject (knocks, key, 9000 + i);
+    }
+    hub_knocks_note (knocks, "a", "192.0.2.9", 5500);
+    assert_string_equal (s_keys (knocks), "b");
+    hub_knocks_reject (knocks, "one more", 20000); /* in the place of "a" */
+    hub_knocks_note (knocks, "a", "192.0.2.9", 5500);
+    hub_knocks_note (knocks, "k0", "192.0.2.9", 5500);
+    assert_string_equal (s_keys (knocks), "ab");
+    hub_knocks_destroy (&knocks);
+}
+
 int
 main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_remembers), cmocka_unit_test (test_each),
         cmocka_unit_test (test_sources),   cmocka_unit_test (test_full),
-        cmocka_unit_test (test_threads),
+        cmocka_unit_test (test_threads),   cmocka_unit_test (test_reject),
     };
     return cmocka_run_group_tests_name ("knocks", tests, NULL, NULL);
 }

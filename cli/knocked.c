@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "cli/knocked.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+/*  One line of the hub's answer; false if it is none.  */
+static bool
+s_take (ctl_knocked_t *out, const char *line)
+{
+    if (sscanf (line, "%40s %63s %" SCNu64 " %" SCNd64 " %" SCNd64, out->key,
+                out->address, &out->count, &out->first, &out->last)
+            != 5
+        || !sh_key_valid (out->key))
+        return false;
+    sh_key_fingerprint (out->fingerprint, out->key);
+    return true;
+}
+
+static size_t
+s_count_lines (const char *text)
+{
+    size_t count = 0;
+    for (; *text; text++)
+        count += *text == '\n';
+    return count;
+}
+
+static int
+s_take_all (char *answer, ctl_knocked_t **out, size_t *count)
+{
+    char *rest = NULL;
+    ctl_knocked_t *items = calloc (s_count_lines (answer) + 1, sizeof *items);
+    if (!items)
+        return ctl_fail (EX_OSERR, "out of memory");
+    *count = 0;
+    strtok_r (answer, "\n", &rest); /* the "ok" */
+    for (char *line; (line = strtok_r (NULL, "\n", &rest)); ++*count) {
+        if (s_take (&items[*count], line))
+            continue;
+        free (items);
+        return ctl_not_understood ();
+    }
+    *out = items;
+    return 0;
+}
+
+int
+ctl_knocked_list (ctl_t *ctl, ctl_knocked_t **out, size_t *count)
+{
+    char *answer = NULL;
+    int status = ctl_ask (ctl, "pending", &answer);
+    if (status == 0)
+        status = s_take_all (answer, out, count);
+    free (answer);
+    return status;
+}
+
+/*  Two keys of one fingerprint are no accident.  */
+static int
+s_pick (const ctl_knocked_t *items, size_t count, const char *fingerprint,
+        char key[static SH_KEY_TEXT])
+{
+    size_t found = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp (items[i].fingerprint, fingerprint) != 0)
+            continue;
+        found++;
+        memcpy (key, items[i].key, SH_KEY_TEXT);
+    }
+    if (found == 1)
+        return 0;
+    if (found > 1)
+        return ctl_fail (EX_DATAERR,
+                         "two keys with the fingerprint %s have knocked, which "
+                         "is no accident; have the site show its whole key and "
+                         "use scanhubctl scanner add",
+                         fingerprint);
+    return ctl_fail (EX_NOINPUT,
+                     "no unknown key with the fingerprint %s has knocked "
+                     "lately; see scanhubctl scanner pending; is the scanner "
+                     "running?",
+                     fingerprint);
+}
+
+int
+ctl_knocked_find (ctl_t *ctl, const char *fingerprint,
+                  char key[static SH_KEY_TEXT])
+{
+    assert (ctl && fingerprint && key);
+    char whole[SH_FINGERPRINT_TEXT];
+    ctl_knocked_t *items = NULL;
+    size_t count = 0;
+    if (!sh_fingerprint_read (whole, fingerprint))
+        return ctl_fail (EX_DATAERR,
+                         "'%s' is no fingerprint; it is all of the 16 digits "
+                         "that the scanner and scanhubctl scanner pending show, "
+                         "such as 0123-4567-89ab-cdef",
+                         fingerprint);
+    int status = ctl_knocked_list (ctl, &items, &count);
+    if (status == 0)
+        status = s_pick (items, count, whole, key);
+    free (items);
+    return status;
+}

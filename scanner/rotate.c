@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "scanner/join.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include <time.h>
+
+#include "lib/keyfile.h"
+#include "scanner/knock.h"
+#include "scanner/own_key.h"
+#include "scanner/tell.h"
+
+#define ROUND_MS 2000
+
+/*  Knock at each hub, each being able to have a registry of its own.  The worst
+    answer counts: one that refuses the key is not yet done.  */
+static sh_err_t
+s_knock_at_all (const sc_config_t *config, const sh_keyfile_t *key,
+                const sh_clock_t *clock, bool tell, sh_why_t *why)
+{
+    sh_err_t worst = SH_OK;
+    for (size_t i = 0; i < config->hubs.count; i++) {
+        sh_why_t one = { "" };
+        sh_err_t rc = sc_knock (&config->hubs.items[i], key, clock, &one);
+        if (tell && rc == SH_E_KEY_REFUSED)
+            (void) printf ("%s: noted, not let in yet\n",
+                           config->hubs.items[i].endpoint);
+        else if (tell)
+            (void) printf ("%s\n", rc == SH_OK ? "let in" : one.text);
+        if (rc != SH_OK && worst != SH_E_KEY_REFUSED) {
+            worst = rc;
+            *why = one;
+        }
+    }
+    return worst;
+}
+
+static sh_err_t
+s_wait (const sc_config_t *config, const sh_keyfile_t *key, uint32_t seconds,
+        const sh_clock_t *clock, sh_why_t *why)
+{
+    int64_t end = sh_clock_mono (clock) + (int64_t) seconds * 1000;
+    sh_err_t rc = SH_E_KEY_REFUSED;
+    while (rc != SH_OK && sh_clock_mono (clock) < end) {
+        const struct timespec time = { ROUND_MS / 1000, 0 };
+        (void) nanosleep (&time, NULL);
+        rc = s_knock_at_all (config, key, clock, false, why);
+    }
+    return rc;
+}
+
+/*  KEY.next: the one that an earlier run made, or a new one.  */
+static sh_err_t
+s_next_key (sh_keyfile_t **out, const sc_config_t *config, sh_why_t *why)
+{
+    sh_keyfile_t *now = NULL;
+    bool made = false;
+    char *path = sc_own_key_next_path (config->key);
+    if (!path)
+        return sh_fail (why, SH_E_MEMORY, "out of memory");
+    sh_err_t rc = sh_keyfile_load (&now, config->key, true, why);
+    if (rc == SH_E_NOT_FOUND)
+        rc = sh_fail (why, rc, "%s: there is no key yet; see " "scanhub-scanner "
+                      "join", config->key);
+    if (rc == SH_OK)
+        rc = sc_own_key_ensure (out, path, &made, why);
+    if (rc == SH_OK)
+        (void) printf ("%s: %s (secret, stays here)\n",
+                       made ? "made the next key" : "next key", path);
+    sh_keyfile_destroy (&now);
+    free (path);
+    return rc;
+}
+
+int
+sc_rotate (const sc_config_t *config, uint32_t wait, const sh_clock_t *clock)
+{
+    assert (config && clock);
+    sh_keyfile_t *key = NULL;
+    sh_why_t why = { "" };
+    sc_tell_t tell = { .once = true };
+    char fingerprint[SH_FINGERPRINT_TEXT];
+    sh_err_t rc = s_next_key (&key, config, &why);
+    if (rc == SH_OK) {
+        sh_key_fingerprint (fingerprint, key->public_key);
+        (void) printf ("fingerprint: %s\n", fingerprint);
+        rc = s_knock_at_all (config, key, clock, true, &why);
+    }
+    if (rc == SH_E_KEY_REFUSED) {
+        (void) printf ("\nOn the hub, with this scanner's name there:\n\n"
+                       "  scanhubctl scanner rotate NAME %s\n\n"
+                       "The running scanner then goes over to this key by "
+                       "itself, and the old one\nis good no longer.\n",
+                       fingerprint);
+        (void) fflush (stdout);
+        rc = s_wait (config, key, wait, clock, &why);
+    }
+    sh_keyfile_destroy (&key);
+    if (rc == SH_E_KEY_REFUSED)
+        return EX_TEMPFAIL;
+    if (rc != SH_OK) {
+        sc_tell_trouble (&tell, NULL, rc, why.text);
+        return tell.exit_status;
+    }
+    (void) printf ("approved: the running scanner goes over to this key "
+                   "within a minute\n");
+    return EX_OK;
+}
