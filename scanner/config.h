@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  scanhub-scanner's configuration file, see scanhub-scanner(8):
+/*  scanhub-scanner's configuration file, see scanner.yaml(5):
 
         hub:
           endpoint: tcp://hub.example:5766

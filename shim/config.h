@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  scanhub-shim's configuration file, see scanhub-shim(8):
+/*  scanhub-shim's configuration file, see shim.yaml(5):
 
         hub:
           endpoint: tcp://hub.example:5766

@@ -32,7 +32,7 @@ s_print_help (void)
         "  -h, --help         this text\n\n"
         "Signals: HUP reloads tokens and certificate, TERM and INT end it.\n"
         "Exit status: 0, or from sysexits(3): 64 usage, 71 system,\n"
-        "78 configuration.  Manual: scanhub-shim(8).\n",
+        "78 configuration.  Manual: scanhub-shim(8), shim.yaml(5).\n",
         DEFAULT_CONFIG);
 }
 
