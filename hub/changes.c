@@ -35,6 +35,8 @@ static bool
 s_is_overtaken (const planner_t *self, const hub_sighting_t *one, bool late,
                 const char *stored)
 {
+    if (self->facts->by_hand)
+        return false;
     if (!one->old)
         return late;
     sh_wall_t began;
@@ -195,9 +197,11 @@ s_plan_existing (planner_t *self, const hub_row_t *row,
     /*  Only a sighting that is news changes the tag: a part that is sent
         twice finds its own lastSeen and must not make the second sighting of
         a row that had never been seen.  One of an earlier scan never does: the
-        report's own scan looked again.  */
+        report's own scan looked again.  Where a person applies what was held
+        from a report, its lastSeen has been written already.  */
     int fresh;
-    if (!one->old && !self->late_tags && order > 0 && facts->subnet->check
+    bool news = order > 0 || (order == 0 && facts->by_hand);
+    if (!one->old && !self->late_tags && news && facts->subnet->check
         && facts->policy.tags == HUB_TAGS_PHPIPAM
         && hub_tag_when_seen (facts->agent, row, &fresh))
         to->used[to->used_count++]
@@ -303,9 +307,12 @@ s_plan_silent (planner_t *self)
             if (sh_addr_cmp (&ranges[next].last, &reach) > 0)
                 reach = ranges[next].last;
         int fresh;
-        if (sh_addr_cmp (&row->ip, &reach) <= 0 && !row->excluded
-            && strcmp (row->last_seen, to->silent.text) < 0
-            && hub_tag_when_silent (facts->agent, row, &fresh))
+        if (row->excluded || !hub_tag_when_silent (facts->agent, row, &fresh))
+            continue;
+        bool covered = sh_addr_cmp (&row->ip, &reach) <= 0;
+        to->known++;
+        to->known_covered += covered;
+        if (covered && strcmp (row->last_seen, to->silent.text) < 0)
             to->offline[to->offline_count++]
                 = (hub_tag_t){ row->id, row->state, fresh };
     }
@@ -441,9 +448,11 @@ s_place_in_time (planner_t *self)
     sh_wall_at (&to->start, facts->zone, start);
     s_silent_below (&to->silent, facts, start);
     self->late_insert
-        = s_is_before (self, to->start.text, facts->subnet->last_discovery);
+        = !facts->by_hand
+          && s_is_before (self, to->start.text, facts->subnet->last_discovery);
     self->late_tags
-        = s_is_before (self, to->start.text, facts->subnet->last_scan);
+        = !facts->by_hand
+          && s_is_before (self, to->start.text, facts->subnet->last_scan);
     return SH_OK;
 }
 

@@ -23,6 +23,8 @@ typedef struct
     sh_zone_t zone;   /* phpIPAM's */
     int64_t received; /* epoch ms, the hub's clock */
     int64_t now;      /* epoch seconds, the hub's clock */
+    bool by_hand; /* a person applies it: what was written since does not make
+                     it late, and nothing of it is held */
 } hub_facts_t;
 
 /*  lastSeen of one row goes to 'wall'.  */
@@ -105,6 +107,9 @@ struct hub_changes
     size_t differ_count;
     size_t confirmed; /* rows that were sighted */
     size_t skipped;   /* hosts without a row and no leave to make one; excluded */
+    /*  Of a closing part: rows that count as online now and could go Offline,
+        and how many of them it covers.  */
+    size_t known, known_covered;
 
     void *memory;
 };

@@ -80,6 +80,7 @@ static const sh_config_field_t s_hub_fields[] = {
       .offset = HUB (journal_size),
       .low = JOURNAL_SIZE_LEAST,
       .high = JOURNAL_SIZE_MOST },
+    { .key = "previews", .kind = SH_CONFIG_STR, .offset = HUB (previews) },
     { .key = "workers",
       .kind = SH_CONFIG_UINT,
       .offset = HUB (workers),
@@ -177,6 +178,8 @@ s_defaults (hub_config_t *self, const char *path)
     if (rc == SH_OK)
         rc = sh_config_state_path (&self->journal, "journal.db");
     if (rc == SH_OK)
+        rc = sh_config_state_path (&self->previews, "previews.db");
+    if (rc == SH_OK)
         rc = sh_config_state_path (&self->http.spool, SH_HTTP_SPOOL);
     return rc;
 }
@@ -242,6 +245,7 @@ s_check_paths (const hub_config_t *self, sh_why_t *why)
         { "hub.control", self->control },
         { "hub.pauses", self->pauses },
         { "hub.journal", self->journal },
+        { "hub.previews", self->previews },
         { "database.socket", self->database.socket },
         { "database.tls_ca", self->database.tls_ca },
     };
@@ -513,6 +517,7 @@ hub_config_destroy (hub_config_t **self_p)
     char *const texts[] = { self->path,         self->key,
                             self->registry,     self->control,
                             self->pauses,       self->journal,
+                            self->previews,
                             self->timezone,     database->host,
                             database->socket,   database->name,
                             database->user,     database->password_file,
@@ -592,6 +597,8 @@ hub_config_needs_restart (const hub_config_t *self, const hub_config_t *fresh)
         return "hub.journal_days";
     if (self->journal_size != fresh->journal_size)
         return "hub.journal_size";
+    if (strcmp (self->previews, fresh->previews) != 0)
+        return "hub.previews";
     if (self->workers != fresh->workers)
         return "hub.workers";
     if (self->memory_ceiling != fresh->memory_ceiling)

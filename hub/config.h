@@ -10,6 +10,7 @@
           journal: /var/lib/scanhub/journal.db  (or off)
           journal_days: 90
           journal_size: 256             (MiB)
+          previews: /var/lib/scanhub/previews.db
           workers: 2
           memory_ceiling: 512           (MiB)
         database:
@@ -27,6 +28,9 @@
           hostname: auto                (never, fill, follow, auto)
           mac: auto
           tags: phpipam                 (never, phpipam)
+          preview: false
+          max_new: 1000                 (rows, or off)
+          max_offline: 50               (percent, or off)
           agents: { NAME: {hostname: ...} }
           subnets: { ID: {tags: never} }
         scan:
@@ -42,7 +46,7 @@
         log_level: info
 
     What is shown is the default, but for memory_ceiling (default: by the
-    number of keys), scan's rate, exclude and quiet (default: none), password
+    number of keys), max_new (default: see hub/brake.h), scan's rate, exclude and quiet (default: none), password
     and password_file (default: no password), tls_ca (the system's), and tls:
     verify-full for a host beyond this machine, else off.  /etc and /run stand
     for configure's sysconfdir and runstatedir.  Paths are absolute; only
@@ -112,6 +116,7 @@ typedef struct
     char *pauses; /* the file of what is paused */
     char *journal; /* the file of what reports did; NULL: none is kept */
     uint32_t journal_days, journal_size; /* at most; MiB */
+    char *previews; /* the file of reports that are held */
     uint32_t workers; /* 1 to 64 */
     uint32_t memory_ceiling; /* MiB, at least 64; 0: see hub/ceiling.h */
     hub_database_config_t database;
@@ -152,8 +157,8 @@ sh_err_t hub_config_prepare (hub_config_t *self, sh_why_t *why) SH_MUST_CHECK;
 void hub_config_destroy (hub_config_t **self_p);
 
 /*  The first setting that 'fresh' has different and that only a restart can
-    change (listen, key, registry, control, pauses, journal*, workers, memory_ceiling,
-    timezone,
+    change (listen, key, registry, control, pauses, journal*, previews,
+    workers, memory_ceiling, timezone,
     database, and of
     http whether it is on, listen and spool), as the file calls it; NULL if
     none.  */

@@ -26,7 +26,24 @@ s_policy_word (int *out, const sh_yaml_t *node, const char *key,
     return rc;
 }
 
-/*  These three get a hub_policy_t, or a hub_policies_t, which begins with
+/*  A number, or 'off'.  */
+static sh_err_t
+s_limit (hub_limit_t *out, const sh_yaml_t *node, const char *key,
+         uint32_t high, const char *path, sh_why_t *why)
+{
+    hub_limit_t limit = { HUB_LIMIT_SET, 0 };
+    if (node->kind == SH_YAML_TEXT && strcmp (node->text, "off") == 0)
+        limit.kind = HUB_LIMIT_OFF;
+    else if (sh_config_uint (&limit.most, node, key, 0, high, path, NULL)
+             != SH_OK)
+        return sh_fail (why, SH_E_CONFIG,
+                        "%s:%d: '%s' must be a number from 0 to %u, or off",
+                        path, node->line, key, high);
+    *out = limit;
+    return SH_OK;
+}
+
+/*  These get a hub_policy_t, or a hub_policies_t, which begins with
     one.  */
 static sh_err_t
 s_bind_hostname (void *target, const sh_yaml_t *node, const char *path,
@@ -54,6 +71,34 @@ s_bind_tags (void *target, const sh_yaml_t *node, const char *path,
                           why);
 }
 
+static sh_err_t
+s_bind_preview (void *target, const sh_yaml_t *node, const char *path,
+                sh_why_t *why)
+{
+    hub_policy_t *policy = target;
+    bool on = false;
+    sh_err_t rc = sh_config_bool (&on, node, "preview", path, why);
+    if (rc == SH_OK)
+        policy->preview = on ? HUB_PREVIEW_YES : HUB_PREVIEW_NO;
+    return rc;
+}
+
+static sh_err_t
+s_bind_max_new (void *target, const sh_yaml_t *node, const char *path,
+                sh_why_t *why)
+{
+    hub_policy_t *policy = target;
+    return s_limit (&policy->max_new, node, "max_new", UINT32_MAX, path, why);
+}
+
+static sh_err_t
+s_bind_max_offline (void *target, const sh_yaml_t *node, const char *path,
+                    sh_why_t *why)
+{
+    hub_policy_t *policy = target;
+    return s_limit (&policy->max_offline, node, "max_offline", 100, path, why);
+}
+
 _Static_assert (offsetof (hub_policies_t, hub) == 0,
                 "a hub_policies_t must begin with the hub's policy");
 
@@ -61,6 +106,11 @@ static const sh_config_field_t s_entry_fields[] = {
     { .key = "hostname", .kind = SH_CONFIG_CALL, .call = s_bind_hostname },
     { .key = "mac", .kind = SH_CONFIG_CALL, .call = s_bind_mac },
     { .key = "tags", .kind = SH_CONFIG_CALL, .call = s_bind_tags },
+    { .key = "preview", .kind = SH_CONFIG_CALL, .call = s_bind_preview },
+    { .key = "max_new", .kind = SH_CONFIG_CALL, .call = s_bind_max_new },
+    { .key = "max_offline",
+      .kind = SH_CONFIG_CALL,
+      .call = s_bind_max_offline },
     { 0 },
 };
 
@@ -144,6 +194,11 @@ const sh_config_field_t hub_policy_fields[] = {
     { .key = "hostname", .kind = SH_CONFIG_CALL, .call = s_bind_hostname },
     { .key = "mac", .kind = SH_CONFIG_CALL, .call = s_bind_mac },
     { .key = "tags", .kind = SH_CONFIG_CALL, .call = s_bind_tags },
+    { .key = "preview", .kind = SH_CONFIG_CALL, .call = s_bind_preview },
+    { .key = "max_new", .kind = SH_CONFIG_CALL, .call = s_bind_max_new },
+    { .key = "max_offline",
+      .kind = SH_CONFIG_CALL,
+      .call = s_bind_max_offline },
     { .key = "agents", .kind = SH_CONFIG_CALL, .call = s_bind_agents },
     { .key = "subnets", .kind = SH_CONFIG_CALL, .call = s_bind_subnets },
     { 0 },

@@ -10,9 +10,9 @@
 #include <time.h>
 
 #include "hub/authorise.h"
+#include "hub/hold.h"
 #include "hub/page.h"
 #include "hub/part.h"
-#include "hub/unfinished.h"
 #include "lib/log.h"
 
 /*  Rows that a closing part reads at once, and how often in one transaction,
@@ -53,7 +53,7 @@ sh_err_t
 hub_intake_new (hub_intake_t **out, const hub_intake_options_t *options)
 {
     assert (out && options && options->store && options->live);
-    assert (options->clock && options->allows);
+    assert (options->clock && options->allows && options->previews);
     hub_intake_t *self = calloc (1, sizeof *self);
     if (!self)
         return SH_E_MEMORY;
@@ -149,6 +149,7 @@ s_facts (const hub_intake_t *self, const hub_part_t *part)
         .zone = hub_live_zone (self->options.live, part->agent.db_offset, now),
         .received = part->job->received,
         .now = now,
+        .by_hand = part->job->by_hand,
     };
 }
 
@@ -157,6 +158,15 @@ s_plan (hub_intake_t *self, hub_part_t *part)
 {
     hub_facts_t facts = s_facts (self, part);
     return hub_changes_plan (&part->changes, &facts);
+}
+
+/*  And what of it is held.  */
+static sh_err_t
+s_plan_hosts (hub_intake_t *self, hub_part_t *part)
+{
+    hub_facts_t facts = s_facts (self, part);
+    sh_err_t rc = hub_changes_plan (&part->changes, &facts);
+    return rc == SH_OK ? hub_hold_hosts (part, &facts) : rc;
 }
 
 static sh_err_t
@@ -168,12 +178,17 @@ s_apply (hub_intake_t *self, hub_part_t *part)
     hub_changes_t changes = *part->changes;
     if (part->no_inserts != SH_OK)
         changes.insert_count = 0; /* they are counted as refused */
+    if (part->held == HUB_HELD_PREVIEW)
+        return SH_OK;
     sh_err_t rc = store->apply (store, &changes);
     if (rc == SH_OK && self->options.journal)
         part->deltas_lost |= hub_deltas_add (&part->deltas, &changes,
                                              &part->subnet, part->rows,
                                              HUB_COLUMNS_BUT_TIMES)
                              != SH_OK;
+    if (rc == SH_OK && part->job->by_hand)
+        rc = hub_deltas_add (&part->job->done, &changes, &part->subnet,
+                             part->rows, HUB_COLUMNS_BUT_TIMES);
     return rc;
 }
 
@@ -198,6 +213,85 @@ s_read_slice (hub_intake_t *self, hub_part_t *part, hub_range_t *range,
     return rc;
 }
 
+/*  Before any of it is written: how many hosts of the subnet count as online,
+    and how many would go.  '*whole' says that all of its rows fitted one slice,
+    so that what was planned for it is the plan.  */
+static sh_err_t
+s_count (hub_intake_t *self, hub_part_t *part, hub_place_t *place, bool *whole)
+{
+    const sh_prefix_t *prefix = &part->subnet.prefix;
+    hub_range_t range = { .first = place->next,
+                          .last = sh_prefix_last (prefix),
+                          .most = SLICE_MOST };
+    bool more = true;
+    sh_err_t rc = SH_OK;
+    while (rc == SH_OK && more && part->slices < SLICES_MOST) {
+        *whole = sh_addr_cmp (&range.first, &prefix->base) == 0;
+        part->slices++;
+        rc = s_read_slice (self, part, &range, &more);
+        if (rc == SH_OK)
+            rc = s_plan (self, part);
+        if (rc == SH_OK)
+            rc = hub_hold_count (part, place);
+    }
+    *whole = *whole && !more;
+    place->next = range.first;
+    place->counted = !more;
+    return rc;
+}
+
+/*  Slices of covered rows; if some are left after a few, the scanner is told to
+    send the part again.  */
+static sh_err_t
+s_write_slices (hub_intake_t *self, hub_part_t *part, hub_range_t *range,
+                hub_place_t *place)
+{
+    sh_err_t rc = SH_OK;
+    bool more = true;
+    range->first = place->next;
+    while (rc == SH_OK && more && part->slices < SLICES_MOST) {
+        part->slices++;
+        rc = s_read_slice (self, part, range, &more);
+        if (rc == SH_OK)
+            rc = s_plan (self, part);
+        if (rc == SH_OK)
+            rc = s_apply (self, part);
+        if (rc == SH_OK)
+            part->offline += part->changes->offline_count;
+    }
+    place->next = range->first;
+    part->unfinished = rc == SH_OK && more;
+    return rc;
+}
+
+/*  What is planned is decided on and written.  */
+static sh_err_t
+s_close_at_once (hub_intake_t *self, hub_part_t *part, const hub_facts_t *facts,
+                 const hub_place_t *place)
+{
+    sh_err_t rc = hub_hold_closing (part, facts, place);
+    if (rc == SH_OK)
+        rc = s_apply (self, part);
+    if (rc == SH_OK)
+        part->offline += part->changes->offline_count;
+    return rc;
+}
+
+/*  Where it goes on, or else begins: with the whole subnet, if its rows are to
+    be counted.  */
+static void
+s_place (hub_intake_t *self, const hub_part_t *part, const hub_facts_t *facts,
+         const hub_range_t *range, hub_place_t *place)
+{
+    if (hub_unfinished_find (&self->unfinished, part->subnet_id, part->report,
+                             place))
+        return;
+    bool counts = hub_hold_counts (facts);
+    *place = (hub_place_t){ .next = counts ? part->subnet.prefix.base
+                                           : range->first,
+                            .counted = !counts };
+}
+
 /*  A closing part may concern more rows than memory holds, and takes more time
     than others should wait.  So slice by slice, and if some are left after a
     few, the scanner is told to send it again; it goes on there then.  */
@@ -206,27 +300,30 @@ s_close (hub_intake_t *self, hub_part_t *part)
 {
     hub_facts_t facts = s_facts (self, part);
     hub_range_t range = { .most = SLICE_MOST };
-    bool any = hub_changes_range (&range, &facts), more;
-    sh_addr_t next;
-    if (any
-        && hub_unfinished_find (&self->unfinished, part->subnet_id,
-                                part->report, &next)
-        && sh_addr_cmp (&next, &range.first) > 0)
-        range.first = next;
-    any = any && sh_addr_cmp (&range.first, &range.last) <= 0;
-    sh_err_t rc;
-    int slices = 0;
-    do {
-        rc = s_read_slice (self, part, any ? &range : NULL, &more);
+    hub_place_t place = { .counted = true };
+    bool more, whole = !hub_changes_range (&range, &facts);
+    sh_err_t rc = SH_OK;
+    if (whole) {
+        rc = s_read_slice (self, part, NULL, &more);
         if (rc == SH_OK)
             rc = s_plan (self, part);
-        if (rc == SH_OK)
-            rc = s_apply (self, part);
-        if (rc == SH_OK)
-            part->offline += part->changes->offline_count;
-    } while (rc == SH_OK && more && ++slices < SLICES_MOST);
-    part->unfinished = rc == SH_OK && more;
-    part->next = range.first;
+    } else {
+        s_place (self, part, &facts, &range, &place);
+        if (!place.counted) {
+            rc = s_count (self, part, &place, &whole);
+            if (rc == SH_OK && place.counted)
+                place.next = range.first;
+        }
+    }
+    if (rc == SH_OK && !place.counted)
+        part->unfinished = true;
+    else if (rc == SH_OK && (whole || hub_hold_stops (&facts, &place)))
+        rc = s_close_at_once (self, part, &facts, &place);
+    else if (rc == SH_OK) {
+        hub_deltas_clear (&part->kept);
+        rc = s_write_slices (self, part, &range, &place);
+    }
+    part->place = place;
     return rc;
 }
 
@@ -246,7 +343,7 @@ s_work (hub_intake_t *self, hub_part_t *part)
     if (rc == SH_OK)
         rc = s_read_rows (self, part);
     if (rc == SH_OK)
-        rc = s_plan (self, part);
+        rc = s_plan_hosts (self, part);
     if (rc == SH_OK)
         rc = s_apply (self, part);
     return rc;
@@ -527,7 +624,7 @@ s_note_place (hub_intake_t *self, const hub_part_t *part)
 {
     if (part->unfinished)
         hub_unfinished_note (&self->unfinished, part->subnet_id, part->report,
-                             &part->next);
+                             &part->place);
     else if (part->report->last)
         hub_unfinished_forget (&self->unfinished, part->subnet_id,
                                part->report);
@@ -551,6 +648,8 @@ static void
 s_finish (hub_intake_t *self, hub_part_t *part)
 {
     s_tell_trouble (self, part);
+    if (part->rc == SH_OK)
+        part->rc = hub_hold_keep (part, self->options.previews);
     if (part->rc == SH_OK) {
         s_tell_differing (self, part);
         s_note_place (self, part);
@@ -566,7 +665,7 @@ static bool
 s_shows_life (const hub_part_t *part)
 {
     return part->has_agent && !s_ends_transaction (part->rc)
-           && !part->may_not_speak
+           && !part->may_not_speak && !part->job->by_hand
            && hub_authorise_agent (&part->agent, part->code) == SH_OK;
 }
 

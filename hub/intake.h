@@ -12,6 +12,7 @@
 #include "hub/job.h"
 #include "hub/journal.h"
 #include "hub/live.h"
+#include "hub/previews.h"
 #include "hub/store.h"
 
 typedef struct hub_intake hub_intake_t;
@@ -28,6 +29,7 @@ typedef struct
     hub_store_t *store; /* used by this intake only */
     hub_live_t *live;   /* settings that a reload may change */
     hub_journal_t *journal; /* borrowed; NULL: none is kept */
+    hub_previews_t *previews; /* what is not written goes there */
     const sh_clock_t *clock;
     hub_intake_allows_fn *allows;
     void *allows_context;

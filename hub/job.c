@@ -40,6 +40,7 @@ hub_job_destroy (hub_job_t **self_p)
         return;
     hub_principal_clear (&self->who);
     free (self->frame);
+    hub_deltas_clear (&self->done);
     free (self->answer);
     free (self);
     *self_p = NULL;

@@ -6,6 +6,7 @@
 #ifndef HUB_JOB_H
 #define HUB_JOB_H
 
+#include "hub/deltas.h"
 #include "hub/principal.h"
 #include "lib/bytes.h"
 
@@ -34,6 +35,9 @@ typedef struct
     hub_queue_t *home; /* where the answered job goes; the door's */
     uint8_t route[HUB_ROUTE_MOST]; /* the door's own: who to answer */
     size_t route_size;
+
+    bool by_hand;      /* a held report that a person applies */
+    hub_deltas_t done; /* owned; what was written, if 'by_hand' */
 
     uint8_t *answer; /* owned; an encoded message, or NULL */
     size_t answer_size;

@@ -47,6 +47,7 @@ typedef struct
     int looked;  /* eventfd: the watcher has looked at the assignments */
     hub_registry_t *registry;
     hub_pauses_t *pauses;
+    hub_previews_t *previews;
     hub_live_t *live;
     hub_journal_t *journal; /* NULL: none is kept */
     hub_knocks_t *pending, *admitted;
@@ -430,12 +431,16 @@ s_start (hub_t *self, sh_why_t *why)
     if (rc == SH_OK)
         rc = s_start_journal (self);
     if (rc == SH_OK)
+        rc = hub_previews_new (&self->previews, self->config->previews,
+                               sh_clock_system ());
+    if (rc == SH_OK)
         rc = hub_pool_new (
             &self->pool, &(hub_pool_options_t){ .config = self->config,
                                                 .registry = self->registry,
                                                 .live = self->live,
                                                 .pulse = self->pulse,
                                                 .journal = self->journal,
+                                                .previews = self->previews,
                                                 .clock = sh_clock_system () });
     if (rc == SH_OK)
         rc = hub_watch_new (&self->watch, &store, self->live,
@@ -543,6 +548,7 @@ s_stop (hub_t *self)
     hub_knocks_destroy (&self->admitted);
     hub_knocks_destroy (&self->pending);
     hub_live_destroy (&self->live);
+    hub_previews_destroy (&self->previews);
     hub_pauses_destroy (&self->pauses);
     hub_registry_destroy (&self->registry);
     sh_keyfile_destroy (&self->key);

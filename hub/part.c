@@ -58,7 +58,12 @@ hub_part_reset (hub_part_t *self)
     hub_deltas_clear (&self->deltas);
     self->deltas_lost = false;
     self->offline = 0;
+    self->slices = 0;
     self->unfinished = false;
+    self->held = HUB_HELD_NOT;
+    self->held_changes = 0;
+    hub_deltas_clear (&self->kept);
+    hub_deltas_clear (&self->job->done);
     self->rc = SH_OK;
 }
 
@@ -116,7 +121,8 @@ s_fill_applied (const hub_part_t *self, sp_verdict_t *verdict,
                 sp_refused_t *refused)
 {
     const hub_changes_t *changes = self->changes;
-    verdict->result = SP_APPLIED;
+    verdict->result = self->held == HUB_HELD_PREVIEW ? SP_NOTED : SP_APPLIED;
+    verdict->held = self->held_changes;
     verdict->seen = changes->confirmed;
     verdict->added
         = self->no_inserts == SH_OK ? changes->insert_count : 0;
@@ -172,6 +178,18 @@ hub_part_answer (hub_part_t *self)
         sh_log (SH_LOG_ERROR, "a verdict could not be encoded");
 }
 
+/*  Of what is under preview nothing was written.  */
+static void
+s_account_noted (const hub_part_t *self, hub_live_t *live)
+{
+    hub_live_count (live, HUB_COUNT_PARTS_NOTED, 1);
+    sh_log (SH_LOG_INFO, "report kept for preview",
+            SH_STR ("scanner", self->job->who.name),
+            SH_INT ("subnet", self->subnet_id),
+            SH_STR ("cidr", self->report->cidr),
+            SH_INT ("changes", self->held_changes));
+}
+
 static void
 s_account_applied (const hub_part_t *self, hub_live_t *live)
 {
@@ -192,6 +210,7 @@ s_account_applied (const hub_part_t *self, hub_live_t *live)
                 SH_STR ("kind", sp_kind_word (self->report->kind)),
                 SH_INT ("up", self->report->up),
                 SH_INT ("offline", self->offline));
+    hub_live_count (live, HUB_COUNT_ROWS_HELD, self->held_changes);
     hub_live_count (live, HUB_COUNT_ROWS_SEEN, changes->confirmed);
     if (self->no_inserts == SH_OK)
         hub_live_count (live, HUB_COUNT_ROWS_ADDED, changes->insert_count);
@@ -223,7 +242,10 @@ void
 hub_part_account (const hub_part_t *self, hub_live_t *live)
 {
     if (self->rc == SH_OK) {
-        s_account_applied (self, live);
+        if (self->held == HUB_HELD_PREVIEW && !self->unfinished)
+            s_account_noted (self, live);
+        else
+            s_account_applied (self, live);
         return;
     }
     sh_class_t class = sh_err_class (self->rc);

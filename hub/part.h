@@ -9,6 +9,8 @@
 #include "hub/deltas.h"
 #include "hub/job.h"
 #include "hub/live.h"
+#include "hub/previews.h"
+#include "hub/unfinished.h"
 #include "scanner-proto/codec.h"
 
 typedef struct
@@ -29,8 +31,13 @@ typedef struct
     size_t offline;  /* rows that a closing part set to Offline */
     hub_deltas_t deltas; /* what was changed, for the journal */
     bool deltas_lost;    /* there was no memory for some of them */
+    int slices;      /* of rows that were read for it, see intake */
     bool unfinished; /* other rows are left for when it comes again, */
-    sh_addr_t next;  /* from here on */
+    hub_place_t place; /* from here on */
+
+    hub_held_t held; /* why some or all of it is not written */
+    hub_deltas_t kept; /* what is not */
+    uint64_t held_changes; /* how many changes that is, as in a verdict */
 
     /*  Set when the table could not take a new row: new rows are refused for
         this cause, the rest is applied.  */

@@ -11,7 +11,11 @@ hub_policies_init (hub_policies_t *self)
     assert (self);
     *self = (hub_policies_t){ .hub = { .hostname = HUB_FIELD_AUTO,
                                        .mac = HUB_FIELD_AUTO,
-                                       .tags = HUB_TAGS_PHPIPAM } };
+                                       .tags = HUB_TAGS_PHPIPAM,
+                                       .preview = HUB_PREVIEW_NO,
+                                       .max_new = { HUB_LIMIT_DEFAULT, 0 },
+                                       .max_offline
+                                       = { HUB_LIMIT_DEFAULT, 0 } } };
 }
 
 void
@@ -33,6 +37,12 @@ s_narrow (hub_policy_t *policy, const hub_policy_t *by)
         policy->mac = by->mac;
     if (by->tags != HUB_TAGS_INHERIT)
         policy->tags = by->tags;
+    if (by->preview != HUB_PREVIEW_INHERIT)
+        policy->preview = by->preview;
+    if (by->max_new.kind != HUB_LIMIT_INHERIT)
+        policy->max_new = by->max_new;
+    if (by->max_offline.kind != HUB_LIMIT_INHERIT)
+        policy->max_offline = by->max_offline;
 }
 
 hub_policy_t

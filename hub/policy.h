@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  What an administrator lets reports change: for the whole hub, for an agent
+/*  What an administrator lets reports change, and how much of it at once: for the whole hub, for an agent
     (by its name in phpIPAM) and for a subnet (by its id).  The narrower one
     wins, field by field.  */
 
@@ -26,11 +26,35 @@ typedef enum
     HUB_TAGS_PHPIPAM
 } hub_tags_policy_t;
 
+typedef enum
+{
+    HUB_PREVIEW_INHERIT,
+    HUB_PREVIEW_NO,
+    HUB_PREVIEW_YES /* what a report would change is kept, none written */
+} hub_preview_policy_t;
+
+typedef enum
+{
+    HUB_LIMIT_INHERIT,
+    HUB_LIMIT_DEFAULT, /* of the hub; see hub/brake.h */
+    HUB_LIMIT_OFF,
+    HUB_LIMIT_SET
+} hub_limit_kind_t;
+
+typedef struct
+{
+    int kind;      /* hub_limit_kind_t */
+    uint32_t most; /* of HUB_LIMIT_SET */
+} hub_limit_t;
+
 typedef struct
 {
     int hostname; /* hub_field_policy_t */
     int mac;      /* hub_field_policy_t */
     int tags;     /* hub_tags_policy_t */
+    int preview;  /* hub_preview_policy_t */
+    hub_limit_t max_new;     /* rows */
+    hub_limit_t max_offline; /* percent */
 } hub_policy_t;
 
 typedef struct
@@ -47,7 +71,7 @@ typedef struct
     size_t count;
 } hub_policies_t;
 
-/*  auto, auto, phpipam; no entries.  */
+/*  auto, auto, phpipam, no preview, the brake's defaults; no entries.  */
 void hub_policies_init (hub_policies_t *self);
 void hub_policies_clear (hub_policies_t *self);
 

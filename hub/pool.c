@@ -113,6 +113,7 @@ s_prepare (hub_pool_t *self, worker_t *worker)
         .store = worker->store,
         .live = its->live,
         .journal = its->journal,
+        .previews = its->previews,
         .clock = its->clock,
         .allows = s_allows,
         .allows_context = self,
@@ -127,7 +128,7 @@ sh_err_t
 hub_pool_new (hub_pool_t **out, const hub_pool_options_t *options)
 {
     assert (out && options && options->config && options->registry);
-    assert (options->live && options->clock);
+    assert (options->live && options->previews && options->clock);
     uint32_t count = options->config->workers;
     hub_pool_t *self = calloc (1, sizeof *self);
     if (!self)

@@ -8,6 +8,7 @@
 #include "hub/config.h"
 #include "hub/journal.h"
 #include "hub/live.h"
+#include "hub/previews.h"
 #include "hub/pulse.h"
 #include "hub/queue.h"
 #include "hub/registry.h"
@@ -23,6 +24,7 @@ typedef struct
     hub_live_t *live;
     hub_pulse_t *pulse;     /* each worker has a beat in it; or NULL */
     hub_journal_t *journal; /* what was done; NULL: none is kept */
+    hub_previews_t *previews; /* what is held */
     const sh_clock_t *clock;
 } hub_pool_options_t;
 

@@ -67,6 +67,7 @@ s_take_outcome (hub_record_t *self, hub_part_t *part)
     self->macs = part->no_texts ? 0 : changes->mac_count;
     self->tagged = changes->used_count;
     self->offline = part->offline;
+    self->held = part->held_changes;
     if (part->no_inserts == SH_OK)
         self->added = changes->insert_count;
     else
@@ -86,7 +87,9 @@ s_take_verdict (hub_record_t *self, hub_part_t *part)
         cause = SH_E_UNFINISHED;
     sh_class_t class = sh_err_class (cause);
     self->cause = cause;
-    self->result = cause == SH_OK ? SP_APPLIED
+    self->result = cause == SH_OK && part->held == HUB_HELD_PREVIEW
+                       ? SP_NOTED
+                   : cause == SH_OK ? SP_APPLIED
                    : class == SH_CLASS_PEER || class == SH_CLASS_DENIED
                        ? SP_REFUSED
                        : SP_RETRY;

@@ -21,23 +21,23 @@ s_find (const hub_unfinished_t *self, uint64_t subnet,
 
 bool
 hub_unfinished_find (const hub_unfinished_t *self, uint64_t subnet,
-                     const sp_report_t *report, sh_addr_t *next)
+                     const sp_report_t *report, hub_place_t *place)
 {
     size_t at = subnet ? s_find (self, subnet, report) : HUB_UNFINISHED_MOST;
     if (at == HUB_UNFINISHED_MOST)
         return false;
-    *next = self->items[at].next;
+    *place = self->items[at].place;
     return true;
 }
 
 void
 hub_unfinished_note (hub_unfinished_t *self, uint64_t subnet,
-                     const sp_report_t *report, const sh_addr_t *next)
+                     const sp_report_t *report, const hub_place_t *place)
 {
     if (!subnet || report->id.size != SP_REPORT_ID)
         return;
     hub_unfinished_item_t fresh
-        = { .subnet = subnet, .part = report->part, .next = *next };
+        = { .subnet = subnet, .part = report->part, .place = *place };
     memcpy (fresh.id, report->id.data, sizeof fresh.id);
     size_t at = s_find (self, subnet, report);
     if (at == HUB_UNFINISHED_MOST)

@@ -149,10 +149,11 @@ sh_config_word (int *out, const sh_yaml_t *node, const char *key,
                      known, shown);
 }
 
-static sh_err_t
-s_bind_bool (bool *out, const sh_yaml_t *node, const char *key,
-             const char *path, sh_why_t *why)
+sh_err_t
+sh_config_bool (bool *out, const sh_yaml_t *node, const char *key,
+                const char *path, sh_why_t *why)
 {
+    assert (out && node && key && path);
     static const char *const words[]
         = { "false", "true", "no", "yes", "off", "on" };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
@@ -224,7 +225,7 @@ s_bind_field (void *target, const sh_config_field_t *field,
         return sh_config_uint (at, node, key, field->low, field->high, path,
                                why);
     case SH_CONFIG_BOOL:
-        return s_bind_bool (at, node, key, path, why);
+        return sh_config_bool (at, node, key, path, why);
     case SH_CONFIG_ENUM:
         return sh_config_word (at, node, key, field->words, path, why);
     case SH_CONFIG_LIST:

@@ -54,6 +54,8 @@ sh_err_t sh_config_bind (void *target, const sh_config_field_t *fields,
 sh_err_t sh_config_uint (uint32_t *out, const sh_yaml_t *node, const char *key,
                          uint32_t low, uint32_t high, const char *path,
                          sh_why_t *why) SH_MUST_CHECK;
+sh_err_t sh_config_bool (bool *out, const sh_yaml_t *node, const char *key,
+                         const char *path, sh_why_t *why) SH_MUST_CHECK;
 sh_err_t sh_config_str (char **out, const sh_yaml_t *node, const char *key,
                         const char *path, sh_why_t *why) SH_MUST_CHECK;
 sh_err_t sh_config_word (int *out, const sh_yaml_t *node, const char *key,

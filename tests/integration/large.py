@@ -113,6 +113,7 @@ def _(s):
 @case('closing parts for a large subnet, again and again')
 def _(s):
     s.sql.rows('UPDATE settings SET updateTags = 1')
+    s.hub.policy('policy: {max_offline: off}')
     s.fill(40, BIG, ROWS)
     # The first and the last address are covered, and nothing between.
     covered = [('10.64.0.1', '10.64.0.1'), ('10.127.255.1', '10.127.255.1')]
@@ -120,6 +121,16 @@ def _(s):
     served_while(s, lambda: Report(40, BIG).closing(covered, part=0, parts=0),
                  'retry')
     equal(s.states(40), {str(USED): str(ROWS - 1), str(OFFLINE): '1'})
+
+
+@case('closing parts of a large subnet that are counted first, likewise')
+def _(s):
+    s.sql.rows('UPDATE settings SET updateTags = 1')
+    s.fill(40, BIG, ROWS)
+    covered = [('10.64.0.1', '10.127.255.1')]
+    served_while(s, lambda: Report(40, BIG).closing(covered, part=0, parts=0),
+                 'retry')
+    equal(s.states(40), {str(USED): str(ROWS)})
 
 
 @case('pages are in the order of addresses, also where their digits grow')
@@ -179,8 +190,8 @@ def closed(peer, message):
     return results
 
 
-@case('a scan that finds a /14 silent is written in parts')
-def _(s):
+def fill_silent(s):
+    """A /14 of which all but nine rows may go Offline; its closing part."""
     s.sql.rows('UPDATE settings SET updateTags = 1')
     s.fill(40, '10.68.0.0/14', 150_000)
     base = int(ipaddress.ip_address('10.68.0.0'))
@@ -191,22 +202,60 @@ def _(s):
                          (149_999, f'state = {DHCP}')):
         s.sql.rows(f'UPDATE ipaddresses SET {columns} WHERE subnetId = 40 '
                    f"AND ip_addr = '{base + row}'")
+    return Report(40, '10.68.0.0/14', started=now_ms() - 60_000).closing(
+        [('10.68.0.2', '10.71.255.254')], part=0, parts=0)
+
+
+def send_silent(s, counted):
+    """The answers, if 'counted' without any change until all is counted."""
+    message = fill_silent(s)
+    before = s.states(40)
     peer = s.hub.peer('site-b', 60)
     s.extra.append(peer.socket)
+    for _ in range(counted):
+        peer.send(message)
+        equal(peer.wait('verdict', id=message['id'])['cause'], 'unfinished')
+        equal(s.states(40), before)
+    return closed(peer, message)
+
+
+# Left: outside of what was covered (2), never seen, excluded, seen since.
+SILENT = {str(OFFLINE): str(150_000 - 5 - 2), str(USED): '5',
+          str(RESERVED): '2'}
+
+
+@case('a scan that finds a /14 silent is written in parts')
+def _(s):
+    s.hub.policy('policy: {max_offline: off}')
     mark = s.hub.log_mark()
-    message = Report(40, '10.68.0.0/14', started=now_ms() - 60_000).closing(
-        [('10.68.0.2', '10.71.255.254')], part=0, parts=0)
-    answers = closed(peer, message)
-    equal(answers, ['retry'] * 4 + ['applied'])
-    # Left: outside of what was covered (2), never seen, excluded, seen since.
-    equal(s.states(40), {str(OFFLINE): str(150_000 - 5 - 2),
-                         str(USED): '5', str(RESERVED): '2'})
+    equal(send_silent(s, 0), ['retry'] * 4 + ['applied'])
+    equal(s.states(40), SILENT)
     equal(s.hub.log_from(mark).count('scan written in part'), 4)
+
+
+@case('the brake counts all of a /14 before any of it is written')
+def _(s):
+    s.hub.policy('policy: {max_offline: 100}')
+    # 19 slices are counted and then written, four at a time.
+    equal(send_silent(s, 4), ['retry'] * 5 + ['applied'])
+    equal(s.states(40), SILENT)
+
+
+@case('and holds all of it or nothing')
+def _(s):
+    mark = s.hub.log_mark()
+    before = None
+    equal(send_silent(s, 4), ['applied'])
+    equal(s.states(40).get(str(OFFLINE)), before)
+    equal(len(s.times(40)[0]), 19)
+    log = s.hub.log_from(mark)
+    assert 'changes=149993' in log and 'preview show' in log, log
 
 
 @case('two large closing parts at once, and one whose id another subnet has')
 def _(s):
     s.sql.rows('UPDATE settings SET updateTags = 1')
+    s.hub.policy('policy: {max_offline: 100}')
     s.fill(40, '10.68.0.0/15', 70_000)
     s.fill(41, '10.70.0.0/15', 70_000)
     peer = s.hub.peer('site-b', 60)
@@ -225,7 +274,7 @@ def _(s):
             peer.send(message)
             if peer.wait('verdict', id=message['id'])['result'] == 'applied':
                 del left[ident]
-    equal(rounds, 3)
+    equal(rounds, 5)  # nine slices, counted and written
     for ident in ends:
         equal(s.states(ident), {str(OFFLINE): '70000'})
 

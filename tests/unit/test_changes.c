@@ -75,7 +75,8 @@ s_begin (scene_t *self, int64_t now)
         .report = &self->report, .agent = &self->agent,
         .subnet = &self->subnet, .sightings = &self->sightings,
         .rows = &self->rows, .zone = SH_ZONE_UTC,
-        .policy = { HUB_FIELD_AUTO, HUB_FIELD_AUTO, HUB_TAGS_PHPIPAM },
+        .policy = { .hostname = HUB_FIELD_AUTO, .mac = HUB_FIELD_AUTO,
+                    .tags = HUB_TAGS_PHPIPAM },
         .received = now * 1000, .now = now,
     };
 }
@@ -838,13 +839,22 @@ test_policy_for (void **state)
            FILL = HUB_FIELD_FILL, FOLLOW = HUB_FIELD_FOLLOW,
            AUTO = HUB_FIELD_AUTO, RULES = HUB_TAGS_PHPIPAM,
            NO_TAGS = HUB_TAGS_NEVER, AS_ABOVE = HUB_TAGS_INHERIT };
-    char site_a[] = "site-a", site_b[] = "site-b";
+    char site_a[] = "site-a", site_b[] = "site-b", site_c[] = "site-c";
+#define RULE(h, m, t) .hostname = (h), .mac = (m), .tags = (t)
+#define HUBS .preview = HUB_PREVIEW_NO, .max_new = { HUB_LIMIT_DEFAULT, 0 },  \
+             .max_offline = { HUB_LIMIT_DEFAULT, 0 }
     hub_policy_entry_t entries[] = {
         /*  The order in the file does not decide.  */
-        { NULL, 7, { NEVER, INHERIT, AS_ABOVE } },
-        { site_a, 0, { FILL, FILL, AS_ABOVE } },
-        { site_b, 0, { INHERIT, INHERIT, NO_TAGS } },
-        { NULL, 8, { INHERIT, FOLLOW, RULES } },
+        { NULL, 7, { RULE (NEVER, INHERIT, AS_ABOVE) } },
+        { site_a, 0, { RULE (FILL, FILL, AS_ABOVE) } },
+        { site_b, 0, { RULE (INHERIT, INHERIT, NO_TAGS) } },
+        { NULL, 8, { RULE (INHERIT, FOLLOW, RULES) } },
+        { NULL, 6, { .preview = HUB_PREVIEW_NO,
+                     .max_new = { HUB_LIMIT_OFF, 0 },
+                     .max_offline = { HUB_LIMIT_SET, 0 } } },
+        { site_c, 0, { .preview = HUB_PREVIEW_YES,
+                       .max_new = { HUB_LIMIT_SET, 0 },
+                       .max_offline = { HUB_LIMIT_OFF, 0 } } },
     };
     hub_policies_t policies;
     hub_policies_init (&policies);
@@ -856,23 +866,28 @@ test_policy_for (void **state)
         uint64_t subnet;
         hub_policy_t expected;
     } cases[] = {
-        { "site-a", 7, { NEVER, FILL, RULES } },
-        { "site-a", 9, { FILL, FILL, RULES } },
-        { "site-b", 7, { NEVER, AUTO, NO_TAGS } },
-        { "site-b", 8, { AUTO, FOLLOW, RULES } },
-        { "site-b", 9, { AUTO, AUTO, NO_TAGS } },
-        { "site-c", 9, { AUTO, AUTO, RULES } },
-        { "SITE-A", 9, { AUTO, AUTO, RULES } },
-        { NULL, 8, { AUTO, FOLLOW, RULES } },
+        { "site-a", 7, { RULE (NEVER, FILL, RULES), HUBS } },
+        { "site-a", 9, { RULE (FILL, FILL, RULES), HUBS } },
+        { "site-b", 7, { RULE (NEVER, AUTO, NO_TAGS), HUBS } },
+        { "site-b", 8, { RULE (AUTO, FOLLOW, RULES), HUBS } },
+        { "site-b", 9, { RULE (AUTO, AUTO, NO_TAGS), HUBS } },
+        { "site-d", 9, { RULE (AUTO, AUTO, RULES), HUBS } },
+        { "SITE-A", 9, { RULE (AUTO, AUTO, RULES), HUBS } },
+        { NULL, 8, { RULE (AUTO, FOLLOW, RULES), HUBS } },
         /*  Entries by agent have no subnet, which is no subnet 0.  */
-        { "site-c", 0, { AUTO, AUTO, RULES } },
+        { "site-d", 0, { RULE (AUTO, AUTO, RULES), HUBS } },
+        { "site-c", 9, { RULE (AUTO, AUTO, RULES), HUB_PREVIEW_YES,
+                         { HUB_LIMIT_SET, 0 }, { HUB_LIMIT_OFF, 0 } } },
+        { "site-c", 6, { RULE (AUTO, AUTO, RULES), HUB_PREVIEW_NO,
+                         { HUB_LIMIT_OFF, 0 }, { HUB_LIMIT_SET, 0 } } },
     };
     for (size_t i = 0; i < COUNT (cases); i++) {
         hub_policy_t got
             = hub_policy_for (&policies, cases[i].agent, cases[i].subnet);
         if (memcmp (&got, &cases[i].expected, sizeof got) != 0)
-            fail_msg ("case %zu: %d %d %d", i, got.hostname, got.mac,
-                      got.tags);
+            fail_msg ("case %zu: %d %d %d %d %d %d", i, got.hostname, got.mac,
+                      got.tags, got.preview, got.max_new.kind,
+                      got.max_offline.kind);
     }
 }
 
@@ -1253,7 +1268,8 @@ test_insert_ignores_policy (void **state)
     scene_t scene;
     s_begin (&scene, NOON);
     scene.facts.policy
-        = (hub_policy_t){ HUB_FIELD_NEVER, HUB_FIELD_NEVER, HUB_TAGS_NEVER };
+        = (hub_policy_t){ RULE (HUB_FIELD_NEVER, HUB_FIELD_NEVER,
+                                HUB_TAGS_NEVER) };
     hub_sighting_t *one = s_see (&scene, "10.0.0.5", NOON);
     s_call (one, "name");
     memcpy (one->mac, MAC_A, sizeof MAC_A);
@@ -1538,8 +1554,8 @@ test_resent (void **state)
     scene_t scene;
     s_begin (&scene, NOON);
     scene.facts.policy
-        = (hub_policy_t){ HUB_FIELD_FOLLOW, HUB_FIELD_FOLLOW,
-                          HUB_TAGS_PHPIPAM };
+        = (hub_policy_t){ RULE (HUB_FIELD_FOLLOW, HUB_FIELD_FOLLOW,
+                                HUB_TAGS_PHPIPAM) };
     /*  Never seen: the first sighting sets lastSeen only; a second copy of
         the part is no second sighting.  */
     s_row (&scene, "10.0.0.1", "1970-01-01 00:00:01")->state = HUB_TAG_OFFLINE;

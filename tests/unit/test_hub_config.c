@@ -145,6 +145,12 @@ every_key_is_taken (void **state)
                                  "  hostname: follow\n"
                                  "  mac: never\n"
                                  "  tags: never\n"
+                                 "  preview: yes\n"
+                                 "  max_new: 0\n"
+                                 "  max_offline: off\n"
+                                 "  subnets:\n"
+                                 "    7: {preview: off, max_new: off,"
+                                 " max_offline: 100}\n"
                                  "log_level: debug\n");
     assert_int_equal (config->listen.count, 2);
     assert_string_equal (config->listen.items[0], "tcp://10.0.0.1:5766");
@@ -165,6 +171,16 @@ every_key_is_taken (void **state)
     assert_int_equal (config->policies.hub.hostname, HUB_FIELD_FOLLOW);
     assert_int_equal (config->policies.hub.mac, HUB_FIELD_NEVER);
     assert_int_equal (config->policies.hub.tags, HUB_TAGS_NEVER);
+    const hub_policy_t *hub = &config->policies.hub;
+    assert_int_equal (hub->preview, HUB_PREVIEW_YES);
+    assert_int_equal (hub->max_new.kind, HUB_LIMIT_SET);
+    assert_int_equal (hub->max_new.most, 0);
+    assert_int_equal (hub->max_offline.kind, HUB_LIMIT_OFF);
+    const hub_policy_t *own = &config->policies.entries[0].policy;
+    assert_int_equal (own->preview, HUB_PREVIEW_NO);
+    assert_int_equal (own->max_new.kind, HUB_LIMIT_OFF);
+    assert_int_equal (own->max_offline.kind, HUB_LIMIT_SET);
+    assert_int_equal (own->max_offline.most, 100);
     assert_int_equal (config->log_level, SH_LOG_DEBUG);
     hub_config_destroy (&config);
 }
@@ -210,6 +226,12 @@ what_is_wrong_is_refused (void **state)
         { "policy:\n  hostname: sometimes\n", "never, fill, follow, auto" },
         { "policy:\n  hostname: inherit\n", "never, fill, follow, auto" },
         { "policy:\n  tags: fill\n", "never, phpipam" },
+        { "policy:\n  preview: maybe\n", "must be true or false" },
+        { "policy:\n  max_new: many\n", ":2: 'max_new' must be a number" },
+        { "policy:\n  max_new: [9]\n", "or off" },
+        { "policy:\n  max_new: 4294967296\n", "from 0 to 4294967295" },
+        { "policy:\n  max_offline: 101\n", "from 0 to 100, or off" },
+        { "policy:\n  subnets:\n    7: {max_offline: -1}\n", "or off" },
         { "policy:\n  agents: [a]\n", "must be a map" },
         { "policy:\n  agents:\n    a: {hostnam: fill}\n", "unknown key" },
         { "policy:\n  agents:\n    '': {tags: never}\n", "agent's name" },

@@ -285,6 +285,7 @@ typedef struct
 {
     const char *letters;
     hub_live_t *live;
+    hub_previews_t *previews; /* in memory */
     hub_intake_t *intake;
     hub_job_t *jobs[JOBS_MOST];
     size_t count;
@@ -375,8 +376,11 @@ s_open (world_t *self, const char *letters)
     assert_non_null (policies);
     hub_policies_init (policies);
     hub_live_set_policies (self->live, &policies);
+    assert_int_equal (hub_previews_new (&self->previews, NULL, &s_clock),
+                      SH_OK);
     hub_intake_options_t options = { .store = &s.base,
                                      .live = self->live,
+                                     .previews = self->previews,
                                      .clock = &s_clock,
                                      .allows = s_allows };
     assert_int_equal (hub_intake_new (&self->intake, &options), SH_OK);
@@ -389,6 +393,7 @@ s_shut (world_t *self)
     for (size_t i = 0; i < self->count; i++)
         hub_job_destroy (&self->jobs[i]);
     hub_intake_destroy (&self->intake);
+    hub_previews_destroy (&self->previews);
     hub_live_destroy (&self->live);
 }
 

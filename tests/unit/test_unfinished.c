@@ -28,7 +28,8 @@ s_note (uint64_t subnet, unsigned number, uint64_t part, uint8_t next)
     uint8_t id[SP_REPORT_ID];
     sp_report_t report = s_report (id, number, part);
     sh_addr_t addr = { .family = 4, .bytes = { 10, 0, 0, next } };
-    hub_unfinished_note (&s_memory, subnet, &report, &addr);
+    hub_place_t place = { .next = addr, .counted = true, .going = next };
+    hub_unfinished_note (&s_memory, subnet, &report, &place);
 }
 
 /*  The last byte of the address, or -1.  */
@@ -37,10 +38,11 @@ s_found (uint64_t subnet, unsigned number, uint64_t part)
 {
     uint8_t id[SP_REPORT_ID];
     sp_report_t report = s_report (id, number, part);
-    sh_addr_t addr;
-    return hub_unfinished_find (&s_memory, subnet, &report, &addr)
-               ? addr.bytes[3]
-               : -1;
+    hub_place_t place;
+    if (!hub_unfinished_find (&s_memory, subnet, &report, &place))
+        return -1;
+    assert_true (place.counted && place.going == place.next.bytes[3]);
+    return place.next.bytes[3];
 }
 
 static void
