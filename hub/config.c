@@ -23,6 +23,7 @@
 #define JOURNAL_DAYS_MOST 3650
 #define JOURNAL_SIZE_LEAST 8 /* MiB */
 #define JOURNAL_SIZE_MOST (64 * 1024)
+#define PATH_MOST 512 /* of a path that systemd made */
 #define CEILING_LEAST 64 /* MiB */
 #define CEILING_MOST (1024 * 1024)
 #define STRING(x) #x
@@ -475,20 +476,39 @@ s_load (hub_config_t **out, const char *path, bool peek, sh_why_t *why)
     return rc;
 }
 
+/*  systemd's copy of the old server's file, which only root may read.  */
+static const char *
+s_credential (void)
+{
+    static char path[PATH_MOST];
+    char *found = NULL;
+    if (sh_config_credential (&found, "scan_server.yaml") != SH_OK || !found)
+        return NULL;
+    snprintf (path, sizeof path, "%s", found);
+    free (found);
+    return path;
+}
+
+static bool
+s_is_there (const char *path)
+{
+    struct stat meta;
+    return stat (path, &meta) == 0 || (errno != ENOENT && errno != ENOTDIR);
+}
+
 /*  A file that cannot be looked at counts as there: whoever may not read the
     one shall be told so, not get the other.  */
 const char *
 hub_config_default (void)
 {
-    static const char *const paths[] = { SYSCONFDIR "/scanhub/scanhub.yaml",
-                                         "/etc/phpipam/scan_server.yaml" };
-    struct stat meta;
-    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
-        if (stat (paths[i], &meta) == 0
-            || (errno != ENOENT && errno != ENOTDIR))
-            return paths[i];
-    }
-    return paths[0];
+    static const char own[] = SYSCONFDIR "/scanhub/scanhub.yaml";
+    static const char old[] = "/etc/phpipam/scan_server.yaml";
+    if (s_is_there (own))
+        return own;
+    const char *credential = s_credential ();
+    if (credential)
+        return credential;
+    return s_is_there (old) ? old : own;
 }
 
 sh_err_t

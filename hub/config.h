@@ -132,8 +132,8 @@ typedef struct
 } hub_config_t;
 
 /*  The file to read when none is named: SYSCONFDIR/scanhub/scanhub.yaml, or if
-    that is not there the old server's /etc/phpipam/scan_server.yaml; the first
-    of the two again if neither is.  Static.  */
+    that is not there the old server's: the credential scan_server.yaml, or
+    /etc/phpipam/scan_server.yaml; the first one again if none is.  Static.  */
 const char *hub_config_default (void);
 
 /*  Read and check a whole file.  SH_E_CONFIG, SH_E_MODE, SH_E_NOT_FOUND with

@@ -2,12 +2,15 @@
 #include "lib/config.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "lib/log.h"
 #include "lib/secret.h"
@@ -324,17 +327,51 @@ sh_config_state_path (char **out, const char *file)
                               LOCALSTATEDIR "/lib/scanhub", file);
 }
 
+/*  A unit cannot have an empty credential, but one that is an empty line.  */
+static bool
+s_has_text (const char *path)
+{
+    char start[2];
+    int fd = open (path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno != ENOENT;
+    ssize_t size = read (fd, start, sizeof start);
+    close (fd);
+    return size < 0 || size == 2 || (size == 1 && start[0] != '\n');
+}
+
+sh_err_t
+sh_config_credential (char **out, const char *name)
+{
+    assert (out && name);
+    const char *credentials = getenv ("CREDENTIALS_DIRECTORY");
+    *out = NULL;
+    if (!credentials)
+        return SH_OK;
+    if (asprintf (out, "%s/%s", credentials, name) < 0) {
+        *out = NULL;
+        return SH_E_MEMORY;
+    }
+    if (!s_has_text (*out)) {
+        free (*out);
+        *out = NULL;
+    }
+    return SH_OK;
+}
+
 sh_err_t
 sh_config_beside (char **out, const char *path, const char *name)
 {
     assert (out && path && name);
-    const char *credentials = getenv ("CREDENTIALS_DIRECTORY");
     const char *slash = strrchr (path, '/');
     int length;
+    if (name[0] != '/') {
+        sh_err_t rc = sh_config_credential (out, name);
+        if (rc != SH_OK || *out)
+            return rc;
+    }
     if (name[0] == '/')
         length = asprintf (out, "%s", name);
-    else if (credentials)
-        length = asprintf (out, "%s/%s", credentials, name);
     else
         length = asprintf (out, "%.*s%s",
                            slash ? (int) (slash - path + 1) : 0, path, name);

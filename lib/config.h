@@ -75,9 +75,15 @@ sh_err_t sh_config_path_in (char **out, const char *variable,
     LOCALSTATEDIR/lib/scanhub.  */
 sh_err_t sh_config_state_path (char **out, const char *file) SH_MUST_CHECK;
 
+/*  The file 'name' in $CREDENTIALS_DIRECTORY, if there is one with more in it
+    than an empty line, which a unit can have in the place of what is missing.
+    '*out' is malloc'ed, or NULL.  SH_E_MEMORY.  */
+sh_err_t sh_config_credential (char **out, const char *name) SH_MUST_CHECK;
+
 /*  Where the file 'name' is that the configuration 'path' names: a name that
-    does not begin with / is looked up in $CREDENTIALS_DIRECTORY, or without
-    that beside the configuration.  '*out' is malloc'ed.  SH_E_MEMORY.  */
+    does not begin with / is looked up in $CREDENTIALS_DIRECTORY, and where it
+    is not there, beside the configuration.  '*out' is malloc'ed.
+    SH_E_MEMORY.  */
 sh_err_t sh_config_beside (char **out, const char *path, const char *name)
     SH_MUST_CHECK;
 

@@ -19,6 +19,7 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/owner.h"
 
 #define SERVE_MS 2000 /* for one client, from accept to the answer's end */
 #define SOCKET_MODE 0660
@@ -148,6 +149,7 @@ s_bind (sh_control_t *self, const struct sockaddr_un *address, sh_why_t *why)
         && bind (self->fd, (const struct sockaddr *) address, sizeof *address)
                == 0
         && chmod (self->path, SOCKET_MODE) == 0
+        && sh_owner_share (self->path, SH_OWNER_NAME, NULL) == SH_OK
         && lstat (self->path, &self->bound) == 0
         && listen (self->fd, BACKLOG) == 0)
         return SH_OK;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  The control socket of a daemon: a unix stream socket, mode 0660, on which
-    its command line tool asks.  One request per connection: a line of words;
+/*  The control socket of a daemon: a unix stream socket, mode 0660, of the
+    daemon's group (root's: of lib/owner.h's), on which its command line tool
+    asks.  One request per connection: a line of words;
     the answer is lines of text of which the first begins with "ok" or "error".
     The daemon serves it from its event loop, which stands still meanwhile; a
     client that is slow or silent is cut off after 'patience'.  */

@@ -22,6 +22,7 @@
 #include <zmq.h>
 
 #include "lib/file.h"
+#include "lib/owner.h"
 #include "lib/secret.h"
 #include "lib/utf8.h"
 
@@ -621,6 +622,8 @@ sh_keyfile_save (const sh_keyfile_t *self, const char *path, bool secret,
     else
         rc = sh_file_write (path, writer->text, writer->size,
                             secret ? 0600 : 0644, false, why);
+    if (rc == SH_OK && secret)
+        rc = sh_owner_give (path, SYSCONFDIR "/scanhub", SH_OWNER_NAME, why);
     sh_secret_wipe (writer, sizeof *writer);
     free (writer);
     return rc;

@@ -37,7 +37,8 @@ teardown (void **state)
 {
     static const char *const files[]
         = { "scanhub.yaml", "pw", "token", "credentials/pw",
-            "credentials/token", "credentials" };
+            "credentials/token", "credentials/k",
+            "credentials/scan_server.yaml", "credentials" };
     char path[128];
     (void) state;
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
@@ -351,6 +352,10 @@ a_password_file_is_found_and_read (void **state)
     config = load ("database:\n  password_file: pw\n");
     assert_string_equal (config->database.password, "from systemd");
     hub_config_destroy (&config);
+    write_file ("credentials/pw", "\n", 0440); /* there was none to load */
+    config = load ("database:\n  password_file: pw\n");
+    assert_string_equal (config->database.password, "beside");
+    hub_config_destroy (&config);
     unsetenv ("CREDENTIALS_DIRECTORY");
 
     char text[256];
@@ -596,6 +601,7 @@ a_token_file_is_found_and_read (void **state)
     snprintf (directory, sizeof directory, "%s/credentials", s_dir);
     assert_int_equal (mkdir (directory, 0700), 0);
     write_file ("credentials/token", "from-systemd\n", 0440);
+    write_file ("credentials/k", "key\n", 0440);
     setenv ("CREDENTIALS_DIRECTORY", directory, 1);
     config = load (text);
     assert_string_equal (config->http.tokens[0].token, "from-systemd");
@@ -638,6 +644,29 @@ the_default_file_is_the_first_that_is_there (void **state)
     static const char old[] = "/etc/phpipam/scan_server.yaml";
     bool take_old = access (own, F_OK) != 0 && access (old, F_OK) == 0;
     assert_string_equal (hub_config_default (), take_old ? old : own);
+}
+
+/*  As the unit has it: the old server's file as a credential, which is empty
+    where there is no such file.  */
+static void
+the_old_file_may_be_a_credential (void **state)
+{
+    (void) state;
+    char directory[128], file[160];
+    if (access (SYSCONFDIR "/scanhub/scanhub.yaml", F_OK) == 0)
+        skip ();
+    snprintf (directory, sizeof directory, "%s/credentials", s_dir);
+    snprintf (file, sizeof file, "%s/scan_server.yaml", directory);
+    assert_int_equal (mkdir (directory, 0700), 0);
+    setenv ("CREDENTIALS_DIRECTORY", directory, 1);
+    char *without = strdup (hub_config_default ());
+    write_file ("credentials/scan_server.yaml", "\n", 0440);
+    assert_string_equal (hub_config_default (), without);
+    write_file ("credentials/scan_server.yaml", "---\n", 0440);
+    assert_string_equal (hub_config_default (), file);
+    unsetenv ("CREDENTIALS_DIRECTORY");
+    assert_string_equal (hub_config_default (), without);
+    free (without);
 }
 
 static void
@@ -853,6 +882,7 @@ main (void)
         CASE (a_token_in_the_file_makes_it_secret),
         CASE (a_token_file_is_found_and_read),
         CASE (the_default_file_is_the_first_that_is_there),
+        CASE (the_old_file_may_be_a_credential),
         CASE (a_missing_file_is_told),
         CASE (scan_settings_are_read),
         CASE (the_narrower_policy_wins_field_by_field),
