@@ -8,9 +8,11 @@
 --   PASSWORD  the line in the hub's password_file
 --   phpipam   phpIPAM's database, if it is called otherwise
 --
--- for example:
+-- in a copy that nobody else may read, for the password is in it then:
 --
---   sed 's/HUB/127.0.0.1/; s/PASSWORD/.../' grants.sql | mariadb
+--   install -m 0600 grants.sql /root/grants.sql
+--   editor /root/grants.sql
+--   mariadb </root/grants.sql && rm /root/grants.sql
 --
 -- phpIPAM before 1.5 has no column isPool: delete it first.  After an upgrade
 -- of phpIPAM run the GRANTs again, for columns that are new.
