@@ -79,6 +79,11 @@ int ctl_scan (ctl_t *self, int argc, char **argv);
 int ctl_orders (ctl_t *self, int argc, char **argv);
 int ctl_pause (ctl_t *self, int argc, char **argv);
 int ctl_resume (ctl_t *self, int argc, char **argv);
+int ctl_reports (ctl_t *self, int argc, char **argv);
+int ctl_refusals (ctl_t *self, int argc, char **argv);
+int ctl_why (ctl_t *self, int argc, char **argv);
+int ctl_undo (ctl_t *self, int argc, char **argv);
+int ctl_digest (ctl_t *self, int argc, char **argv);
 
 /*  Ask the running hub; '*answer' is malloc'ed and begins with "ok".  0, or the
     status with a message printed.  */

@@ -9,8 +9,6 @@
 
 #include "lib/dbfile.h"
 
-/*  What tells our file from any other: "ScJo", and the layout's number.  */
-#define APPLICATION 1399016047
 #define LAYOUT 1
 
 #define IDLE_KEPT_MS (INT64_C (24) * 3600 * 1000)
@@ -197,7 +195,7 @@ hub_journal_file_new (hub_journal_file_t **out,
     self->clock = clock;
     const sh_dbfile_t kind = {
         .what = "journal",
-        .application = APPLICATION,
+        .application = HUB_JOURNAL_APPLICATION,
         .layout = LAYOUT,
         .oldest = LAYOUT,
         .settings = s_settings,

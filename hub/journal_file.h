@@ -11,6 +11,9 @@
 
 typedef struct hub_journal_file hub_journal_file_t;
 
+/*  PRAGMA application_id, which tells our file from any other: "ScJo".  */
+#define HUB_JOURNAL_APPLICATION 1399016047
+
 typedef struct
 {
     const char *path;

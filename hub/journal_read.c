@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "hub/deltas.h"
+#include "hub/journal_file.h"
+#include "lib/dbfile.h"
 #include "scanner-proto/message.h"
 
 #define LOCK_MS 200  /* for the writer to be out of the way */
@@ -39,6 +41,18 @@ s_failed (hub_journal_reader_t *self, int code, sh_why_t *why)
                     sqlite3_errmsg (self->db));
 }
 
+/*  The actor may be about to make it, or to set another one aside.  */
+static sh_err_t
+s_is_made (hub_journal_reader_t *self, const char *path, sh_why_t *why)
+{
+    int64_t application = 0;
+    int code = sh_dbfile_ask (self->db, "PRAGMA application_id", &application,
+                              NULL, 0);
+    if (code == SQLITE_OK && application == HUB_JOURNAL_APPLICATION)
+        return SH_OK;
+    return sh_fail (why, SH_E_NOT_FOUND, "%s: there is no journal yet", path);
+}
+
 sh_err_t
 hub_journal_reader_new (hub_journal_reader_t **out, const char *path,
                         const sh_clock_t *clock, sh_why_t *why)
@@ -55,16 +69,18 @@ hub_journal_reader_new (hub_journal_reader_t **out, const char *path,
     int code = sqlite3_open_v2 (path, &self->db,
                                 SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX,
                                 NULL);
+    sh_err_t rc = code == SQLITE_OK ? SH_OK : s_failed (self, code, why);
     if (code == SQLITE_OK) {
-        sqlite3_busy_timeout (self->db, LOCK_MS);
+        (void) sqlite3_busy_timeout (self->db, LOCK_MS);
         sqlite3_progress_handler (self->db, LOOK_EACH, s_is_over, self);
         (void) sqlite3_db_config (self->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0,
                                   NULL);
-        *out = self;
-        return SH_OK;
+        rc = s_is_made (self, path, why);
     }
-    sh_err_t rc = s_failed (self, code, why);
-    hub_journal_reader_destroy (&self);
+    if (rc == SH_OK)
+        *out = self;
+    else
+        hub_journal_reader_destroy (&self);
     return rc;
 }
 

@@ -187,6 +187,20 @@ s_reject (const hub_requests_t *self, const char *key, hub_reply_t *reply)
                   "ok " and a line as hub/foreman.h describes it
         orders    "ok", then such a line for each
 
+    These answer from the journal, by "ok " and a JSON document; - and 0 are for
+    what does not matter, times are epoch ms:
+
+        reports BEFORE SINCE SUBNET SCANNER
+                  the newest reports with a number below BEFORE
+        report N BEFORE
+                  one, and what it changed
+        why ADDRESS BEFORE
+                  what reports changed of an address
+        refusals SINCE SUBNET SCANNER
+                  what was refused or put off, by cause
+        digest SINCE
+                  what is new, gone or has another MAC, and what is silent
+
     Where "error ..." is the answer, the rest of it is for people.  */
 static const struct
 {
@@ -210,6 +224,11 @@ static const struct
     { "cancel", true, hub_requests_cancel },
     { "order", true, hub_requests_order },
     { "orders", false, hub_requests_orders },
+    { "reports", true, hub_requests_reports },
+    { "report", true, hub_requests_report },
+    { "why", true, hub_requests_why },
+    { "refusals", true, hub_requests_refusals },
+    { "digest", true, hub_requests_digest },
 };
 
 void

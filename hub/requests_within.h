@@ -27,6 +27,17 @@ void hub_requests_orders (const hub_requests_t *self, const char *rest,
 void hub_requests_cancel (const hub_requests_t *self, const char *rest,
                           hub_reply_t *reply);
 
+void hub_requests_reports (const hub_requests_t *self, const char *rest,
+                           hub_reply_t *reply);
+void hub_requests_report (const hub_requests_t *self, const char *rest,
+                          hub_reply_t *reply);
+void hub_requests_why (const hub_requests_t *self, const char *rest,
+                       hub_reply_t *reply);
+void hub_requests_refusals (const hub_requests_t *self, const char *rest,
+                            hub_reply_t *reply);
+void hub_requests_digest (const hub_requests_t *self, const char *rest,
+                          hub_reply_t *reply);
+
 /*  The lines of 'status' about subnets and about pauses.  */
 void hub_requests_add_subnets (const hub_requests_t *self,
                                hub_reply_t *reply);

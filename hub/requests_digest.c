@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*  What is worth a mail: what is new, gone or has another MAC, and from whom
+    nothing came.  */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "hub/remarks.h"
+#include "hub/requests_journal.h"
+
+#define LIST_MOST 1000 /* of a kind; the rest is only counted */
+
+enum
+{
+    NEW,
+    OFFLINE,
+    MAC,
+    KINDS
+};
+
+typedef struct
+{
+    json_t *lists[KINDS];
+    int64_t counts[KINDS];
+} news_t;
+
+static bool
+s_take (void *context, const hub_told_change_t *one)
+{
+    news_t *self = context;
+    int kind = one->added                         ? NEW
+               : one->column == HUB_COLUMN_STATE ? OFFLINE
+                                                 : MAC;
+    if (self->counts[kind]++ < LIST_MOST)
+        (void) json_array_append_new (self->lists[kind],
+                                      hub_requests_change (one));
+    return true;
+}
+
+/*  How long it is from report to report.  */
+static int64_t
+s_interval_ms (const hub_assignment_t *one)
+{
+    int64_t check = one->check ? one->rule->check : 0;
+    int64_t discover = one->discover ? one->rule->discover : 0;
+    int64_t least = check == 0                          ? discover
+                    : discover == 0 || check < discover ? check
+                                                        : discover;
+    return least * 1000;
+}
+
+/*  What is asked of each subnet, and what came of it.  */
+typedef struct
+{
+    hub_journal_reader_t *reader;
+    const hub_assignments_t *all;
+    int64_t since, begin, now;
+    json_t *list;
+} silence_t;
+
+static void
+s_add (silence_t *self, const hub_assignment_t *one, int64_t last)
+{
+    char cidr[SH_PREFIX_TEXT];
+    const hub_known_agent_t *agent
+        = hub_assignments_agent_of (self->all, one->row->agent);
+    json_t *item = json_object ();
+    sh_prefix_text (&one->row->prefix, cidr);
+    hub_requests_put_number (item, "subnet", (int64_t) one->row->id);
+    hub_requests_put_text (item, "cidr", cidr);
+    hub_requests_put_text (item, "agent", agent ? agent->name : "");
+    hub_requests_put_number (item, "last", last);
+    (void) json_array_append_new (self->list, item);
+}
+
+/*  A subnet that is scanned, and of which nothing came since; twice its interval
+    at the least, for a scan takes its time.  Where the journal does not reach
+    back so far, it cannot be told.  */
+static sh_err_t
+s_look (silence_t *self, const hub_assignment_t *one, sh_why_t *why)
+{
+    int64_t last = 0;
+    if (one->paused || !one->rule
+        || hub_assignments_unsent (self->all, one) != SH_OK)
+        return SH_OK;
+    int64_t since = self->now - 2 * s_interval_ms (one);
+    if (since > self->since)
+        since = self->since;
+    sh_err_t rc = hub_journal_last_of_subnet (self->reader, one->row->id,
+                                              &last, why);
+    if (rc == SH_OK && last < since && (last > 0 || self->begin < since))
+        s_add (self, one, last);
+    return rc;
+}
+
+static sh_err_t
+s_look_all (silence_t *self, sh_why_t *why)
+{
+    size_t count = 0;
+    const hub_assignment_t *items
+        = self->all ? hub_assignments_items (self->all, &count) : NULL;
+    sh_err_t rc = SH_OK;
+    for (size_t i = 0; rc == SH_OK && i < count
+                       && json_array_size (self->list) < LIST_MOST;
+         i++)
+        rc = s_look (self, &items[i], why);
+    return rc;
+}
+
+static void
+s_answer (const silence_t *silence, news_t *news, hub_reply_t *reply)
+{
+    static const char *const words[KINDS] = { "new", "offline", "mac" };
+    json_t *out = json_object (), *counts = json_object ();
+    for (int i = 0; i < KINDS; i++) {
+        (void) json_object_set (out, words[i], news->lists[i]);
+        hub_requests_put_number (counts, words[i], news->counts[i]);
+    }
+    (void) json_object_set (out, "silent", silence->list);
+    (void) json_object_set_new (out, "counts", counts);
+    hub_requests_put_number (out, "since", silence->since);
+    hub_requests_put_number (out, "begin", silence->begin);
+    hub_reply_json (reply, out);
+}
+
+void
+hub_requests_digest (const hub_requests_t *self, const char *rest,
+                     hub_reply_t *reply)
+{
+    sh_why_t why = { "" };
+    hub_journal_reader_t *reader = hub_requests_open_journal (self, reply);
+    if (!reader)
+        return;
+    hub_assignments_t *all = hub_live_assignments (self->live);
+    silence_t silence = { .reader = reader,
+                          .all = all,
+                          .since = strtoll (rest, NULL, 10),
+                          .now = hub_requests_wall (),
+                          .list = json_array () };
+    news_t news = { { json_array (), json_array (), json_array () }, { 0 } };
+    sh_err_t rc = hub_journal_begin (reader, &silence.begin, &why);
+    if (rc == SH_OK)
+        rc = hub_journal_news (reader, silence.since, s_take, &news, &why);
+    if (rc == SH_OK)
+        rc = s_look_all (&silence, &why);
+    if (hub_requests_told (rc, &why, reply))
+        s_answer (&silence, &news, reply);
+    for (int i = 0; i < KINDS; i++)
+        json_decref (news.lists[i]);
+    json_decref (silence.list);
+    hub_assignments_release (&all);
+    hub_journal_reader_destroy (&reader);
+}

@@ -1,0 +1,324 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MPL-2.0
+"""The journal: what reports did, told by scanhubctl, and taken back by SQL that
+it prints and a person runs."""
+
+import contextlib
+import json
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+
+sys.dont_write_bytecode = True
+
+import harness
+from harness import Stage, ago, case, equal, host, until
+
+MAC = '02:00:00:00:00:%02x'
+
+
+class Journal(Stage):
+    def ctl(self, *args, status=0):
+        done = self.hub.ctl(*args, check=False)
+        if done.returncode != status:
+            raise AssertionError(f'scanhubctl {" ".join(args)}: exit '
+                                 f'{done.returncode}: {done.stdout}'
+                                 f'{done.stderr}')
+        wide = [line for line in done.stdout.splitlines() if len(line) > 80]
+        if '--json' not in args and '--sql' not in args and wide:
+            raise AssertionError(f'over 80 columns: {wide}')
+        return done
+
+    def json(self, *args):
+        return json.loads(self.ctl(*args, '--json').stdout)
+
+    def reports(self, *args):
+        return self.json('reports', *args)['reports']
+
+    def newest(self, **wanted):
+        """The newest report, when it has come in and says that."""
+        def look():
+            found = self.reports('--limit', '1')
+            return found and all(found[0].get(key) == value for key, value
+                                 in wanted.items()) and found[0]
+        return until(look, f'a report with {wanted}')
+
+    def run_sql(self, sql):
+        """As a person does, by the client of the database."""
+        env = self.database.env
+        subprocess.run(['mariadb', '--no-defaults', '--user=root',
+                        f'--socket={env["DB_SOCKET"]}', env['DB_NAME']],
+                       input=sql, text=True, check=True, timeout=30)
+
+    def addresses(self):
+        return self.sql.rows('SELECT id, subnetId, ip_addr, hostname, mac, '
+                             'state, description, note, editDate FROM '
+                             'ipaddresses ORDER BY id')
+
+    def forget(self):
+        """A journal with nothing in it."""
+        self.hub.stop()
+        for path in self.hub.directory.glob('journal.db*'):
+            path.unlink()
+        self.hub.start()
+        self.ready()
+
+    def ready(self):
+        """Until the journal can be asked."""
+        until(lambda: not self.hub.ctl('reports', check=False).returncode,
+              'the journal is there')
+
+    def age(self, sql):
+        """Make lines of the journal older than they are."""
+        with contextlib.closing(sqlite3.connect(
+                self.hub.directory / 'journal.db', timeout=10)) as file:
+            file.execute(sql)
+            file.commit()
+
+
+@case('reports, why and undo, and what a person typed meanwhile stays')
+def _(s):
+    s.forget()
+    s.sql.rows('UPDATE settings SET updateTags = 1')
+    s.subnet(11, '10.9.0.0/28')
+    s.seen_row('10.9.0.1', ago(900), 11, state=2, hostname='old.example',
+               description='-- autodiscovered --')
+    s.seen_row('10.9.0.2', ago(900), 11, state=1, hostname='')
+    s.seen_row('10.9.0.3', ago(900), 11, state=2)
+    nasty = "a\\'; -- b"  # what may be in the table already
+    s.sql.rows(f'UPDATE ipaddresses SET mac = {harness.literal(nasty)}, '
+               'editDate = NULL WHERE id = 1')
+    before = s.addresses()
+    started = ago(60)
+    report = s.report(11, '10.9.0.0/28', started=started)
+    message = report.part([
+        host('10.9.0.1', started + 1000, name='new.example', mac=MAC % 1),
+        host('10.9.0.2', started + 1000, name='two.example'),
+        host('10.9.0.4', started + 1000, name='four.example', mac=MAC % 4),
+        host('10.9.0.5', started + 1000),
+        host('10.9.0.6', started + 1000, name='six.example'),
+        host('10.0.0.9', started + 1000)])
+    equal(s.peer().deliver(message)[0]['result'], 'applied')
+    s.newest(subnet=11, closed=False, parts=1)
+    message = report.closing([('10.9.0.1', '10.9.0.14')], complete=True, up=5)
+    equal(s.peer().deliver(message)[0]['result'], 'applied')
+    one = s.newest(subnet=11, closed=True)
+    equal([one[key] for key in ('seen', 'new', 'named', 'macs', 'tagged',
+                                'offline', 'refused', 'parts', 'scanner',
+                                'agent', 'result', 'kind', 'door')],
+          [2, 3, 2, 1, 1, 1, 1, 2, 'site-a', 'site-a', 'applied', 'both',
+           'curve'])
+    equal((one['started'], one['cidr']), (started, '10.9.0.0/28'))
+    number = str(one['report'])
+    text = s.ctl('reports').stdout
+    assert re.search(rf'{number} .*site-a +10\.9\.0\.0/28', text), text
+    for word in ('3 new', '1 offline', '1 refused'):
+        assert word in ' '.join(text.split()), text
+
+    text = ' '.join(s.ctl('why', '10.9.0.4').stdout.split())
+    for word in ('new row:', 'hostname four.example', 'mac 02:00:00:00:00:04',
+                 'tag Used', f' {number} site-a'):
+        assert word in text, (word, text)
+    changes = s.json('why', '10.9.0.1')['changes']
+    equal({one['column']: (one['before'], one['after']) for one in changes},
+          {'hostname': ('old.example', 'new.example'),
+           'mac': (nasty, MAC % 1)})
+    text = ' '.join(s.ctl('why', '10.9.0.3').stdout.split())
+    assert 'tag: Used -> Offline' in text, text
+    text = s.ctl('why', '10.9.0.9').stdout
+    assert 'No report has changed' in text, text
+
+    done = s.ctl('undo', number, status=64)
+    assert '--sql' in done.stderr and 'delete 3 rows' in done.stderr, done
+    s.update('ipaddresses', s.sql.value(
+        "SELECT id FROM ipaddresses WHERE hostname = 'six.example'"),
+        owner='a person')
+    s.sql.rows("UPDATE ipaddresses SET hostname = 'typed.example' WHERE "
+               "hostname = 'two.example'")
+    s.run_sql(s.ctl('undo', number, '--sql').stdout)
+    after = s.addresses()
+    equal(after[0], before[0])
+    equal(after[1][3:6], ('typed.example', before[1][4], '1'))
+    equal(after[2], before[2])
+    equal([row[3] for row in after[3:]], ['six.example'])
+    again = s.addresses()
+    s.run_sql(s.ctl('undo', number, '--sql').stdout)  # twice does no harm
+    equal(s.addresses(), again)
+
+
+@case('a part that is sent twice is one part, and changes nothing twice')
+def _(s):
+    message = s.report().part([host('10.0.0.5', name='a.example')])
+    for _ in range(3):
+        equal(s.peer().deliver(message)[0]['result'], 'applied')
+    one = s.newest(subnet=10, new=1)
+    time.sleep(0.3)
+    one = s.newest(subnet=10)
+    equal((one['parts'], one['seen'], one['new']), (1, 0, 1))
+    equal([change['column'] for change in s.json('why', '10.0.0.5')['changes']
+           if change['report'] == one['report']],
+          ['state', 'hostname', 'lastSeen'])
+
+
+@case('refusals by cause, with scanner, subnet and what to do')
+def _(s):
+    s.forget()
+    s.update('subnets', 10, scanAgent=3)
+    s.refused('subnet-not-assigned')
+    s.refused('subnet-not-assigned')
+    s.update('subnets', 10, scanAgent=2)
+    s.applied(host('10.0.0.7'), host('10.0.0.255'), host('10.1.0.1'))
+    s.sql.rows('UPDATE settings SET maintaneanceMode = 1')
+    try:
+        message = s.report().part([host('10.0.0.8')])
+        s.peer().send(message)
+        verdict = s.peer().wait('verdict', id=message['id'])
+        equal((verdict['result'], verdict['cause']), ('retry', 'maintenance'))
+    finally:
+        s.sql.rows('UPDATE settings SET maintaneanceMode = 0')
+    found = until(lambda: len(got := s.json('refusals')['refusals']) >= 4
+                  and {one['cause']: one for one in got}, 'refusals')
+    equal({cause: (one['count'], one['of'], one['scanner'], one['subnet'])
+           for cause, one in found.items()},
+          {'subnet-not-assigned': (2, 'part', 'site-a', 10),
+           'host-broadcast': (1, 'host', 'site-a', 10),
+           'host-outside': (1, 'host', 'site-a', 10),
+           'maintenance': (1, 'part', 'site-a', 10)})
+    text = ' '.join(s.ctl('refusals').stdout.split())
+    assert 'another scan agent' in text and 'put off, maintenance' in text, text
+    equal(s.json('refusals', '--scanner', 'site-b')['refusals'], [])
+    equal(len(s.json('refusals', '--subnet', '10')['refusals']), 4)
+    equal(s.reports('--limit', '1')[0]['result'], 'retry')
+    equal([one['result'] for one in s.reports('--subnet', '10.0.0.0/24')],
+          ['retry', 'applied', 'refused', 'refused'])
+    s.hub.ready()
+
+
+@case('digest: new, gone, another MAC; and nothing is nothing')
+def _(s):
+    s.forget()
+    s.sql.rows('UPDATE settings SET updateTags = 1')
+    equal(s.ctl('digest', '--since', '1h').stdout, '')
+    started = ago(30)
+    s.seen_row('10.0.0.6', ago(900), state=2, mac='02:00:00:00:00:06',
+               description='-- autodiscovered --')
+    s.seen_row('10.0.0.8', ago(900), state=2)
+    report = s.report(started=started)
+    s.applied(host('10.0.0.5', name='five.example'),
+              host('10.0.0.6', mac='02:00:00:00:00:66'), started=started)
+    s.closing([('10.0.0.1', '10.0.0.254')], report=report)
+    s.newest(offline=1)
+    text = s.ctl('digest').stdout
+    for line in ('New addresses: 1', 'Gone (tag Offline): 1', 'Another MAC: 1'):
+        assert line in text, text
+    flat = ' '.join(text.split())
+    assert '02:00:00:00:00:06 -> 02:00:00:00:00:66' in flat, text
+    assert '\x1b' not in text
+    got = s.json('digest')
+    equal([[one['ip'] for one in got[kind]]
+           for kind in ('new', 'offline', 'mac')],
+          [['10.0.0.5'], ['10.0.0.8'], ['10.0.0.6']])
+    equal(got['silent'], [])
+    s.applied(host('10.0.0.8'))  # is back
+    s.newest(tagged=1)
+    equal(s.json('digest')['offline'], [])
+    time.sleep(1.1)
+    equal(s.ctl('digest', '--since', '1s').stdout, '')
+
+
+@case('digest: a subnet from which nothing comes any more')
+def _(s):
+    s.forget()
+    s.subnet(11, '10.9.0.0/28')
+    s.subnet(12, '10.9.1.0/28')
+    until(lambda: '10.9.0.0/28' in s.ctl('subnets').stdout, 'the subnet')
+    s.applied(host('10.0.0.5'))
+    s.applied(host('10.9.0.5'), subnet=11, cidr='10.9.0.0/28')
+    s.newest(subnet=11)
+    equal(s.json('digest', '--since', '1h')['silent'], [])  # cannot be known
+    s.age("UPDATE state SET begun = 1")
+    s.age("UPDATE report SET written = written - 7200000 WHERE subnet = 11")
+    got = s.json('digest', '--since', '1h')
+    equal([(one['subnet'], one['agent'], one['last'] > 0)
+           for one in got['silent']],
+          [(11, 'site-a', True), (12, 'site-a', False)])
+    assert 'Silent subnets' in s.ctl('digest', '--since', '1h').stdout
+    s.ctl('pause', '11')
+    s.ctl('pause', '12')
+    equal(s.json('digest', '--since', '1h')['silent'], [])
+    s.ctl('resume', '11')
+    s.ctl('resume', '12')
+
+
+@case('the hub is killed: what it wrote is there, and the next one goes on')
+def _(s):
+    s.applied(host('10.0.0.5', name='a.example'))
+    number = s.newest(new=1)['report']
+    for at in range(20):
+        s.hosts(host(f'10.0.0.{100 + at}'))
+    s.hub.process.send_signal(signal.SIGKILL)
+    s.hub.process.wait()
+    s.hub.process = None
+    s.end_case()
+    s.hub.start()
+    s.ready()
+    assert number in [one['report'] for one in s.reports('--limit', '100')]
+    s.applied(host('10.0.0.6', name='b.example'))
+    assert s.newest(new=1)['report'] > number
+    equal(list(s.hub.directory.glob('*.broken-*')), [])
+
+
+@case('a journal that cannot be written delays and refuses nothing')
+def _(s):
+    s.hub.stop()
+    for path in s.hub.directory.glob('journal.db*'):
+        path.unlink()
+    (s.hub.directory / 'journal.db').mkdir()
+    try:
+        mark = s.hub.log_mark()
+        s.hub.start()
+        s.applied(host('10.0.0.5'))
+        until(lambda: 'the journal cannot be written' in s.hub.log_from(mark),
+              'a word about it')
+        done = s.ctl('reports', status=1)
+        assert 'not a regular file' in done.stderr, done.stderr
+        s.hub.stop()
+    finally:
+        (s.hub.directory / 'journal.db').rmdir()
+    s.hub.start()
+    s.ready()
+    s.applied(host('10.0.0.6'))
+    s.newest(subnet=10)
+
+
+@case('a journal that is off')
+def _(s):
+    s.hub.restart(hub='journal: off')
+    try:
+        s.applied(host('10.0.0.5'))
+        for words in (['reports'], ['why', '10.0.0.5'], ['refusals'],
+                      ['undo', '1', '--sql'], ['digest']):
+            assert 'keeps no journal' in s.ctl(*words, status=1).stderr
+    finally:
+        s.hub.restart(hub='')
+
+
+@case('wrong calls')
+def _(s):
+    for words in (['reports', 'x'], ['reports', '--limit', '0'],
+                  ['reports', '--since', 'never'], ['refusals', '--limit', '3'],
+                  ['reports', '--scanner', 'a b'], ['why'], ['why', 'x'],
+                  ['undo'], ['undo', 'x', '--sql'], ['digest', '--subnet', '1'],
+                  ['reports', '--since', '0s']):
+        done = s.ctl(*words, status=64)
+        assert done.stderr and not done.stdout, words
+    assert 'no report 999999' in s.ctl('undo', '999999', '--sql',
+                                       status=1).stderr
+    s.ctl('reports', '--subnet', '10.77.0.0/24', status=1)
+
+
+if __name__ == '__main__':
+    sys.exit(harness.main(Journal))
