@@ -59,10 +59,9 @@ s_refuse (hub_record_t *self, sh_err_t cause, uint64_t count)
 }
 
 static void
-s_take_outcome (hub_record_t *self, hub_part_t *part)
+s_take_changes (hub_record_t *self, const hub_part_t *part)
 {
     const hub_changes_t *changes = part->changes;
-    self->seen = changes->confirmed;
     self->named = part->no_texts ? 0 : changes->name_count;
     self->macs = part->no_texts ? 0 : changes->mac_count;
     self->tagged = changes->used_count;
@@ -72,6 +71,18 @@ s_take_outcome (hub_record_t *self, hub_part_t *part)
         self->added = changes->insert_count;
     else
         s_refuse (self, part->no_inserts, changes->insert_count);
+}
+
+/*  Of a preview nothing was written.  */
+static void
+s_take_outcome (hub_record_t *self, hub_part_t *part)
+{
+    self->seen = part->changes->confirmed;
+    self->held = part->held_changes;
+    if (part->held == HUB_HELD_PREVIEW)
+        self->result = SP_NOTED;
+    else
+        s_take_changes (self, part);
     for (size_t i = 0; part->sightings && i < part->sightings->refused_count;
          i++)
         s_refuse (self, part->sightings->refused[i].cause, 1);

@@ -41,6 +41,7 @@ class Journal(Stage):
     def newest(self, **wanted):
         """The newest report, when it has come in and says that."""
         def look():
+            self.ready()
             found = self.reports('--limit', '1')
             return found and all(found[0].get(key) == value for key, value
                                  in wanted.items()) and found[0]
@@ -304,6 +305,25 @@ def _(s):
             assert 'keeps no journal' in s.ctl(*words, status=1).stderr
     finally:
         s.hub.restart(hub='')
+
+
+@case('a preview is told as one, and what the brake held as held')
+def _(s):
+    s.hub.policy('policy:\n  preview: true\n')
+    verdict = s.hosts(host('10.0.0.5'), host('10.0.0.6'))
+    equal(verdict['result'], 'noted')
+    one = s.newest(result='noted', parts=1)
+    equal([one[key] for key in ('new', 'held')], [0, verdict['held']])
+    text = ' '.join(s.ctl('reports', '--limit', '1').stdout.split())
+    assert 'preview only' in text and '2 held' in text, text
+    s.hub.policy('policy:\n  max_new: 1\n')
+    s.sql.rows('UPDATE subnets SET lastScan = NOW() - INTERVAL 1 DAY, '
+               'lastDiscovery = NOW() - INTERVAL 1 DAY')
+    verdict = s.applied(host('10.0.0.5'), host('10.0.0.6'))
+    one = s.newest(result='applied', parts=1, held=verdict['held'])
+    equal((verdict['held'], one['new']), (2, 0))
+    since = s.json('why', '10.0.0.6')['changes']
+    equal([change for change in since if change['report'] == one['report']], [])
 
 
 @case('wrong calls')
