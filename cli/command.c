@@ -10,6 +10,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "lib/completion.h"
 #include "lib/log.h"
 
 #define COLUMN 28    /* where the summaries begin */
@@ -243,6 +244,23 @@ ctl_usage_command (FILE *to, const ctl_command_t *command)
         gap = "\n           "; /* to stay within 80 columns */
     fprintf (to, "usage: scanhubctl [--config FILE] %s%s%s\n    %s\n",
              command->name, gap, command->args, command->summary);
+}
+
+int
+ctl_completion (const char *shell)
+{
+    enum { COUNT = sizeof s_commands / sizeof *s_commands - 1 };
+    sh_completion_command_t commands[COUNT];
+    for (size_t i = 0; i < COUNT; i++)
+        commands[i] = (sh_completion_command_t){ s_commands[i].name,
+                                                 s_commands[i].args,
+                                                 s_commands[i].summary };
+    const sh_completion_t all = { "scanhubctl",
+                                  "[--config FILE] [--version]", commands,
+                                  COUNT };
+    if (sh_completion_print (stdout, &all, shell))
+        return 0;
+    return ctl_fail (EX_USAGE, "there is completion for bash and zsh only");
 }
 
 int

@@ -43,6 +43,9 @@ bool ctl_command_help (int argc, char **argv);
 void ctl_usage (FILE *to, const char *config_path);
 void ctl_usage_command (FILE *to, const ctl_command_t *command);
 
+/*  Print the completion for a shell, made from the same table.  */
+int ctl_completion (const char *shell);
+
 /*  For a wrong call: print the command's usage on stderr; EX_USAGE.  */
 int ctl_misused (const ctl_t *self);
 

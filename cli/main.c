@@ -43,6 +43,8 @@ s_dispatch (ctl_t *self, int argc, char **argv)
     int words = 0;
     if (ctl_command_help (argc, argv))
         return 0;
+    if (argc == 2 && strcmp (argv[0], "completion") == 0)
+        return ctl_completion (argv[1]);
     self->command = ctl_command_find (argc, argv, &words);
     if (!self->command)
         return EX_USAGE;

@@ -26,6 +26,7 @@
 #include "hub/router.h"
 #include "hub/watch.h"
 #include "hub/zap.h"
+#include "lib/completion.h"
 #include "lib/control.h"
 #include "lib/log.h"
 #include "lib/notify.h"
@@ -593,15 +594,19 @@ s_run (const char *path, bool test)
     return status;
 }
 
+static const sh_completion_t s_completion
+    = { .program = "scanhubd", .args = "[--config FILE] [--test] [--version]" };
+
 int
 main (int argc, char **argv)
 {
-    enum { OPT_HELP = 256, OPT_VERSION };
+    enum { OPT_HELP = 256, OPT_VERSION, OPT_COMPLETION };
     static const struct option options[] = {
         { "config", required_argument, NULL, 'c' },
         { "test", no_argument, NULL, 't' },
         { "help", no_argument, NULL, OPT_HELP },
         { "version", no_argument, NULL, OPT_VERSION },
+        { "completion", required_argument, NULL, OPT_COMPLETION },
         { 0 },
     };
     const char *path = hub_config_default ();
@@ -622,6 +627,9 @@ main (int argc, char **argv)
         case OPT_VERSION:
             s_print_version ();
             return EX_OK;
+        case OPT_COMPLETION: /* what "make" asks for */
+            return sh_completion_print (stdout, &s_completion, optarg)
+                       ? EX_OK : EX_USAGE;
         default:
             fprintf (stderr, "Try 'scanhubd --help'.\n");
             return EX_USAGE;

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "build-config.h"
+#include "lib/completion.h"
 #include "lib/keyfile.h"
 #include "lib/secret.h"
 #include "lib/yaml.h"
@@ -321,6 +322,54 @@ s_option (options_t *options, int letter, char **argv, int *status)
     return true;
 }
 
+static const struct option s_options[]
+    = { { "config", required_argument, NULL, 'c' },
+        { "wait", required_argument, NULL, 'w' },
+        { "name", required_argument, NULL, 'N' },
+        { "from", required_argument, NULL, 'F' },
+        { "json", no_argument, NULL, 'j' },
+        { "names", no_argument, NULL, 'n' },
+        { "rate", required_argument, NULL, 'r' },
+        { "engine", required_argument, NULL, 'e' },
+        { "all", no_argument, NULL, 'a' },
+        { "version", no_argument, NULL, 'V' },
+        { "help", no_argument, NULL, 'h' },
+        { NULL, 0, NULL, 0 } };
+
+/*  The options of a command, as a help would show them.  */
+static void
+s_describe (char *out, size_t size, const char *letters)
+{
+    size_t used = 0;
+    *out = '\0';
+    for (const struct option *one = s_options; one->name; one++)
+        if (strchr (letters, one->val) && used < size)
+            used += (size_t) snprintf (
+                out + used, size - used, "[--%s%s] ", one->name,
+                !one->has_arg ? ""
+                : strchr ("cF", one->val) ? " FILE"
+                                          : " VALUE");
+}
+
+/*  Made from the tables above; "make" asks for it.  */
+static int
+s_completion (const char *shell)
+{
+    enum { COUNT = sizeof s_commands / sizeof *s_commands - 1 };
+    sh_completion_command_t commands[COUNT];
+    char args[COUNT][160], own[160];
+    s_describe (own, sizeof own, "cV");
+    for (size_t i = 0; i < COUNT; i++) {
+        s_describe (args[i], sizeof args[i], s_commands[i].letters);
+        commands[i] = (sh_completion_command_t){
+            s_commands[i].name, args[i], s_commands[i].description
+        };
+    }
+    const sh_completion_t all = { PROGRAM, own, commands, COUNT };
+    return sh_completion_print (stdout, &all, shell)
+               ? EX_OK : s_misuse ("completion is for bash and zsh", "");
+}
+
 static const command_t *
 s_find (const char *name)
 {
@@ -335,22 +384,9 @@ s_find (const char *name)
 static const command_t *
 s_parse (options_t *options, int argc, char **argv, int *status)
 {
-    static const struct option table[]
-        = { { "config", required_argument, NULL, 'c' },
-            { "wait", required_argument, NULL, 'w' },
-            { "name", required_argument, NULL, 'N' },
-            { "from", required_argument, NULL, 'F' },
-            { "json", no_argument, NULL, 'j' },
-            { "names", no_argument, NULL, 'n' },
-            { "rate", required_argument, NULL, 'r' },
-            { "engine", required_argument, NULL, 'e' },
-            { "all", no_argument, NULL, 'a' },
-            { "version", no_argument, NULL, 'V' },
-            { "help", no_argument, NULL, 'h' },
-            { NULL, 0, NULL, 0 } };
     int letter;
     opterr = 0;
-    while ((letter = getopt_long (argc, argv, ":c:w:tjnar:e:Vh", table, NULL))
+    while ((letter = getopt_long (argc, argv, ":c:w:tjnar:e:Vh", s_options, NULL))
            != -1) {
         if (s_option (options, letter, argv, status))
             return NULL;
@@ -363,6 +399,10 @@ s_parse (options_t *options, int argc, char **argv, int *status)
         name = argv[optind++];
     if (!name) {
         *status = s_misuse ("no command", "");
+        return NULL;
+    }
+    if (strcmp (name, "completion") == 0) {
+        *status = s_completion (optind < argc ? argv[optind] : "");
         return NULL;
     }
     const command_t *command = s_find (name);

@@ -10,6 +10,7 @@
 #include <czmq.h>
 #include <sodium.h>
 
+#include "lib/completion.h"
 #include "lib/log.h"
 #include "lib/secret.h"
 #include "shim/http.h"
@@ -92,15 +93,19 @@ s_run (const char *path, bool test)
     return status;
 }
 
+static const sh_completion_t s_completion
+    = { .program = PROGRAM, .args = "[--config FILE] [--test] [--version]" };
+
 int
 main (int argc, char **argv)
 {
-    enum { OPT_VERSION = 256 };
+    enum { OPT_VERSION = 256, OPT_COMPLETION };
     static const struct option options[] = {
         { "config", required_argument, NULL, 'c' },
         { "test", no_argument, NULL, 't' },
         { "help", no_argument, NULL, 'h' },
         { "version", no_argument, NULL, OPT_VERSION },
+        { "completion", required_argument, NULL, OPT_COMPLETION },
         { 0 },
     };
     const char *path = DEFAULT_CONFIG;
@@ -120,6 +125,9 @@ main (int argc, char **argv)
         case OPT_VERSION:
             s_print_version ();
             return EX_OK;
+        case OPT_COMPLETION: /* what "make" asks for */
+            return sh_completion_print (stdout, &s_completion, optarg)
+                       ? EX_OK : EX_USAGE;
         default:
             fprintf (stderr, "Try '" PROGRAM " --help'.\n");
             return EX_USAGE;
