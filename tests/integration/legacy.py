@@ -866,7 +866,7 @@ class OldFile(Hub):
         self.path.write_text(self.text)
         self.path.chmod(0o644)
 
-    def environment(self):
+    def surroundings(self):
         return {**os.environ, 'TZ': 'UTC0', 'STATE_DIRECTORY': str(self.state),
                 'RUNTIME_DIRECTORY': str(self.runtime)}
 
@@ -878,7 +878,7 @@ class OldFile(Hub):
             self.process = subprocess.Popen(
                 [str(SCANHUBD), '--config', str(self.path)], stdout=log,
                 stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT,
-                env=self.environment(), preexec_fn=harness.die_with_us)
+                env=self.surroundings(), preexec_fn=harness.die_with_us)
         if wait:
             until(lambda: self.died() or connects(self.http_port),
                   'the door opens')
