@@ -16,7 +16,7 @@
 #include "lib/file.h"
 #include "lib/keyfile.h"
 #include "scanner-proto/invite.h"
-#include "scanner/knock.h"
+#include "scanner-proto/knock.h"
 #include "scanner/old_agent.h"
 #include "scanner/own_key.h"
 #include "scanner/tell.h"
@@ -261,7 +261,7 @@ s_wait (const sp_hub_t *hub, const sh_keyfile_t *key, uint32_t seconds,
         if (left <= 0)
             return rc;
         s_pause (left < pause ? (int) left : pause);
-        rc = sc_knock (hub, key, clock, why);
+        rc = sp_knock (hub, key, clock, why);
         if (rc == SH_OK)
             return rc;
         pause = pause * 2 > MOST_PAUSE_MS ? MOST_PAUSE_MS : pause * 2;
@@ -279,7 +279,7 @@ s_knock (join_t *self, const sh_keyfile_t *key)
     sh_key_fingerprint (fingerprint, key->public_key);
     (void) printf ("knocking at %s ...\n", self->invite.endpoint);
     (void) fflush (stdout);
-    sh_err_t rc = sc_knock (&hub, key, self->options->clock, &why);
+    sh_err_t rc = sp_knock (&hub, key, self->options->clock, &why);
     if (rc == SH_OK || rc == SH_E_KEY_REFUSED) {
         sh_err_t written = s_write_config (self, &why);
         if (written != SH_OK)

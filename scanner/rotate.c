@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "lib/keyfile.h"
-#include "scanner/knock.h"
+#include "scanner-proto/knock.h"
 #include "scanner/own_key.h"
 #include "scanner/tell.h"
 
@@ -23,7 +23,7 @@ s_knock_at_all (const sc_config_t *config, const sh_keyfile_t *key,
     sh_err_t worst = SH_OK;
     for (size_t i = 0; i < config->hubs.count; i++) {
         sh_why_t one = { "" };
-        sh_err_t rc = sc_knock (&config->hubs.items[i], key, clock, &one);
+        sh_err_t rc = sp_knock (&config->hubs.items[i], key, clock, &one);
         if (tell && rc == SH_E_KEY_REFUSED)
             (void) printf ("%s: noted, not let in yet\n",
                            config->hubs.items[i].endpoint);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#include "scanner/knock.h"
+#include "scanner-proto/knock.h"
 
 #include <assert.h>
 
@@ -36,7 +36,7 @@ s_judge (sp_link_t link, sp_session_t *session, const char *hub, sh_why_t *why)
 }
 
 sh_err_t
-sc_knock (const sp_hub_t *hub, const sh_keyfile_t *key,
+sp_knock (const sp_hub_t *hub, const sh_keyfile_t *key,
           const sh_clock_t *clock, sh_why_t *why)
 {
     assert (hub && key && clock);

@@ -4,8 +4,8 @@
     'scanhubctl scanner pending'.  Nothing else changes there: without a hello
     there is no session, so that a running scanner's one is left alone.  */
 
-#ifndef SC_KNOCK_H
-#define SC_KNOCK_H
+#ifndef SP_KNOCK_H
+#define SP_KNOCK_H
 
 #include "lib/clock.h"
 #include "lib/keyfile.h"
@@ -16,7 +16,7 @@
     SH_E_HUB_KEY: it ends the handshake, as it does when it has another key than
     'hub' says.  SH_E_DISCONNECTED, SH_E_IO, SH_E_SYNTAX.  The why names the hub
     and what to do.  */
-sh_err_t sc_knock (const sp_hub_t *hub, const sh_keyfile_t *key,
+sh_err_t sp_knock (const sp_hub_t *hub, const sh_keyfile_t *key,
                    const sh_clock_t *clock, sh_why_t *why) SH_MUST_CHECK;
 
 #endif
