@@ -205,12 +205,6 @@ s_take_agent (hub_agent_t *out, MYSQL_ROW row)
 
 /*  A server that another one has taken over from would still answer reads, and
     an account with too many rights could even write to it.  */
-static bool
-s_is_read_only (const char *value)
-{
-    return value && strcmp (value, "0") != 0 && strcasecmp (value, "OFF") != 0;
-}
-
 static sh_err_t
 s_leave_read_only (store_t *self)
 {
@@ -249,7 +243,7 @@ s_read_agent (hub_store_t *base, const char *code, hub_agent_t *out)
     bool read_only = false, maintenance = false;
     MYSQL_ROW row;
     while (rc == SH_E_AGENT_UNKNOWN && (row = mysql_fetch_row (result))) {
-        read_only = s_is_read_only (row[8]);
+        read_only = hub_store_is_read_only (row[8]);
         maintenance = hub_store_is_true (row[9]);
         if (row[2] && strcmp (row[2], code) == 0)
             rc = s_take_agent (out, row);
@@ -503,7 +497,7 @@ s_plan_times (store_t *self, hub_plan_t *plan)
         s_copy_time (plan->sample_seen, row[1]);
         plan->maintenance = hub_store_is_true (row[3]);
     }
-    bool read_only = row && s_is_read_only (row[2]);
+    bool read_only = row && hub_store_is_read_only (row[2]);
     mysql_free_result (result);
     return read_only ? s_leave_read_only (self) : SH_OK;
 }

@@ -21,6 +21,12 @@ hub_store_is_true (const char *value)
     return value && (*value == '1' || *value == 1);
 }
 
+bool
+hub_store_is_read_only (const char *value)
+{
+    return value && strcmp (value, "0") != 0 && strcasecmp (value, "OFF") != 0;
+}
+
 uint64_t
 hub_store_number (const char *value)
 {

@@ -292,7 +292,8 @@ sh_log_fields (sh_level_t level, const char *text, const sh_field_t *fields)
 void
 sh_log_set_level (sh_level_t level)
 {
-    assert (level >= SH_LOG_ERROR && level <= SH_LOG_DEBUG);
+    assert (level == SH_LOG_NOTHING
+            || (level >= SH_LOG_ERROR && level <= SH_LOG_DEBUG));
     atomic_store (&s_level, (int) level);
 }
 

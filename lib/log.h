@@ -19,6 +19,7 @@
 
 typedef enum
 {
+    SH_LOG_NOTHING = 0, /* of no line; only for sh_log_set_level */
     SH_LOG_ERROR = 3, /* syslog's numbers */
     SH_LOG_WARNING = 4,
     SH_LOG_NOTICE = 5,
