@@ -169,12 +169,6 @@ ctl_reload (ctl_t *self, int argc, char **argv)
     return s_relay (self, "reload", argc, argv);
 }
 
-int
-ctl_status (ctl_t *self, int argc, char **argv)
-{
-    return s_relay (self, "status", argc, argv);
-}
-
 /*  One ping.  'last' is the try after which the reason is printed.  */
 static int
 s_ping (const ctl_t *self, bool last)

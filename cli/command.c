@@ -61,7 +61,8 @@ static const ctl_command_t s_commands[] = {
       "new, gone, silent: for a mail from cron", ctl_digest },
     { "reload", "", "make the hub read its configuration again", ctl_reload },
     { "ping", "[--wait SECONDS]", "is the hub ready?", ctl_ping },
-    { "status", "", "what the hub says about itself", ctl_status },
+    { "status", "[--json] [--all] [--watch [SECONDS]]",
+      "is it working, and if not, why?", ctl_status },
     { 0 },
 };
 

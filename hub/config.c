@@ -10,6 +10,7 @@
 
 #include "lib/http_config.h"
 #include "hub/config_legacy.h"
+#include "hub/config_metrics.h"
 #include "hub/config_policy.h"
 #include "hub/config_scan.h"
 #include "lib/addr.h"
@@ -126,6 +127,10 @@ static const sh_config_field_t s_fields[] = {
       .offset = HUB (database),
       .fields = s_database_fields },
     { .key = "http", .kind = SH_CONFIG_CALL, .call = s_bind_http },
+    { .key = "metrics",
+      .kind = SH_CONFIG_MAP,
+      .offset = HUB (metrics),
+      .fields = hub_metrics_fields },
     { .key = "phpipam_timezone",
       .kind = SH_CONFIG_STR,
       .offset = HUB (timezone) },
@@ -446,6 +451,8 @@ s_take (hub_config_t *self, const sh_yaml_t *tree, const struct stat *meta,
         rc = s_settle_password (self, peek, why);
     if (rc == SH_OK)
         rc = s_settle_http (self, tree, peek, why);
+    if (rc == SH_OK)
+        rc = hub_metrics_settle (&self->metrics, tree, self->path, why);
     if (rc != SH_OK)
         return rc;
     hub_scan_settings_settle (&self->scan);
@@ -546,6 +553,7 @@ hub_config_destroy (hub_config_t **self_p)
         free (texts[i]);
     sh_strings_clear (&self->listen);
     sh_http_clear (&self->http);
+    sh_strings_clear (&self->metrics.listen);
     hub_policies_clear (&self->policies);
     hub_scan_settings_clear (&self->scan);
     free (self);
@@ -627,5 +635,7 @@ hub_config_needs_restart (const hub_config_t *self, const hub_config_t *fresh)
         return "phpipam_timezone";
     if (!s_same_database (&self->database, &fresh->database))
         return self->legacy ? "mysql_*" : "database";
+    if (!s_same_list (&self->metrics.listen, &fresh->metrics.listen))
+        return "metrics.listen";
     return s_http_needs_restart (self, fresh);
 }

@@ -23,6 +23,8 @@
           tls_ca: /etc/ssl/certs/ca-certificates.crt
         http: {...}                     (see lib/http_config.h; without this
                                          section there is no HTTP door)
+        metrics:
+          listen: 127.0.0.1:9766        (or a list; off)
         phpipam_timezone: auto          (auto, UTC or an IANA name)
         policy:
           hostname: auto                (never, fill, follow, auto)
@@ -106,6 +108,15 @@ typedef struct
     char *tls_ca;        /* NULL: the system's */
 } hub_database_config_t;
 
+#define HUB_METRICS_PORT 9766
+
+typedef struct
+{
+    sh_strings_t listen; /* each an address with a port; none: off */
+    bool said; /* the file names them; else it is the default, without which a
+                  hub starts as well */
+} hub_metrics_config_t;
+
 typedef struct
 {
     char *path; /* the file it came from */
@@ -124,6 +135,7 @@ typedef struct
     sh_http_config_t http; /* if on: each address with a port, paths absolute,
                               at least one listen and one trusted proxy */
     uint32_t http_port;    /* of addresses in the file that named none */
+    hub_metrics_config_t metrics;
     bool legacy;           /* it is the old scan server's file */
     char *timezone; /* "auto", "UTC" or an IANA name */
     hub_policies_t policies;
@@ -158,8 +170,7 @@ void hub_config_destroy (hub_config_t **self_p);
 
 /*  The first setting that 'fresh' has different and that only a restart can
     change (listen, key, registry, control, pauses, journal*, previews,
-    workers, memory_ceiling, timezone,
-    database, and of
+    workers, memory_ceiling, timezone, database, metrics.listen, and of
     http whether it is on, listen and spool), as the file calls it; NULL if
     none.  */
 const char *hub_config_needs_restart (const hub_config_t *self,

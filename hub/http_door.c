@@ -73,6 +73,7 @@ s_send (void *context, const char *label, const sp_message_t *part)
     if (rc != SH_OK)
         return rc;
     job->received = sh_clock_wall (self->args->clock);
+    job->taken = sh_clock_mono (self->args->clock);
     job->shard = hub_job_shard (report->subnet, s_bytes (report->code),
                                 s_bytes (report->cidr));
     job->heavy = report->last;
@@ -95,11 +96,20 @@ s_reload (http_door_t *self, sh_why_t *why)
 }
 
 static void
+s_measure (http_door_t *self)
+{
+    hub_meters_t *meters = self->args->meters;
+    hub_meters_set (meters, HUB_GAUGE_HTTP_PENDING,
+                    sm_door_pending (self->door));
+    hub_meters_set (meters, HUB_GAUGE_HTTP_SPOOL,
+                    self->spool ? sp_spool_depth (self->spool) : 0);
+}
+
+static void
 s_command (http_door_t *self)
 {
     char *command = zstr_recv (self->pipe);
     sh_why_t why = { "" };
-    char status[120];
     if (!command || streq (command, "$TERM"))
         self->ending = true;
     else if (streq (command, "RELOAD")) {
@@ -107,15 +117,6 @@ s_command (http_door_t *self)
         const char *answer = s_reload (self, &why);
         SH_TSAN_GIVE (self->args);
         zstr_send (self->pipe, answer);
-    }
-    else if (streq (command, "STATUS")) {
-        snprintf (status, sizeof status,
-                  "http: %zu requests at work, %llu reports in the spool",
-                  sm_door_pending (self->door),
-                  (unsigned long long) (self->spool
-                                            ? sp_spool_depth (self->spool)
-                                            : 0));
-        zstr_send (self->pipe, status);
     }
     zstr_free (&command);
 }
@@ -141,6 +142,7 @@ s_wait (void *context, int other, int timeout, sp_event_t *event)
 {
     http_door_t *self = context;
     *event = (sp_event_t){ .kind = SP_EVENT_NOTHING };
+    s_measure (self);
     if (!self->told) {
         self->told = true;
         event->kind = SP_EVENT_UP;

@@ -24,6 +24,7 @@ typedef struct
     hub_pool_t *pool;
     const sh_clock_t *clock;
     hub_beat_t *beat;  /* may be NULL */
+    hub_meters_t *meters; /* where its gauges go */
     hub_queue_t *home; /* where answered jobs come back to; outlives the pool */
     const hub_config_t *fresh; /* for "RELOAD"; main waits for the answer */
     sh_err_t err; /* out, set before the actor signals */

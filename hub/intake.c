@@ -435,6 +435,7 @@ s_transact (hub_intake_t *self, hub_part_t **parts, size_t count)
     hub_store_t *store = self->options.store;
     for (size_t i = 0; i < count; i++)
         hub_part_reset (parts[i]);
+    int64_t begun = sh_clock_mono (self->options.clock);
     sh_err_t rc = s_begin (self);
     if (rc != SH_OK)
         return rc;
@@ -443,6 +444,9 @@ s_transact (hub_intake_t *self, hub_part_t **parts, size_t count)
         rc = store->commit (store);
     if (rc != SH_OK)
         store->rollback (store);
+    hub_meters_time (hub_live_meters (self->options.live),
+                     HUB_TIME_TRANSACTION,
+                     sh_clock_mono (self->options.clock) - begun);
     return rc;
 }
 
@@ -645,6 +649,26 @@ s_keep (hub_intake_t *self, hub_part_t *part)
 }
 
 static void
+s_tell_outcome (hub_intake_t *self, const hub_part_t *part)
+{
+    const sh_clock_t *clock = self->options.clock;
+    const hub_outcome_t outcome = {
+        .who = &part->job->who,
+        .code = part->code,
+        .report = part->report,
+        .subnet = part->subnet_id,
+        .result = part->result,
+        .cause = hub_part_cause (part),
+    };
+    int64_t mono = sh_clock_mono (clock);
+    hub_live_outcome (self->options.live, &outcome, sh_clock_wall (clock),
+                      mono);
+    if (part->job->taken)
+        hub_meters_time (hub_live_meters (self->options.live),
+                         HUB_TIME_VERDICT, mono - part->job->taken);
+}
+
+static void
 s_finish (hub_intake_t *self, hub_part_t *part)
 {
     s_tell_trouble (self, part);
@@ -657,6 +681,7 @@ s_finish (hub_intake_t *self, hub_part_t *part)
     hub_part_account (part, self->options.live);
     hub_part_answer (part);
     s_keep (self, part);
+    s_tell_outcome (self, part);
 }
 
 /*  A report that came to an end, even a refused one, shows that its agent is

@@ -29,6 +29,7 @@ typedef struct
     uint8_t *frame;      /* owned; a frame that sp_peek accepted */
     size_t frame_size;
     int64_t received; /* epoch ms */
+    int64_t taken;    /* the same by mono; 0: it is not timed */
     uint64_t shard;   /* jobs of one shard are worked in order */
     bool heavy; /* targets, or a closing part: may look at a whole subnet */
 

@@ -165,14 +165,11 @@ hub_listener_patience (const hub_listener_t *self)
 }
 
 void
-hub_listener_status (const hub_listener_t *self, char *out, size_t size)
+hub_listener_measure (const hub_listener_t *self, hub_meters_t *meters)
 {
-    const uint64_t mib = 1024 * 1024;
-    snprintf (out, size,
-              "memory: %llu MiB, ceiling %llu MiB, reached %u times%s",
-              (unsigned long long) (hub_memory_used () / mib),
-              (unsigned long long) (self->ceiling.most / mib), self->closings,
-              self->handle ? "" : "; the door is closed for a moment");
+    hub_meters_set (meters, HUB_GAUGE_CEILING, self->ceiling.most);
+    hub_meters_set (meters, HUB_GAUGE_CLOSINGS, self->closings);
+    hub_meters_set (meters, HUB_GAUGE_DOOR_OPEN, self->handle != NULL);
 }
 
 /*  True if it is put off now.  That of a key with several holders is no reason

@@ -11,6 +11,7 @@
 #include <czmq.h>
 
 #include "hub/knocks.h"
+#include "hub/meters.h"
 #include "hub/putoff.h"
 #include "hub/greetings.h"
 #include "hub/sessions.h"
@@ -48,7 +49,7 @@ int hub_listener_patience (const hub_listener_t *self);
 /*  Where to note who says hello.  */
 hub_greetings_t *hub_listener_greetings (hub_listener_t *self);
 
-/*  One line about memory for people.  */
-void hub_listener_status (const hub_listener_t *self, char *out, size_t size);
+/*  How it is with memory: into the gauges.  */
+void hub_listener_measure (const hub_listener_t *self, hub_meters_t *meters);
 
 #endif

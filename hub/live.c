@@ -28,6 +28,11 @@ struct hub_live
     char trouble[320];
     int64_t trouble_until;
     _Atomic uint64_t counts[HUB_COUNT_COUNT];
+    /*  Never change; each has a lock of its own.  */
+    hub_meters_t *meters;
+    hub_roster_t *roster;
+    hub_coverage_t *coverage;
+    hub_silence_t *silence;
 };
 
 static const char *const s_words[HUB_COUNT_COUNT] = {
@@ -47,6 +52,7 @@ static const char *const s_words[HUB_COUNT_COUNT] = {
     [HUB_COUNT_MACS_DIFFER] = "macs_differing",
     [HUB_COUNT_MESSAGES_BAD] = "messages_bad",
     [HUB_COUNT_DUPLICATES] = "duplicates_dropped",
+    [HUB_COUNT_CLONES] = "clones_told",
 };
 
 sh_err_t
@@ -60,6 +66,17 @@ hub_live_new (hub_live_t **out, hub_zone_mode_t zone)
     pthread_mutex_init (&self->lock, NULL);
     snprintf (self->database_text, sizeof self->database_text,
               "not connected yet");
+    sh_err_t rc = hub_meters_new (&self->meters);
+    if (rc == SH_OK)
+        rc = hub_roster_new (&self->roster, HUB_ROSTER_MOST);
+    if (rc == SH_OK)
+        rc = hub_coverage_new (&self->coverage, HUB_COVERAGE_MOST);
+    if (rc == SH_OK)
+        rc = hub_silence_new (&self->silence);
+    if (rc != SH_OK) {
+        hub_live_destroy (&self);
+        return rc;
+    }
     *out = self;
     return SH_OK;
 }
@@ -91,6 +108,10 @@ hub_live_destroy (hub_live_t **self_p)
     s_destroy_policies (self->policies);
     s_destroy_scan (self->scan);
     hub_assignments_release (&self->assignments);
+    hub_silence_destroy (&self->silence);
+    hub_coverage_destroy (&self->coverage);
+    hub_roster_destroy (&self->roster);
+    hub_meters_destroy (&self->meters);
     pthread_mutex_destroy (&self->lock);
     pthread_mutex_destroy (&self->making);
     free (self);
@@ -279,6 +300,63 @@ hub_count_word (hub_count_t which)
 {
     assert (which < HUB_COUNT_COUNT);
     return s_words[which];
+}
+
+hub_meters_t *
+hub_live_meters (hub_live_t *self)
+{
+    return self->meters;
+}
+
+hub_roster_t *
+hub_live_roster (hub_live_t *self)
+{
+    return self->roster;
+}
+
+hub_coverage_t *
+hub_live_coverage (hub_live_t *self)
+{
+    return self->coverage;
+}
+
+hub_silence_t *
+hub_live_silence (hub_live_t *self)
+{
+    return self->silence;
+}
+
+/*  Has phpIPAM an agent with this code; and is the subnet its own?  */
+static bool
+s_is_known (hub_live_t *self, const hub_outcome_t *outcome, bool *its_own)
+{
+    uint64_t agent = 0;
+    hub_assignments_t *all = hub_live_assignments (self);
+    bool known = all && outcome->code
+                 && hub_assignments_agent (all, outcome->code, &agent)
+                        == SH_OK;
+    const hub_assignment_t *one
+        = known ? hub_assignments_find (all, outcome->subnet) : NULL;
+    *its_own = one && one->row->agent == agent;
+    hub_assignments_release (&all);
+    return known;
+}
+
+void
+hub_live_outcome (hub_live_t *self, const hub_outcome_t *outcome, int64_t now,
+                  int64_t mono)
+{
+    const hub_principal_t *who = outcome->who;
+    bool its_own, known = s_is_known (self, outcome, &its_own);
+    hub_meters_part (self->meters, who->door, outcome->result, outcome->cause,
+                     now);
+    if (known || who->door == HUB_DOOR_CURVE)
+        hub_roster_report (self->roster, who, outcome->code, outcome->subnet,
+                           outcome->result, outcome->cause, now, mono);
+    if (its_own && outcome->report)
+        hub_coverage_report (self->coverage, who, outcome->report,
+                             outcome->subnet, outcome->result, outcome->cause,
+                             now);
 }
 
 bool

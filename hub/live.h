@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*  What the hub's threads share: the settings that a reload swaps while they
-    work, the newest plan of assignments, and the counters.  Thread-safe.  */
+    work, the newest plan of assignments, and what is known of the hub's work
+    (counters, meters, roster, coverage, silence).  Thread-safe.  */
 
 #ifndef HUB_LIVE_H
 #define HUB_LIVE_H
 
 #include "hub/assignments.h"
+#include "hub/coverage.h"
+#include "hub/meters.h"
 #include "hub/policy.h"
 #include "hub/principal.h"
+#include "hub/roster.h"
+#include "hub/silence.h"
 #include "lib/walltime.h"
 
 typedef enum
@@ -28,6 +33,7 @@ typedef enum
     HUB_COUNT_MACS_DIFFER,
     HUB_COUNT_MESSAGES_BAD,
     HUB_COUNT_DUPLICATES,
+    HUB_COUNT_CLONES,
     HUB_COUNT_COUNT
 } hub_count_t;
 
@@ -104,5 +110,28 @@ bool hub_live_database (hub_live_t *self, int64_t now, char *text,
 void hub_live_count (hub_live_t *self, hub_count_t which, uint64_t more);
 uint64_t hub_live_counted (hub_live_t *self, hub_count_t which);
 const char *hub_count_word (hub_count_t which);
+
+/*  Of the live; each locks for itself.  */
+hub_meters_t *hub_live_meters (hub_live_t *self);
+hub_roster_t *hub_live_roster (hub_live_t *self);
+hub_coverage_t *hub_live_coverage (hub_live_t *self);
+hub_silence_t *hub_live_silence (hub_live_t *self);
+
+/*  What became of a report part.  */
+typedef struct
+{
+    const hub_principal_t *who;
+    const char *code;          /* that it speaks for; NULL: not known */
+    const sp_report_t *report; /* NULL: it was not understood */
+    uint64_t subnet;           /* 0: not known */
+    sp_result_t result;
+    sh_err_t cause; /* SH_OK if it was applied */
+} hub_outcome_t;
+
+/*  Put it into meters, roster and coverage.  Only what phpIPAM knows is
+    remembered, a subnet of the sender's and a code of an agent, so that nobody
+    fills them with inventions.  'now' is epoch ms, 'mono' the other clock.  */
+void hub_live_outcome (hub_live_t *self, const hub_outcome_t *outcome,
+                       int64_t now, int64_t mono);
 
 #endif

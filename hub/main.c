@@ -288,6 +288,7 @@ s_start_zap (hub_t *self, sh_why_t *why)
         .admitted = self->admitted,
         .putoff = self->putoff,
         .beat = hub_pulse_join (self->pulse, "authentication", 0),
+        .meters = hub_live_meters (self->live),
     };
     self->zap = zactor_new (hub_zap_actor, &self->zap_args);
     SH_TSAN_TAKE (&self->zap_args);
@@ -337,6 +338,7 @@ s_start_http (hub_t *self, sh_why_t *why)
         .pool = self->pool,
         .clock = sh_clock_system (),
         .beat = hub_pulse_join (self->pulse, "HTTP door", 0),
+        .meters = hub_live_meters (self->live),
         .home = self->http_home,
     };
     self->http = zactor_new (hub_http_door_actor, &self->http_args);
@@ -393,6 +395,7 @@ s_ready_requests (hub_t *self)
         .http = self->http,
         .pauses = self->pauses,
         .journal = self->journal,
+        .started = sh_clock_wall (sh_clock_system ()),
         .reload = s_reload,
         .renew = s_renew,
         .context = self,

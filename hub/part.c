@@ -151,9 +151,16 @@ s_fill_failed (const hub_part_t *self, sh_err_t rc, sp_verdict_t *verdict)
         verdict->delay = hub_part_delay (rc);
 }
 
+sh_err_t
+hub_part_cause (const hub_part_t *self)
+{
+    return self->rc == SH_OK && self->unfinished ? SH_E_UNFINISHED : self->rc;
+}
+
 void
 hub_part_answer (hub_part_t *self)
 {
+    self->result = SP_REFUSED; /* what has no ids gets no verdict */
     sp_refused_t refused[SP_REFUSED_MOST];
     sp_message_t message = { .type = SP_VERDICT };
     sp_verdict_t *verdict = &message.u.verdict;
@@ -167,12 +174,12 @@ hub_part_answer (hub_part_t *self)
         return;
     verdict->id = peek.id;
     verdict->part = peek.part;
-    if (self->rc != SH_OK)
-        s_fill_failed (self, self->rc, verdict);
-    else if (self->unfinished)
-        s_fill_failed (self, SH_E_UNFINISHED, verdict);
+    sh_err_t cause = hub_part_cause (self);
+    if (cause != SH_OK)
+        s_fill_failed (self, cause, verdict);
     else
         s_fill_applied (self, verdict, refused);
+    self->result = (sp_result_t) verdict->result;
     if (sp_encode (&self->job->answer, &self->job->answer_size, &message)
         != SH_OK)
         sh_log (SH_LOG_ERROR, "a verdict could not be encoded");

@@ -44,6 +44,8 @@ typedef struct
     sh_err_t no_inserts;
     bool no_texts; /* the same for names and MACs of rows that exist */
 
+    sp_result_t result; /* of the verdict, when that has been made */
+
     bool may_not_speak; /* 'rc' says that the code is not the sender's */
     sh_err_t rc;        /* what became of it */
     sh_why_t why;
@@ -57,8 +59,12 @@ void hub_part_open (hub_part_t *self, hub_job_t *job);
 void hub_part_reset (hub_part_t *self);
 void hub_part_close (hub_part_t *self);
 
-/*  Write job->answer: the verdict that 'rc' and the changes amount to.  */
+/*  Write job->answer and 'result': the verdict that 'rc' and the changes amount
+    to.  */
 void hub_part_answer (hub_part_t *self);
+
+/*  Why it was not applied as a whole, or SH_OK.  */
+sh_err_t hub_part_cause (const hub_part_t *self);
 
 /*  How many ms a part that is put off for this cause should stay away.  */
 uint64_t hub_part_delay (sh_err_t rc);

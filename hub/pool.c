@@ -31,6 +31,9 @@ typedef struct
     hub_beat_t *beat;
     pthread_t thread;
     bool running;
+    /*  For those who look.  */
+    _Atomic size_t jobs;
+    _Atomic int64_t since;
 } worker_t;
 
 struct hub_pool
@@ -83,11 +86,16 @@ s_work (void *argument)
             = hub_queue_take (self->queue, jobs, HUB_BATCH_MOST, EACH,
                               WAIT_MS);
         hub_beat_work (self->beat);
+        if (count) {
+            atomic_store (&self->since, sh_clock_mono (self->pool->options.clock));
+            atomic_store (&self->jobs, count);
+        }
         if (count && !atomic_load (&self->pool->stopping))
             hub_intake_batch (self->intake, jobs, count);
         for (size_t i = 0; i < count; i++)
             s_send_home (jobs[i]);
         hub_intake_after (self->intake);
+        atomic_store (&self->jobs, 0);
     }
     hub_beat_leave (self->beat);
     return NULL;
@@ -200,4 +208,22 @@ hub_pool_depth (hub_pool_t *self)
     for (size_t i = 0; i < self->count; i++)
         depth += hub_queue_depth (self->workers[i].queue);
     return depth;
+}
+
+size_t
+hub_pool_size (const hub_pool_t *self)
+{
+    return self->count;
+}
+
+void
+hub_pool_look (hub_pool_t *self, size_t at, hub_worker_state_t *out)
+{
+    assert (self && at < self->count && out);
+    worker_t *worker = &self->workers[at];
+    *out = (hub_worker_state_t){
+        .waiting = hub_queue_depth (worker->queue),
+        .jobs = atomic_load (&worker->jobs),
+        .since = atomic_load (&worker->since),
+    };
 }

@@ -42,4 +42,15 @@ bool hub_pool_submit (hub_pool_t *self, hub_job_t *job) SH_MUST_CHECK;
 
 size_t hub_pool_depth (hub_pool_t *self);
 
+/*  How it is with one worker.  */
+typedef struct
+{
+    size_t waiting; /* jobs */
+    size_t jobs;    /* that it has in hand; 0: it waits for some */
+    int64_t since;  /* mono ms since when it has them */
+} hub_worker_state_t;
+
+size_t hub_pool_size (const hub_pool_t *self);
+void hub_pool_look (hub_pool_t *self, size_t at, hub_worker_state_t *out);
+
 #endif

@@ -778,6 +778,42 @@ hub_registry_scanners (hub_registry_t *self, const char *code,
     return count;
 }
 
+typedef struct
+{
+    const hub_entries_t *entries;
+    hub_key_t *items;
+    size_t count, most;
+} list_t;
+
+static void
+s_list_one (hub_entry_t *entry, void *context)
+{
+    list_t *list = context;
+    if (list->count == list->most || entry->bad != SH_OK
+        || hub_entries_in_force (list->entries, entry->who.key) != entry)
+        return;
+    hub_key_t *one = &list->items[list->count++];
+    memcpy (one->key, entry->who.key, sizeof one->key);
+    memcpy (one->name, entry->who.name, sizeof one->name);
+    one->shim = entry->who.shim;
+}
+
+size_t
+hub_registry_list (hub_registry_t *self, hub_key_t **out)
+{
+    assert (self && out);
+    pthread_rwlock_rdlock (&self->lock);
+    list_t list = { .entries = self->entries };
+    list.most = self->entries ? hub_entries_size (self->entries) : 0;
+    if (list.most)
+        list.items = calloc (list.most, sizeof *list.items);
+    if (list.items)
+        hub_entries_each (self->entries, s_list_one, &list);
+    pthread_rwlock_unlock (&self->lock);
+    *out = list.items;
+    return list.count;
+}
+
 unsigned
 hub_registry_claims (hub_registry_t *self, const char *key)
 {

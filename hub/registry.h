@@ -78,6 +78,16 @@ typedef struct
 size_t hub_registry_scanners (hub_registry_t *self, const char *code,
                               hub_scanner_t *out, size_t most);
 
+/*  All keys in force; how many.  '*out' is malloc'ed, NULL if there are none or
+    no memory.  */
+typedef struct
+{
+    char key[SH_KEY_TEXT];
+    char name[HUB_NAME_MOST + 1];
+    bool shim;
+} hub_key_t;
+size_t hub_registry_list (hub_registry_t *self, hub_key_t **out);
+
 /*  How many good files have the key: 0, 1, or 2 for more, which is why nobody
     with it gets in.  */
 unsigned hub_registry_claims (hub_registry_t *self, const char *key);

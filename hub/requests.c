@@ -10,7 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "hub/descriptors.h"
 #include "hub/requests_within.h"
 
 #define REJECTED_MS INT64_C (86400000) /* in which a key is not listed again */
@@ -44,48 +43,6 @@ s_reload (const hub_requests_t *self, const char *rest, hub_reply_t *reply)
     hub_reply_add (reply, "%s", text);
 }
 
-/*  What another thread says about itself.  */
-static void
-s_add_status_of (hub_reply_t *reply, zactor_t *actor)
-{
-    zstr_send (actor, "STATUS");
-    char *text = zstr_recv (actor);
-    hub_reply_add (reply, "%s\n", text ? text : "");
-    zstr_free (&text);
-}
-
-static void
-s_status (const hub_requests_t *self, const char *rest, hub_reply_t *reply)
-{
-    (void) rest;
-    char text[320];
-    hub_descriptors_t gauge;
-    bool up = s_database (self, text, sizeof text);
-    hub_reply_add (reply,
-                   "ok scanhubd %s, pid %ld\ndatabase: %s%s\n"
-                   "registry: %zu keys in %s\n",
-                   PACKAGE_VERSION, (long) getpid (), up ? "" : "NOT USABLE: ",
-                   text, hub_registry_size (self->registry),
-                   self->config->registry);
-    hub_requests_add_subnets (self, reply);
-    hub_requests_add_pauses (self, reply);
-    s_add_status_of (reply, self->router);
-    hub_descriptors_read (&gauge);
-    hub_reply_add (reply,
-                   "descriptors: %zu of %zu, %zu of them kept from "
-                   "connections, %llu connections turned away\n"
-                   "waiting for workers: %zu\n",
-                   gauge.used, gauge.limit, gauge.reserve,
-                   (unsigned long long) gauge.turned_away,
-                   hub_pool_depth (self->pool));
-    if (self->http)
-        s_add_status_of (reply, self->http);
-    for (int i = 0; i < HUB_COUNT_COUNT; i++)
-        hub_reply_add (reply, "%s: %llu\n", hub_count_word ((hub_count_t) i),
-                       (unsigned long long) hub_live_counted (
-                           self->live, (hub_count_t) i));
-}
-
 static void
 s_key (const hub_requests_t *self, const char *key, hub_reply_t *reply)
 {
@@ -109,6 +66,20 @@ s_hub (const hub_requests_t *self, const char *rest, hub_reply_t *reply)
     const sh_strings_t *listen = &self->config->listen;
     for (size_t i = 0; i < listen->count; i++)
         hub_reply_add (reply, ", %s", listen->items[i]);
+}
+
+size_t
+hub_requests_pending_count (const hub_requests_t *self)
+{
+    hub_knock_t *knocks = calloc (HUB_PENDING_KEYS, sizeof *knocks);
+    size_t pending = 0;
+    size_t count = knocks ? hub_knocks_list (self->pending, knocks,
+                                             HUB_PENDING_KEYS)
+                          : 0;
+    for (size_t i = 0; i < count; i++)
+        pending += hub_registry_claims (self->registry, knocks[i].key) == 0;
+    free (knocks);
+    return pending;
 }
 
 /*  One that was let in since is pending no more.  */
@@ -151,7 +122,12 @@ s_reject (const hub_requests_t *self, const char *key, hub_reply_t *reply)
 
         ping      "ok ...", or "error not ready: ..." while the hub is not
                   connected to its database or has not read the assignments
-        status    "ok", then lines for people
+        status    "ok" and a document: hub/requests_status.c
+        scanners FROM
+                  "ok" and a document: a page of the scanners, ascending by
+                  name, from the FROM-th on, and whether there are "more"
+        coverage AFTER
+                  the same of the subnets with an id above AFTER
         reload    "ok ...", with what is odd about it in a second line, or
                   "error ..." with the reason; nothing changed
         key KEY   "ok NAME": this public key is in force under that name;
@@ -210,7 +186,9 @@ static const struct
                     hub_reply_t *reply);
 } s_words[] = {
     { "ping", false, s_ping },
-    { "status", false, s_status },
+    { "status", false, hub_requests_status },
+    { "scanners", true, hub_requests_scanners },
+    { "coverage", true, hub_requests_coverage },
     { "reload", false, s_reload },
     { "key", true, s_key },
     { "hub", false, s_hub },

@@ -30,6 +30,7 @@ typedef struct
     hub_knocks_t *pending;
     zactor_t *router;
     zactor_t *http; /* NULL: no such door */
+    int64_t started; /* epoch ms */
     /*  Read file and registry again; write the answer.  */
     void (*reload) (void *context, char *answer, size_t size);
     /*  Make the assignments anew and tell the scanners.  */

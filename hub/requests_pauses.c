@@ -13,7 +13,6 @@
 #include "lib/log.h"
 #include "scanner-proto/limits.h"
 
-#define LISTED_MOST 50 /* in 'status' */
 
 int64_t
 hub_requests_wall (void)
@@ -320,48 +319,4 @@ hub_requests_resume (const hub_requests_t *self, const char *rest,
     self->renew (self->context);
     s_tell_resumed (self, &one, reply);
     sh_log (SH_LOG_NOTICE, "resumed", SH_STR ("what", reply->text + 3));
-}
-
-static void
-s_add_pause (const hub_assignments_t *all, const hub_pause_t *one,
-             hub_reply_t *reply)
-{
-    char cidr[SH_PREFIX_TEXT] = "which phpIPAM gives to no agent";
-    const hub_known_agent_t *agent
-        = all && one->kind == HUB_PAUSE_AGENT
-              ? hub_assignments_agent_of (all, one->id)
-              : NULL;
-    const hub_assignment_t *subnet
-        = all && one->kind == HUB_PAUSE_SUBNET
-              ? hub_assignments_find (all, one->id)
-              : NULL;
-    hub_reply_add (reply, "paused: ");
-    if (one->kind == HUB_PAUSE_AGENT)
-        hub_reply_outside (reply, agent ? agent->name : "a scan agent that "
-                                                        "phpIPAM has no more");
-    else if (subnet && subnet->row->prefix.base.family)
-        sh_prefix_text (&subnet->row->prefix, cidr);
-    if (one->kind == HUB_PAUSE_SUBNET)
-        hub_reply_add (reply, "subnet %" PRIu64 ", %s", one->id, cidr);
-    hub_reply_add (reply, ", ");
-    hub_requests_add_until (reply, one->until);
-    hub_reply_add (reply, "\n");
-}
-
-void
-hub_requests_add_pauses (const hub_requests_t *self, hub_reply_t *reply)
-{
-    hub_pause_t *list = calloc (HUB_PAUSES_MOST, sizeof *list);
-    size_t count = list ? hub_pauses_list (self->pauses, list,
-                                           HUB_PAUSES_MOST,
-                                           hub_requests_wall ())
-                        : 0;
-    hub_assignments_t *all = hub_live_assignments (self->live);
-    for (size_t i = 0; i < count && i < LISTED_MOST; i++)
-        s_add_pause (all, &list[i], reply);
-    if (count > LISTED_MOST)
-        hub_reply_add (reply, "paused: %zu more; see scanhubctl subnets\n",
-                       count - LISTED_MOST);
-    hub_assignments_release (&all);
-    free (list);
 }

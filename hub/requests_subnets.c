@@ -14,7 +14,6 @@
 #include "lib/span.h"
 
 #define LINE_MOST 2048 /* bytes of a line about a subnet, and more */
-#define SPLITS_MOST 10 /* that are named in 'status' */
 #define SWEEP_MOST 65536 /* addresses: more are not swept with IPv6 */
 
 bool
@@ -84,9 +83,8 @@ hub_requests_find (const hub_assignments_t *all, const char *word,
     return one;
 }
 
-/*  Of a scanner's kind, be it that its agent is gone; not of phpIPAM's own.  */
-static bool
-s_is_ours (const hub_assignments_t *all, const hub_assignment_t *one)
+bool
+hub_requests_is_ours (const hub_assignments_t *all, const hub_assignment_t *one)
 {
     const hub_assignment_t *whose = one;
     if (one->row->agent == 0)
@@ -136,7 +134,7 @@ s_add_line (const hub_requests_t *self, const hub_assignments_t *all,
     hub_reply_add (reply, "\t%s\t%" PRId64 "\t%s\t",
                    cause == SH_OK ? "sent" : sh_err_word (cause),
                    until == HUB_PAUSE_NO_END ? -1 : until,
-                   s_is_ours (all, one) ? "ours" : "other");
+                   hub_requests_is_ours (all, one) ? "ours" : "other");
     hub_remarks_unsent_text (text, all, one, cause);
     hub_reply_outside (reply, text);
     hub_reply_add (reply, "\n");
@@ -314,37 +312,6 @@ hub_requests_subnet (const hub_requests_t *self, const char *rest,
             s_add_rule (reply, one);
         if (agent && agent->eligible && *agent->code)
             s_add_scanners (self, agent->code, reply);
-    }
-    hub_assignments_release (&all);
-}
-
-void
-hub_requests_add_subnets (const hub_requests_t *self, hub_reply_t *reply)
-{
-    size_t count = 0, sent = 0, paused = 0, unsent = 0, splits = 0;
-    hub_assignments_t *all = hub_live_assignments (self->live);
-    const hub_assignment_t *items
-        = all ? hub_assignments_items (all, &count) : NULL;
-    for (size_t i = 0; i < count; i++) {
-        if (!s_is_ours (all, &items[i]))
-            continue;
-        bool is_sent = hub_assignments_unsent (all, &items[i]) == SH_OK;
-        sent += is_sent;
-        unsent += !is_sent;
-        paused += is_sent && s_paused (self, &items[i]) != 0;
-    }
-    hub_reply_add (reply,
-                   "subnets: %zu scanned, %zu of them paused; %zu not "
-                   "scanned\n", sent, paused, unsent);
-    for (size_t i = 0; i < count && splits < SPLITS_MOST; i++) {
-        char cidr[SH_PREFIX_TEXT], text[HUB_REMARK_TEXT];
-        if (!hub_remarks_split (all, &items[i]))
-            continue;
-        splits++;
-        sh_prefix_text (&items[i].row->prefix, cidr);
-        hub_remarks_split_text (text, &items[i]);
-        hub_reply_add (reply, "subnet %" PRIu64 ", %s, IS NOT SCANNED: %s\n",
-                       items[i].row->id, cidr, text);
     }
     hub_assignments_release (&all);
 }

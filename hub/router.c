@@ -89,6 +89,12 @@ s_put_off (router_t *self, const letter_t *letter, sh_err_t cause,
         return;
     }
     hub_live_count (self->args->live, HUB_COUNT_PARTS_RETRY, 1);
+    const hub_outcome_t outcome = { .who = &letter->who,
+                                    .subnet = letter->peek.subnet,
+                                    .result = SP_RETRY,
+                                    .cause = cause };
+    hub_live_outcome (self->args->live, &outcome, letter->received,
+                      s_mono (self));
     sp_message_t message = {
         .type = SP_VERDICT,
         .u.verdict = {
@@ -163,6 +169,33 @@ s_settle (router_t *self, hub_session_t *session, const letter_t *letter,
     hub_holders_note_taken (session);
 }
 
+/*  An old connection that is gone already is of no interest; one that still
+    stands may be a second machine with a copy of the key.  */
+static void
+s_supersede (router_t *self, const letter_t *letter, hub_session_t *session)
+{
+    char newer[HUB_PEER_TEXT];
+    if (hub_session_is (session, letter->route, letter->route_size)
+        || !hub_speech_send_error (&self->speech, session->route,
+                                   session->route_size, SH_E_SUPERSEDED, NULL))
+        return;
+    hub_peer_text (newer, letter->fd);
+    sh_log (SH_LOG_NOTICE, "a newer connection took over",
+            SH_STR ("scanner", letter->who.name), SH_STR ("from", newer),
+            SH_STR ("earlier", session->peer));
+    if (!hub_roster_take_over (hub_live_roster (self->args->live),
+                               letter->who.key, session->peer, newer,
+                               s_mono (self)))
+        return;
+    hub_live_count (self->args->live, HUB_COUNT_CLONES, 1);
+    sh_log (SH_LOG_WARNING, "two machines use one key",
+            SH_STR ("scanner", letter->who.name),
+            SH_STR ("one", session->peer), SH_STR ("other", newer),
+            SH_STR ("remedy", "if the second is yours, give it a key and an "
+                              "agent of its own; if not, the key is stolen: "
+                              "scanhubctl scanner revoke"));
+}
+
 static void
 s_on_hello (router_t *self, const letter_t *letter)
 {
@@ -175,14 +208,8 @@ s_on_hello (router_t *self, const letter_t *letter)
     }
     hub_session_t *session
         = hub_sessions_find (self->sessions, letter->who.key);
-    /*  An old connection that is gone already is of no interest; one that
-        still stands may be a second machine with a copy of the key.  */
-    if (session
-        && !hub_session_is (session, letter->route, letter->route_size)
-        && hub_speech_send_error (&self->speech, session->route,
-                                  session->route_size, SH_E_SUPERSEDED, NULL))
-        sh_log (SH_LOG_NOTICE, "a newer connection took over",
-                SH_STR ("scanner", letter->who.name));
+    if (session)
+        s_supersede (self, letter, session);
     bool fresh = !session
                  || !hub_session_is (session, letter->route,
                                      letter->route_size);
@@ -196,6 +223,9 @@ s_on_hello (router_t *self, const letter_t *letter)
                 SH_STR ("peer", session->peer),
                 SH_INT ("clock_behind_ms",
                         letter->received - message->u.hello.now));
+        hub_roster_connect (hub_live_roster (self->args->live), &letter->who,
+                            session->peer, &message->u.hello,
+                            letter->received, session->heard);
         s_welcome (self, letter, &message->u.hello, session);
         if (fresh || session->heard - session->touched >= TOUCH_MS)
             s_submit_touch (self, session, &letter->who);
@@ -208,6 +238,16 @@ s_on_hello (router_t *self, const letter_t *letter)
 static void
 s_on_beat (router_t *self, const letter_t *letter, hub_session_t *session)
 {
+    sp_message_t *heard = NULL;
+    sh_why_t why = { "" };
+    sh_err_t rc = sp_decode (&heard, letter->frame, &why);
+    if (rc != SH_OK) {
+        s_answer_error (self, letter, rc, &why);
+        return;
+    }
+    hub_roster_beat (hub_live_roster (self->args->live), session->key,
+                     &heard->u.beat, letter->received);
+    sp_message_destroy (&heard);
     sp_message_t message = {
         .type = SP_BEAT,
         .u.beat = { .now = letter->received },
@@ -254,6 +294,7 @@ s_hand_over (router_t *self, const letter_t *letter, hub_job_kind_t kind)
     if (hub_job_new (&job, kind, &letter->who, letter->frame) != SH_OK)
         return SH_E_OVERLOAD;
     job->received = letter->received;
+    job->taken = s_mono (self);
     job->home = self->args->home;
     memcpy (job->route, letter->route, letter->route_size);
     job->route_size = letter->route_size;
@@ -543,27 +584,30 @@ s_sweep_revoked (router_t *self)
 static void
 s_sweep (router_t *self, int64_t now)
 {
+    hub_roster_t *roster = hub_live_roster (self->args->live);
+    hub_roster_begin (roster);
     for (hub_session_t *one = hub_sessions_first (self->sessions); one;
          one = hub_sessions_next (self->sessions)) {
-        if (now - one->heard <= SP_SILENCE_MS)
+        if (now - one->heard <= SP_SILENCE_MS) {
+            hub_roster_present (roster, one->key, one->heard);
             continue;
+        }
         sh_log (SH_LOG_NOTICE, "scanner fell silent",
                 SH_STR ("scanner", one->name));
         hub_speech_end (&self->speech, one);
     }
+    hub_roster_end (roster, sh_clock_wall (self->args->clock));
 }
 
+/*  What 'scanhubctl status' and /metrics say of this thread.  */
 static void
-s_status (router_t *self)
+s_measure (router_t *self)
 {
-    char text[320], memory[160];
-    hub_listener_status (self->listener, memory, sizeof memory);
-    snprintf (text, sizeof text,
-              "scanners connected: %zu, jobs out: %zu\n"
-              "ordered scans open: %zu\n%s",
-              hub_sessions_size (self->sessions), self->out,
-              hub_foreman_open (&self->foreman), memory);
-    zstr_send (self->pipe, text);
+    hub_meters_t *meters = hub_live_meters (self->args->live);
+    hub_meters_set (meters, HUB_GAUGE_JOBS_OUT, self->out);
+    hub_meters_set (meters, HUB_GAUGE_ORDERS_OPEN,
+                    hub_foreman_open (&self->foreman));
+    hub_listener_measure (self->listener, meters);
 }
 
 /*  What is about scans that are ordered.  Whoever asks waits for an answer, be
@@ -588,8 +632,6 @@ s_command (router_t *self)
     bool go_on = command && !streq (command, "$TERM");
     if (go_on && streq (command, "DRAIN"))
         self->drain_until = s_mono (self) + DRAIN_MS;
-    else if (go_on && streq (command, "STATUS"))
-        s_status (self);
     else if (go_on)
         s_ask_foreman (self, command);
     zstr_free (&command);
@@ -610,6 +652,7 @@ s_tick (router_t *self)
         self->drain_until = -1; /* told; goes on refusing */
         zstr_send (self->pipe, "DRAINED");
     }
+    s_measure (self);
     if (now < self->next_tick)
         return;
     self->next_tick = now + TICK_MS;

@@ -98,6 +98,7 @@ typedef struct
     char *name;
     char *code; /* "": it has none, and cannot be asked for */
     bool eligible;
+    char last_access[20]; /* "" for NULL; of no meaning to assignments */
 } hub_known_agent_t;
 
 /*  Everything that phpIPAM assigns to anybody, in one look, and what it does

@@ -390,8 +390,8 @@ s_touch_agent (hub_store_t *base, uint64_t agent, const char *wall,
 static sh_err_t
 s_plan_agents (store_t *self, hub_plan_t *plan)
 {
-    hub_sql_start (&self->sql, "SELECT id, name, code, type FROM scanAgents "
-                               "ORDER BY id");
+    hub_sql_start (&self->sql, "SELECT id, name, code, type, last_access "
+                               "FROM scanAgents ORDER BY id");
     MYSQL_RES *result;
     sh_err_t rc = hub_sql_query (&self->sql, &result);
     if (rc != SH_OK)
@@ -404,6 +404,7 @@ s_plan_agents (store_t *self, hub_plan_t *plan)
         one->name = strdup (row[1] ? row[1] : "");
         one->code = strdup (row[2] ? row[2] : "");
         one->eligible = s_type_eligible (row[3]);
+        s_copy_time (one->last_access, row[4]);
         if (!one->name || !one->code)
             rc = SH_E_MEMORY;
     }

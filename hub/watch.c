@@ -68,6 +68,9 @@ static void
 s_tell_database (hub_watch_t *self, bool up, const char *text)
 {
     hub_live_set_database (self->live, up, text);
+    if (up)
+        hub_meters_set (hub_live_meters (self->live), HUB_GAUGE_WATCHED,
+                        (uint64_t) sh_clock_wall (self->clock));
     if (up && !self->was_up)
         sh_log (SH_LOG_NOTICE, "database is in reach",
                 SH_STR ("database", text));
@@ -123,6 +126,7 @@ s_look (hub_watch_t *self)
         return;
     }
     s_tell_zone (self, plan);
+    hub_silence_note (hub_live_silence (self->live), plan, self->zone);
     s_take_plan (self, &plan);
 }
 

@@ -40,6 +40,7 @@ typedef struct
     hub_knocks_t *pending, *admitted;
     hub_putoff_t *putoff;
     hub_beat_t *beat;
+    hub_meters_t *meters;
     zsock_t *pipe;
     zsock_t *zap;
     int64_t since; /* when the minute of log lines began */
@@ -100,11 +101,19 @@ s_may_log (zap_t *self)
 }
 
 static void
+s_count (zap_t *self, hub_handshake_t why)
+{
+    if (self->meters)
+        hub_meters_handshake (self->meters, why);
+}
+
+static void
 s_refuse_key (zap_t *self, const char *key, zframe_t *address)
 {
     char peer[TEXT_MOST];
     s_frame_text (peer, address);
     bool twice = hub_registry_claims (self->registry, key) > 1;
+    s_count (self, twice ? HUB_HANDSHAKE_TWICE : HUB_HANDSHAKE_UNKNOWN);
     if (!twice && self->pending)
         hub_knocks_note (self->pending, key, peer,
                          sh_clock_wall (sh_clock_system ()));
@@ -123,6 +132,7 @@ s_refuse_key (zap_t *self, const char *key, zframe_t *address)
 static bool
 s_refuse_request (zap_t *self, const char *what)
 {
+    s_count (self, HUB_HANDSHAKE_MALFORMED);
     if (s_may_log (self))
         sh_log (SH_LOG_WARNING, "handshake refused: not as expected",
                 SH_STR ("what", what));
@@ -136,6 +146,7 @@ s_may_enter (zap_t *self, const hub_principal_t *who)
 {
     int64_t now = sh_clock_mono (sh_clock_system ());
     if (self->putoff && hub_putoff_left (self->putoff, who->key, now) > 0) {
+        s_count (self, HUB_HANDSHAKE_PUT_OFF);
         if (s_may_log (self))
             sh_log (SH_LOG_NOTICE, "handshake refused: the key is put off, "
                                    "for it filled the hub's memory",
@@ -144,6 +155,7 @@ s_may_enter (zap_t *self, const hub_principal_t *who)
     }
     if (hub_allowance_take (self->handshakes, who->key, now))
         return true;
+    s_count (self, HUB_HANDSHAKE_OFTEN);
     if (s_may_log (self))
         sh_log (SH_LOG_WARNING, "handshake refused: the key connects too "
                                 "often; does a copy of it run elsewhere?",
@@ -276,6 +288,7 @@ hub_zap_actor (zsock_t *pipe, void *args)
                    .admitted = given->admitted,
                    .putoff = given->putoff,
                    .beat = given->beat,
+                   .meters = given->meters,
                    .pipe = pipe,
                    .zap = zsock_new (ZMQ_REP),
                    .since = sh_clock_mono (sh_clock_system ()) };

@@ -21,6 +21,7 @@
 #include <czmq.h>
 
 #include "hub/knocks.h"
+#include "hub/meters.h"
 #include "hub/pulse.h"
 #include "hub/putoff.h"
 #include "hub/registry.h"
@@ -34,7 +35,8 @@ typedef struct
     hub_knocks_t *pending, *admitted;
     hub_putoff_t *putoff;
     hub_beat_t *beat; /* may be NULL */
-    bool failed;      /* out */
+    hub_meters_t *meters; /* counts those that are refused; or NULL */
+    bool failed; /* out */
 } hub_zap_args_t;
 
 void hub_zap_actor (zsock_t *pipe, void *args);

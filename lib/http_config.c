@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lib/addr.h"
+#include "lib/listen.h"
 #include "lib/log.h"
 #include "lib/secret.h"
 
@@ -296,74 +297,6 @@ s_default_list (sh_strings_t *list, const sh_http_source_t *from,
     return SH_OK;
 }
 
-/*  0 to 65535; 0 is any free port.  */
-static bool
-s_is_port (const char *text)
-{
-    size_t digits = strspn (text, "0123456789");
-    return digits > 0 && digits <= 5 && text[digits] == '\0'
-           && (text[0] != '0' || digits == 1)
-           && strtoul (text, NULL, 10) <= UINT16_MAX;
-}
-
-/*  An address with its port, taken apart.  */
-typedef struct
-{
-    sh_addr_t addr;
-    const char *port; /* within the text; NULL: it names none */
-} endpoint_t;
-
-static bool
-s_parse_host (sh_addr_t *out, const char *text, size_t size)
-{
-    char host[SH_ADDR_TEXT];
-    if (size >= sizeof host)
-        return false;
-    memcpy (host, text, size);
-    host[size] = '\0';
-    return sh_addr_parse (out, host) == SH_OK;
-}
-
-/*  "[::1]" or "[::1]:5000".  */
-static bool
-s_parse_bracketed (endpoint_t *out, const char *text)
-{
-    const char *end = strchr (text, ']');
-    if (!end || !s_parse_host (&out->addr, text + 1, (size_t) (end - text - 1))
-        || out->addr.family != 6)
-        return false;
-    out->port = end[1] == ':' ? end + 2 : NULL;
-    return out->port ? s_is_port (out->port) : end[1] == '\0';
-}
-
-/*  IPv6 without brackets is taken where no end of it can be meant as a port,
-    because [::] without quotes is a list in YAML.  */
-static bool
-s_parse_endpoint (endpoint_t *out, const char *text)
-{
-    *out = (endpoint_t){ 0 };
-    if (text[0] == '[')
-        return s_parse_bracketed (out, text);
-    const char *colon = strrchr (text, ':');
-    bool with_port
-        = colon && s_is_port (colon + 1)
-          && s_parse_host (&out->addr, text, (size_t) (colon - text));
-    if (with_port) {
-        out->port = colon + 1;
-        return out->addr.family == 4;
-    }
-    return s_parse_host (&out->addr, text, strlen (text));
-}
-
-static bool
-s_is_loopback (const sh_addr_t *addr)
-{
-    static const uint8_t one[16] = { [15] = 1 };
-    if (addr->family == 4)
-        return addr->bytes[0] == 127;
-    return memcmp (addr->bytes, one, sizeof one) == 0;
-}
-
 /*  Is there a token that everybody knows?  */
 static bool
 s_is_public (const sh_http_config_t *self)
@@ -406,8 +339,11 @@ s_settle_endpoint (sh_http_config_t *self, const sh_http_source_t *from,
                    size_t at, sh_why_t *why)
 {
     char **item = &self->listen.items[at];
-    endpoint_t endpoint;
-    if (!s_parse_endpoint (&endpoint, *item)) {
+    sh_addr_t addr;
+    sh_err_t rc = sh_listen_settle (item, from->port, &addr);
+    if (rc == SH_E_MEMORY)
+        return s_no_memory (from->path, why);
+    if (rc != SH_OK) {
         char shown[SHOWN_MOST];
         sh_escape (shown, sizeof shown, *item);
         return sh_fail (why, SH_E_CONFIG,
@@ -417,20 +353,8 @@ s_settle_endpoint (sh_http_config_t *self, const sh_http_source_t *from,
                         from->section, from->listen, shown, SH_HTTP_PORT,
                         SH_HTTP_PORT);
     }
-    char host[SH_ADDR_TEXT], *text = NULL;
-    bool six = endpoint.addr.family == 6;
-    sh_addr_text (&endpoint.addr, host);
-    unsigned long port
-        = endpoint.port ? strtoul (endpoint.port, NULL, 10) : from->port;
-    if (asprintf (&text, "%s%s%s:%lu", six ? "[" : "", host, six ? "]" : "",
-                  port)
-        < 0)
-        return s_no_memory (from->path, why);
-    free (*item);
-    *item = text;
-    return s_is_loopback (&endpoint.addr)
-               ? SH_OK
-               : s_check_open (self, from, at, why);
+    return sh_addr_is_loopback (&addr) ? SH_OK
+                                       : s_check_open (self, from, at, why);
 }
 
 static sh_err_t

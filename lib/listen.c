@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -21,6 +22,87 @@ sh_addr_is_loopback (const sh_addr_t *addr)
     if (addr->family == 4)
         return addr->bytes[0] == 127;
     return addr->family == 6 && memcmp (addr->bytes, one, sizeof one) == 0;
+}
+
+/*  0 to 65535; 0 is any free port.  */
+static bool
+s_is_port (const char *text)
+{
+    size_t digits = strspn (text, "0123456789");
+    return digits > 0 && digits <= 5 && text[digits] == '\0'
+           && (text[0] != '0' || digits == 1)
+           && strtoul (text, NULL, 10) <= UINT16_MAX;
+}
+
+/*  An address with its port, taken apart.  */
+typedef struct
+{
+    sh_addr_t addr;
+    const char *port; /* within the text; NULL: it names none */
+} endpoint_t;
+
+static bool
+s_parse_host (sh_addr_t *out, const char *text, size_t size)
+{
+    char host[SH_ADDR_TEXT];
+    if (size >= sizeof host)
+        return false;
+    memcpy (host, text, size);
+    host[size] = '\0';
+    return sh_addr_parse (out, host) == SH_OK;
+}
+
+/*  "[::1]" or "[::1]:5000".  */
+static bool
+s_parse_bracketed (endpoint_t *out, const char *text)
+{
+    const char *end = strchr (text, ']');
+    if (!end || !s_parse_host (&out->addr, text + 1, (size_t) (end - text - 1))
+        || out->addr.family != 6)
+        return false;
+    out->port = end[1] == ':' ? end + 2 : NULL;
+    return out->port ? s_is_port (out->port) : end[1] == '\0';
+}
+
+/*  IPv6 without brackets is taken where no end of it can be meant as a port,
+    because [::] without quotes is a list in YAML.  */
+static bool
+s_parse_endpoint (endpoint_t *out, const char *text)
+{
+    *out = (endpoint_t){ 0 };
+    if (text[0] == '[')
+        return s_parse_bracketed (out, text);
+    const char *colon = strrchr (text, ':');
+    bool with_port
+        = colon && s_is_port (colon + 1)
+          && s_parse_host (&out->addr, text, (size_t) (colon - text));
+    if (with_port) {
+        out->port = colon + 1;
+        return out->addr.family == 4;
+    }
+    return s_parse_host (&out->addr, text, strlen (text));
+}
+
+sh_err_t
+sh_listen_settle (char **item, uint32_t port, sh_addr_t *addr)
+{
+    assert (item && *item && addr);
+    endpoint_t endpoint;
+    char host[SH_ADDR_TEXT], *text = NULL;
+    if (!s_parse_endpoint (&endpoint, *item))
+        return SH_E_CONFIG;
+    bool six = endpoint.addr.family == 6;
+    sh_addr_text (&endpoint.addr, host);
+    unsigned long its
+        = endpoint.port ? strtoul (endpoint.port, NULL, 10) : port;
+    if (asprintf (&text, "%s%s%s:%lu", six ? "[" : "", host, six ? "]" : "",
+                  its)
+        < 0)
+        return SH_E_MEMORY;
+    free (*item);
+    *item = text;
+    *addr = endpoint.addr;
+    return SH_OK;
 }
 
 /*  1 to 5 digits up to 65535.  */

@@ -39,6 +39,13 @@ void sh_listeners_clear (sh_listeners_t *self);
 /*  The first that is not of this machine alone, or NULL.  */
 const sh_listener_t *sh_listeners_open (const sh_listeners_t *self);
 
+/*  Make an address with a port of '*item' (malloc'ed): one that names none gets
+    'port'.  IPv6 without brackets is taken where no end of it can be meant as a
+    port, because [::] without quotes is a list in YAML.  SH_E_CONFIG: it is no
+    such thing; SH_E_MEMORY.  */
+sh_err_t sh_listen_settle (char **item, uint32_t port, sh_addr_t *addr)
+    SH_MUST_CHECK;
+
 bool sh_addr_is_loopback (const sh_addr_t *addr);
 
 #endif

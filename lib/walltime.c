@@ -151,6 +151,23 @@ sh_wall_latest (sh_wall_t *out, sh_zone_t zone, int64_t epoch)
 }
 
 bool
+sh_wall_epoch (int64_t *out, sh_zone_t zone, const char *text)
+{
+    struct tm parts = { .tm_isdst = -1 };
+    const char *end
+        = sh_wall_is_never (text)
+              ? NULL
+              : strptime (text, "%Y-%m-%d %H:%M:%S", &parts);
+    if (!end || *end)
+        return false;
+    time_t at = zone == SH_ZONE_LOCAL ? mktime (&parts) : timegm (&parts);
+    if (at <= 0)
+        return false;
+    *out = at;
+    return true;
+}
+
+bool
 sh_wall_is_never (const char *text)
 {
     return !text || text[0] == '\0' || strncmp (text, "0000-00-00", 10) == 0

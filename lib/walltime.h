@@ -53,6 +53,10 @@ void sh_wall_at (sh_wall_t *out, sh_zone_t zone, int64_t epoch);
     second before they did.  A stored text above this is in the future.  */
 void sh_wall_latest (sh_wall_t *out, sh_zone_t zone, int64_t epoch);
 
+/*  When a clock in 'zone' showed the text; of the repeated hour either.  False
+    for what is no such text, never included.  */
+bool sh_wall_epoch (int64_t *out, sh_zone_t zone, const char *text);
+
 /*  Is the text a column's way of saying never: NULL, '', '0000-00-00...',
     '1970-01-01 00:00:01' or '1970-01-01 01:00:00' (phpIPAM's list)?  */
 bool sh_wall_is_never (const char *text);

@@ -10,6 +10,7 @@ started again for the next."""
 import atexit
 import ctypes
 import ipaddress
+import json
 import os
 import random
 import re
@@ -240,6 +241,7 @@ class Hub:
         self.log_path = self.directory / 'hub.log'
         self.port = free_port()
         self.http_port = free_port()
+        self.metrics_port = free_port()
         self.endpoint = f'tcp://127.0.0.1:{self.port}'
         self.ctl('keygen', str(self.directory / 'hub.cert'))
         text = (self.directory / 'hub.cert.pub').read_text()
@@ -286,6 +288,8 @@ database:
   name: {env['DB_NAME']}
   user: {env['DB_USER']}
   password_file: {password}
+metrics:
+  listen: 127.0.0.1:{self.metrics_port}
 phpipam_timezone: {self.config['timezone']}
 {self.config['policy']}
 {self.http_section()}
@@ -373,9 +377,15 @@ log_level: debug
     def log_mark(self):
         return len(self.log_path.read_bytes()) if self.log_path.exists() else 0
 
+    def status(self):
+        """What the hub says about itself, working or not."""
+        done = self.ctl('status', '--json', check=False)
+        if done.returncode not in (0, 1):
+            raise AssertionError(f'status: {done.stderr.strip()}')
+        return json.loads(done.stdout)
+
     def counter(self, word):
-        return int(re.search(rf'^{word}: (\d+)', self.ctl('status').stdout,
-                             re.M)[1])
+        return self.status()['counters'][word]
 
 
 # --- the stage that a case is played on --------------------------------------

@@ -325,10 +325,9 @@ def _(s):
     start_limited(hub, 256)
 
     def gauge():
-        found = re.search(r'descriptors: (\d+) of (\d+), (\d+) of them kept '
-                          r'from connections, (\d+) connections turned away',
-                          ' '.join(hub.ctl('status').stdout.split()))
-        return [int(number) for number in found.groups()]
+        files = hub.status()['descriptors']
+        return [files[key] for key in
+                ('used', 'limit', 'reserve', 'turned_away')]
 
     equal(gauge()[1:], [256, 32, 0])
     attack = []
@@ -467,9 +466,8 @@ def _(s):
         attack.close()
         equal(hub.restart(), 0)  # which forgives
         peer = back(s, hub)
-    status = hub.ctl('status').stdout
-    assert re.search(rf'memory: \d+ MiB, ceiling {CEILING} MiB, reached 0 '
-                     'times', status), status
+    memory = hub.status()['memory']
+    equal((memory['ceiling'], memory['closings']), (CEILING << 20, 0))
     s.in_order(hub)
 
 

@@ -311,8 +311,10 @@ s_new_plan (void)
     plan->subnets = calloc (2, sizeof *plan->subnets);
     assert_true (plan->agents && plan->subnets);
     plan->agent_count = 1;
-    plan->agents[0] = (hub_known_agent_t){ 3, strdup ("a"), strdup ("c"),
-                                           true };
+    plan->agents[0] = (hub_known_agent_t){ .id = 3,
+                                           .name = strdup ("a"),
+                                           .code = strdup ("c"),
+                                           .eligible = true };
     for (; plan->subnet_count < 2; plan->subnet_count++) {
         hub_subnet_t subnet = s_subnet ();
         plan->subnets[plan->subnet_count] = (hub_assigned_t){

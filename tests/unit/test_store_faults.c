@@ -604,6 +604,10 @@ s_try_memory (const char *letters, unsigned n, bool on)
 {
     world_t world;
     s_open (&world, letters);
+    /*  What is remembered of the senders stays.  */
+    for (size_t i = 0; i < world.count; i++)
+        hub_roster_report (hub_live_roster (world.live), &world.jobs[i]->who,
+                           NULL, 0, SP_APPLIED, SH_OK, 1, 1);
     nomem_count_from_here ();
     nomem_fail_at (n, on);
     s_work (&world);

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*  What is wrong with the hub, in sentences that say what to do: the first lines
+    of 'scanhubctl status'.  */
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hub/descriptors.h"
+#include "hub/requests_status.h"
+#include "lib/span.h"
+
+#define TEXT_MOST 768
+
+static void SH_PRINTF (4, 5)
+s_add (json_t *list, const char *what, sh_grade_t grade, const char *format,
+       ...)
+{
+    char text[TEXT_MOST];
+    va_list args;
+    va_start (args, format);
+    vsnprintf (text, sizeof text, format, args);
+    va_end (args);
+    json_array_append_new (
+        list, json_pack ("{s:s, s:s, s:o}", "grade",
+                         grade == SH_FINDING_ERROR ? "error" : "warning",
+                         "what", what, "text", hub_status_text (text)));
+}
+
+static const char *
+s_plural (size_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
+bool
+hub_status_works (const json_t *problems)
+{
+    size_t i;
+    const json_t *one;
+    json_array_foreach (problems, i, one)
+        if (strcmp (json_string_value (json_object_get (one, "grade")),
+                    "error") == 0)
+            return false;
+    return true;
+}
+
+static void
+s_add_database (json_t *list, const hub_requests_t *self,
+                const hub_health_times_t *times)
+{
+    char text[320];
+    hub_assignments_t *all = hub_live_assignments (self->live);
+    if (!hub_live_database (self->live, times->mono, text, sizeof text))
+        s_add (list, "database", SH_FINDING_ERROR,
+               "the database cannot be used: %s", text);
+    else if (!all)
+        s_add (list, "database", SH_FINDING_ERROR,
+               "phpIPAM's subnets have not been read yet; wait a moment");
+    hub_assignments_release (&all);
+}
+
+static void
+s_add_lists (json_t *list, const hub_status_sums_t *sums)
+{
+    if (sums->scanners_wrong)
+        s_add (list, "scanners", SH_FINDING_ERROR,
+               "%zu of %zu scanners: see below", sums->scanners_wrong,
+               sums->known);
+    if (sums->refused)
+        s_add (list, "subnets", SH_FINDING_ERROR,
+               "reports about %zu subnet%s are refused; see below",
+               sums->refused, s_plural (sums->refused));
+    if (sums->late)
+        s_add (list, "subnets", SH_FINDING_ERROR,
+               "%zu of %zu subnets are not scanned in time; see below",
+               sums->late, sums->scanned);
+    if (sums->agents_silent)
+        s_add (list, "agents", SH_FINDING_ERROR,
+               "silent for over a day: %zu scan agent%s; phpIPAM's clean-up "
+               "script deletes what nobody has seen for 7 days",
+               sums->agents_silent, s_plural (sums->agents_silent));
+    if (sums->agents_never)
+        s_add (list, "agents", SH_FINDING_WARNING,
+               "never heard of yet: %zu scan agent%s with subnets in phpIPAM",
+               sums->agents_never, s_plural (sums->agents_never));
+    if (sums->warned)
+        s_add (list, "scanners", SH_FINDING_WARNING,
+               "%zu of %zu scanners have something to look at", sums->warned,
+               sums->known);
+}
+
+/*  Those of no scanner that the lists show: the sender may be an HTTP client
+    whose code phpIPAM does not know.  */
+static void
+s_add_refusals (json_t *list, const hub_requests_t *self,
+                const hub_health_times_t *times)
+{
+    for (int i = SH_OK + 1; i < SH_ERR_COUNT; i++) {
+        char span[SH_SPAN_TEXT];
+        hub_refusals_t one = hub_meters_refusals (
+            hub_live_meters (self->live), (sh_err_t) i);
+        sh_class_t class = sh_err_class ((sh_err_t) i);
+        bool never = class == SH_CLASS_PEER || class == SH_CLASS_DENIED;
+        if (one.count == 0 || !never || times->now - one.last >= HUB_RECENT_MS)
+            continue;
+        sh_span_about (span, (times->now - one.last) / 1000);
+        s_add (list, "refusals", SH_FINDING_ERROR,
+               "%llu report parts refused (%s), the last %s ago: %s",
+               (unsigned long long) one.count, sh_err_word ((sh_err_t) i),
+               span, sh_err_text ((sh_err_t) i));
+    }
+}
+
+static void
+s_add_limits (json_t *list, const hub_requests_t *self)
+{
+    hub_meters_t *meters = hub_live_meters (self->live);
+    hub_descriptors_t gauge;
+    hub_descriptors_read (&gauge);
+    if (hub_meters_get (meters, HUB_GAUGE_DOOR_OPEN) == 0)
+        s_add (list, "memory", SH_FINDING_ERROR,
+               "the door for scanners is closed for a moment, for memory is "
+               "above its ceiling; see the log for who filled it");
+    if (gauge.turned_away && gauge.used + gauge.reserve * 2 >= gauge.limit)
+        s_add (list, "descriptors", SH_FINDING_ERROR,
+               "connections are turned away for want of file descriptors: "
+               "raise LimitNOFILE, or see who connects");
+    uint64_t spool = hub_meters_get (meters, HUB_GAUGE_HTTP_SPOOL);
+    if (self->http && spool)
+        s_add (list, "http", SH_FINDING_WARNING,
+               "%llu reports of HTTP clients wait in the spool",
+               (unsigned long long) spool);
+    hub_journal_status_t journal = { .failing = false };
+    if (self->journal)
+        hub_journal_status (self->journal, &journal);
+    if (journal.failing)
+        s_add (list, "journal", SH_FINDING_WARNING,
+               "the journal cannot be written: %s", journal.error.text);
+    size_t pending = hub_requests_pending_count (self);
+    if (pending)
+        s_add (list, "pending", SH_FINDING_WARNING,
+               "%zu unknown keys have knocked; scanhubctl scanner pending",
+               pending);
+}
+
+json_t *
+hub_status_problems (const hub_requests_t *self,
+                     const hub_status_sums_t *sums,
+                     const hub_health_times_t *times)
+{
+    json_t *list = json_array ();
+    s_add_database (list, self, times);
+    s_add_refusals (list, self, times);
+    s_add_lists (list, sums);
+    s_add_limits (list, self);
+    return list;
+}
