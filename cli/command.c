@@ -60,6 +60,8 @@ static const ctl_command_t s_commands[] = {
     { "digest", "[--since SPAN] [--json]",
       "new, gone, silent: for a mail from cron", ctl_digest },
     { "reload", "", "make the hub read its configuration again", ctl_reload },
+    { "doctor", "[--json]", "is all in order, and if not, what is to be done",
+      ctl_doctor },
     { "ping", "[--wait SECONDS]", "is the hub ready?", ctl_ping },
     { "status", "[--json] [--all] [--watch [SECONDS]]",
       "is it working, and if not, why?", ctl_status },

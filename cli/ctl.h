@@ -77,6 +77,7 @@ int ctl_scanner_revoke (ctl_t *self, int argc, char **argv);
 int ctl_reload (ctl_t *self, int argc, char **argv);
 int ctl_ping (ctl_t *self, int argc, char **argv);
 int ctl_status (ctl_t *self, int argc, char **argv);
+int ctl_doctor (ctl_t *self, int argc, char **argv);
 int ctl_subnets (ctl_t *self, int argc, char **argv);
 int ctl_scan (ctl_t *self, int argc, char **argv);
 int ctl_orders (ctl_t *self, int argc, char **argv);
