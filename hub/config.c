@@ -33,6 +33,8 @@
 const char *const hub_tls_words[]
     = { "off", "preferred", "required", "verify-full", NULL };
 
+static const char *const s_log_words[] = { "none", "events", NULL };
+
 static sh_err_t
 s_bind_log_level (void *target, const sh_yaml_t *node, const char *path,
                   sh_why_t *why)
@@ -134,6 +136,10 @@ static const sh_config_field_t s_fields[] = {
     { .key = "phpipam_timezone",
       .kind = SH_CONFIG_STR,
       .offset = HUB (timezone) },
+    { .key = "phpipam_log",
+      .kind = SH_CONFIG_ENUM,
+      .offset = HUB (phpipam_log),
+      .words = s_log_words },
     { .key = "policy",
       .kind = SH_CONFIG_MAP,
       .offset = HUB (policies),

@@ -26,6 +26,7 @@
         metrics:
           listen: 127.0.0.1:9766        (or a list; off)
         phpipam_timezone: auto          (auto, UTC or an IANA name)
+        phpipam_log: none               (or events)
         policy:
           hostname: auto                (never, fill, follow, auto)
           mac: auto
@@ -117,6 +118,12 @@ typedef struct
                   hub starts as well */
 } hub_metrics_config_t;
 
+typedef enum
+{
+    HUB_LOG_NONE,
+    HUB_LOG_EVENTS /* new hosts in phpIPAM's table 'logs' */
+} hub_phpipam_log_t;
+
 typedef struct
 {
     char *path; /* the file it came from */
@@ -138,6 +145,7 @@ typedef struct
     hub_metrics_config_t metrics;
     bool legacy;           /* it is the old scan server's file */
     char *timezone; /* "auto", "UTC" or an IANA name */
+    int phpipam_log; /* hub_phpipam_log_t */
     hub_policies_t policies;
     hub_scan_settings_t scan; /* settled */
     int log_level; /* sh_level_t */

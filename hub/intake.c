@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "hub/authorise.h"
+#include "hub/events.h"
 #include "hub/hold.h"
 #include "hub/page.h"
 #include "hub/part.h"
@@ -46,6 +47,7 @@ struct hub_intake
     /*  Agents that showed life, for hub_intake_after.  */
     hub_agent_t alive[ALIVE_MOST];
     size_t alive_count;
+    hub_events_t events; /* likewise */
     int64_t touch_again; /* mono ms; no last_access is written before */
 };
 
@@ -70,6 +72,7 @@ hub_intake_destroy (hub_intake_t **self_p)
         return;
     for (size_t i = 0; i < self->alive_count; i++)
         hub_agent_clear (&self->alive[i]);
+    hub_events_clear (&self->events);
     free (self);
     *self_p = NULL;
 }
@@ -648,6 +651,21 @@ s_keep (hub_intake_t *self, hub_part_t *part)
         hub_journal_note (journal, &record); /* NULL: told as dropped */
 }
 
+/*  For hub_intake_after.  */
+static void
+s_note_events (hub_intake_t *self, const hub_part_t *part)
+{
+    if (part->rc != SH_OK || part->held == HUB_HELD_PREVIEW
+        || !hub_live_events (self->options.live))
+        return;
+    sh_wall_t wall;
+    int64_t now = s_now (self);
+    sh_wall_at (&wall, hub_live_zone (self->options.live,
+                                      part->agent.db_offset, now),
+                now);
+    hub_events_note (&self->events, part, &wall);
+}
+
 static void
 s_tell_outcome (hub_intake_t *self, const hub_part_t *part)
 {
@@ -680,6 +698,7 @@ s_finish (hub_intake_t *self, hub_part_t *part)
     }
     hub_part_account (part, self->options.live);
     hub_part_answer (part);
+    s_note_events (self, part);
     s_keep (self, part);
     s_tell_outcome (self, part);
 }
@@ -862,4 +881,8 @@ hub_intake_after (hub_intake_t *self)
         hub_agent_clear (&self->alive[i]);
     }
     self->alive_count = 0;
+    if (!self->options.ended
+        || !self->options.ended (self->options.allows_context))
+        hub_events_write (&self->events, self->options.store,
+                          self->options.clock);
 }

@@ -48,7 +48,7 @@ void hub_intake_destroy (hub_intake_t **self_p);
 void hub_intake_batch (hub_intake_t *self, hub_job_t **jobs, size_t count);
 
 /*  What nobody waits for, when the answers are on their way: last_access of the
-    agents that showed life.  After a lock on their rows was waited for in vain
+    agents that showed life, and new hosts in phpIPAM's logs.  After a lock on their rows was waited for in vain
     there is a pause of a minute.  */
 void hub_intake_after (hub_intake_t *self);
 

@@ -33,6 +33,7 @@ struct hub_live
     hub_roster_t *roster;
     hub_coverage_t *coverage;
     hub_silence_t *silence;
+    atomic_bool events; /* new hosts are told in phpIPAM's logs */
 };
 
 static const char *const s_words[HUB_COUNT_COUNT] = {
@@ -157,6 +158,18 @@ hub_live_set_scan (hub_live_t *self, hub_scan_settings_t **settings_p)
     pthread_mutex_unlock (&self->making);
     *settings_p = NULL;
     s_destroy_scan (old);
+}
+
+void
+hub_live_set_events (hub_live_t *self, bool on)
+{
+    atomic_store (&self->events, on);
+}
+
+bool
+hub_live_events (hub_live_t *self)
+{
+    return atomic_load (&self->events);
 }
 
 void

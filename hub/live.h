@@ -57,6 +57,10 @@ hub_policy_t hub_live_policy (hub_live_t *self, const char *agent,
 /*  phpIPAM's zone, given the database session's offset.  */
 sh_zone_t hub_live_zone (const hub_live_t *self, int db_offset, int64_t now);
 
+/*  Are new hosts told in phpIPAM's logs (phpipam_log: events)?  */
+void hub_live_set_events (hub_live_t *self, bool on);
+bool hub_live_events (hub_live_t *self);
+
 /*  The list of pauses, borrowed; before there are other threads.  */
 void hub_live_set_pauses (hub_live_t *self, hub_pauses_t *pauses);
 

@@ -233,6 +233,9 @@ s_reload (void *context, char *answer, size_t size)
         /*  Threads go on reading the old one's database and listen settings,
             which are equal; only what may change moves over.  */
         old->log_level = fresh->log_level;
+        old->phpipam_log = fresh->phpipam_log;
+        hub_live_set_events (self->live,
+                             old->phpipam_log == HUB_LOG_EVENTS);
         hub_policies_clear (&old->policies);
         old->policies = fresh->policies;
         hub_policies_init (&fresh->policies);
@@ -416,6 +419,8 @@ s_start (hub_t *self, sh_why_t *why)
         rc = s_make_lists (self);
     if (rc == SH_OK) {
         hub_live_set_pauses (self->live, self->pauses);
+        hub_live_set_events (self->live,
+                             self->config->phpipam_log == HUB_LOG_EVENTS);
         s_publish_policies (self);
         s_publish_scan (self);
         rc = hub_queue_new (&self->home, HOME_JOBS, SIZE_MAX);

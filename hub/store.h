@@ -20,6 +20,7 @@
 #include "lib/clock.h"
 
 typedef struct hub_store hub_store_t;
+typedef struct hub_event hub_event_t; /* hub/events.h */
 
 struct hub_store
 {
@@ -75,6 +76,13 @@ struct hub_store
     sh_err_t (*touch_agent) (hub_store_t *self, uint64_t agent,
                              const char *wall, const char *limit)
         SH_MUST_CHECK;
+
+    /*  Outside of transactions: new hosts for phpIPAM's table 'logs'.  Which of
+        them were written is told by '*written', also on an error.  Where the
+        right is missing that is SH_E_DB_RIGHTS, at once until the next
+        connection.  */
+    sh_err_t (*write_events) (hub_store_t *self, const hub_event_t *events,
+                              size_t count, size_t *written) SH_MUST_CHECK;
 
     /*  All agents and assignments, from one snapshot.  */
     sh_err_t (*read_plan) (hub_store_t *self, hub_plan_t **out) SH_MUST_CHECK;

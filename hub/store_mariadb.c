@@ -12,6 +12,7 @@
 #include "hub/store.h"
 #include "hub/store_apply.h"
 #include "hub/store_columns.h"
+#include "hub/store_events.h"
 #include "hub/store_rows.h"
 
 /*  phpIPAM may be upgraded under a running hub, and a column that is new has
@@ -28,6 +29,7 @@ typedef struct
     const sh_clock_t *clock;
     int64_t learn_at; /* mono ms: look at the columns again */
     hub_columns_t has;
+    sh_err_t no_events; /* why none are written on this connection, or SH_OK */
 } store_t;
 
 /*  The column that says that phpIPAM is in maintenance mode; its name is
@@ -82,6 +84,8 @@ s_connect (store_t *self, bool all)
     if (rc != SH_OK)
         return rc;
     self->sql.doubt |= fresh;
+    if (fresh)
+        self->no_events = SH_OK;
     int64_t now = sh_clock_mono (self->clock);
     if (!all && !self->sql.doubt && now < self->learn_at)
         return SH_OK;
@@ -387,6 +391,24 @@ s_touch_agent (hub_store_t *base, uint64_t agent, const char *wall,
     return hub_sql_run (&self->sql);
 }
 
+/*  A right or a column that is missing stays so until somebody acts.  */
+static sh_err_t
+s_write_events (hub_store_t *base, const hub_event_t *events, size_t count,
+                size_t *written)
+{
+    store_t *self = (store_t *) base;
+    *written = 0;
+    sh_err_t rc = s_connect (self, false);
+    if (rc == SH_OK)
+        rc = self->no_events;
+    if (rc != SH_OK)
+        return rc;
+    rc = hub_store_events (&self->sql, events, count, written);
+    if (sh_err_class (rc) == SH_CLASS_OURS)
+        self->no_events = rc;
+    return rc;
+}
+
 static sh_err_t
 s_plan_agents (store_t *self, hub_plan_t *plan)
 {
@@ -583,6 +605,7 @@ hub_store_mariadb_new (hub_store_t **out, const hub_database_config_t *config,
         .read_range = s_read_range,
         .apply = s_apply,
         .touch_agent = s_touch_agent,
+        .write_events = s_write_events,
         .read_plan = s_read_plan,
         .describe = s_describe,
         .set_beat = s_set_beat,

@@ -326,6 +326,83 @@ def _(s):
     equal([change for change in since if change['report'] == one['report']], [])
 
 
+def events(s):
+    return s.sql.rows('SELECT severity, date, username, ipaddr, command, '
+                      'details FROM logs ORDER BY id')
+
+
+def rights_on_logs(s, given):
+    user = s.database.env['DB_USER']
+    for place in ('localhost', '127.0.0.1'):
+        change = ('GRANT', 'TO') if given else ('REVOKE', 'FROM')
+        s.sql.rows(f'{change[0]} INSERT (severity, date, username, ipaddr, '
+                   f'command, details) ON logs {change[1]} {user}@{place}')
+
+
+@case('phpipam_log: a row for each new host, as phpIPAM tells it')
+def _(s):
+    s.sql.rows('TRUNCATE logs')
+    s.applied(host('10.0.0.4'))
+    s.hub.policy('phpipam_log: events')
+    rights_on_logs(s, True)
+    s.hub.restart()
+    before = harness.now_ms()
+    s.applied(host('10.0.0.5', name='a.example', mac=MAC % 5),
+              host('10.0.0.6'), host('10.0.0.4'))
+    rows = until(lambda: len(got := events(s)) >= 2 and got, 'events')
+    equal([row[0] for row in rows], ['0', '0'])
+    equal([row[2:5] for row in rows], [(None, None, 'Address create')] * 2)
+    assert harness.wall(before) <= rows[0][1] <= harness.wall(harness.now_ms())
+    for word in ('site-a', '10.0.0.5', 'a.example', MAC % 5):
+        assert word in rows[0][5], rows[0]
+    s.applied(host('10.0.0.5'))  # no news
+    s.hub.policy('')
+    s.applied(host('10.0.0.7'))
+    time.sleep(0.5)
+    equal(len(events(s)), 2)
+
+
+@case('phpipam_log without the right: said with the GRANT, and in nobody\'s way')
+def _(s):
+    s.sql.rows('TRUNCATE logs')
+    rights_on_logs(s, True)
+    rights_on_logs(s, False)
+    s.hub.policy('phpipam_log: events')
+    s.hub.restart(workers=1)
+    try:
+        mark = s.hub.log_mark()
+        for at in range(5, 15):
+            s.applied(host(f'10.0.0.{at}'))
+            time.sleep(0.05)
+        log = until(lambda: 'GRANT INSERT' in (text := s.hub.log_from(mark))
+                    and text, 'the remedy')
+        equal(log.count('GRANT INSERT'), 1)
+        equal(log.count('1142'), 1)
+        s.hub.ready()
+        rights_on_logs(s, True)
+        s.hub.restart()
+        s.applied(host('10.0.0.55'))
+        until(lambda: len(events(s)) == 1, 'an event')
+    finally:
+        s.hub.restart(workers=2)
+
+
+@case('phpipam_log: a table that is locked holds up no verdict')
+def _(s):
+    rights_on_logs(s, True)
+    s.sql.rows('TRUNCATE logs')
+    s.hub.policy('phpipam_log: events')
+    s.hub.restart()
+    other = s.database.session()
+    s.extra.append(other)
+    other.rows('LOCK TABLES logs WRITE')
+    begun = time.monotonic()
+    s.applied(host('10.0.0.5'))
+    assert time.monotonic() - begun < 3
+    other.rows('UNLOCK TABLES')
+    until(lambda: len(events(s)) == 1, 'the event')
+
+
 @case('wrong calls')
 def _(s):
     for words in (['reports', 'x'], ['reports', '--limit', '0'],
