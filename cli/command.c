@@ -59,6 +59,14 @@ static const ctl_command_t s_commands[] = {
     { "undo", "REPORT --sql", "the SQL that takes a report back", ctl_undo },
     { "digest", "[--since SPAN] [--json]",
       "new, gone, silent: for a mail from cron", ctl_digest },
+    { "preview list", "[--subnet SUBNET] [--json]",
+      "show what is held and not written", ctl_preview_list },
+    { "preview show", "N [--json]", "show what one of them would change",
+      ctl_preview_show },
+    { "preview apply", "(N ... | --subnet SUBNET | --all) [--json]",
+      "write it after all", ctl_preview_apply },
+    { "preview drop", "(N ... | --subnet SUBNET | --all)",
+      "forget it", ctl_preview_drop },
     { "reload", "", "make the hub read its configuration again", ctl_reload },
     { "doctor", "[--json]", "is all in order, and if not, what is to be done",
       ctl_doctor },
@@ -75,6 +83,7 @@ static const struct
     const char *word, *summary;
 } s_groups[] = {
     { "scanner", "who may come in: invite, approve, list, revoke ..." },
+    { "preview", "what the hub holds: list, show, apply, drop" },
     { NULL, NULL },
 };
 

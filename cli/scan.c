@@ -5,14 +5,13 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/order.h"
+#include "cli/patience.h"
 #include "lib/clock.h"
 #include "lib/span.h"
 #include "lib/wrap.h"
@@ -68,28 +67,6 @@ s_finish (const ctl_order_t *order)
     return status;
 }
 
-/*  Wait 'ms', or for Ctrl-C, which is blocked; true: that came.  */
-static bool
-s_pause (long ms)
-{
-    const struct timespec time = { ms / 1000, ms % 1000 * 1000000 };
-    sigset_t set;
-    sigemptyset (&set);
-    sigaddset (&set, SIGINT);
-    sigaddset (&set, SIGTERM);
-    return sigtimedwait (&set, NULL, &time) > 0;
-}
-
-static void
-s_block_signals (void)
-{
-    sigset_t set;
-    sigemptyset (&set);
-    sigaddset (&set, SIGINT);
-    sigaddset (&set, SIGTERM);
-    sigprocmask (SIG_BLOCK, &set, NULL);
-}
-
 /*  One line that is written over on a terminal, else one now and then.  */
 static void
 s_show (const ctl_order_t *order, bool terminal, int64_t *next)
@@ -142,7 +119,7 @@ s_watch (ctl_t *self, const char *name)
         }
         bool cancelled = order.cancel;
         free (answer);
-        if (s_pause (STEP_MS))
+        if (ctl_patience_pause (STEP_MS))
             return s_stop_watching (name, terminal, cancelled);
     }
 }
@@ -175,7 +152,7 @@ s_confirm (ctl_t *self, const char *name)
                              "order %s is with the scanner, which has not "
                              "answered for %d s; see scanhubctl orders",
                              name, ANSWER_MS / 1000);
-        if (s_pause (STEP_MS))
+        if (ctl_patience_pause (STEP_MS))
             return EX_TEMPFAIL;
     }
 }
@@ -265,7 +242,7 @@ ctl_scan (ctl_t *self, int argc, char **argv)
     if (optind + 1 != argc)
         return ctl_misused (self);
     wanted.subnet = argv[optind];
-    s_block_signals ();
+    ctl_patience_begin ();
     return wanted.cancel ? s_cancel (self, &wanted) : s_order (self, &wanted);
 }
 

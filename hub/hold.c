@@ -126,6 +126,9 @@ hub_hold_keep (hub_part_t *part, hub_previews_t *previews)
         .deltas = &part->kept,
         .sightings = part->held == HUB_HELD_PREVIEW ? part->sightings : NULL,
         .changes = part->held_changes,
+        .silent = part->held == HUB_HELD_PREVIEW && part->report->last
+                      ? part->changes->silent.text
+                      : NULL,
     };
     uint64_t number;
     bool again;

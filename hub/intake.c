@@ -436,8 +436,10 @@ static sh_err_t
 s_transact (hub_intake_t *self, hub_part_t **parts, size_t count)
 {
     hub_store_t *store = self->options.store;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         hub_part_reset (parts[i]);
+        hub_deltas_clear (&parts[i]->job->done);
+    }
     int64_t begun = sh_clock_mono (self->options.clock);
     sh_err_t rc = s_begin (self);
     if (rc != SH_OK)

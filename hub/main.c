@@ -56,6 +56,7 @@ typedef struct
     hub_pulse_t *pulse;
     hub_queue_t *home;
     hub_pool_t *pool;
+    hub_applier_t *applier;
     hub_watch_t *watch;
     zactor_t *zap;
     hub_zap_args_t zap_args;
@@ -397,6 +398,8 @@ s_ready_requests (hub_t *self)
         .router = self->router,
         .http = self->http,
         .pauses = self->pauses,
+        .previews = self->previews,
+        .applier = self->applier,
         .journal = self->journal,
         .started = sh_clock_wall (sh_clock_system ()),
         .reload = s_reload,
@@ -451,6 +454,9 @@ s_start (hub_t *self, sh_why_t *why)
                                                 .journal = self->journal,
                                                 .previews = self->previews,
                                                 .clock = sh_clock_system () });
+    if (rc == SH_OK)
+        rc = hub_applier_new (&self->applier, self->previews, self->pool,
+                              self->registry, sh_clock_system ());
     if (rc == SH_OK)
         rc = hub_watch_new (&self->watch, &store, self->live,
                             hub_pulse_join (self->pulse, "watcher", 0),
@@ -531,6 +537,7 @@ static void
 s_drain (hub_t *self)
 {
     sh_log (SH_LOG_NOTICE, "stopping: finishing the reports at hand");
+    hub_applier_stop (self->applier);
     /*  What the HTTP door has not got answered goes to its spool.  */
     zactor_destroy (&self->http);
     zstr_send (self->router, "DRAIN");
@@ -547,7 +554,9 @@ s_stop (hub_t *self)
     zactor_destroy (&self->router);
     zactor_destroy (&self->zap);
     hub_watch_destroy (&self->watch);
+    hub_applier_stop (self->applier);
     hub_pool_destroy (&self->pool);
+    hub_applier_destroy (&self->applier);
     hub_journal_destroy (&self->journal);
     hub_queue_destroy (&self->http_home);
     hub_queue_destroy (&self->home);

@@ -63,7 +63,6 @@ hub_part_reset (hub_part_t *self)
     self->held = HUB_HELD_NOT;
     self->held_changes = 0;
     hub_deltas_clear (&self->kept);
-    hub_deltas_clear (&self->job->done);
     self->rc = SH_OK;
 }
 

@@ -24,6 +24,7 @@ typedef struct
     bool again;
     uint8_t same[SP_FRAME_SUM]; /* sum of what it changes, but for times */
     int64_t bytes;
+    int64_t changes; /* of rows */
     sqlite3_stmt *line; /* the statement that adds one */
 } put_t;
 
@@ -231,6 +232,45 @@ s_add_line (put_t *self, const char *action, const char *address,
                                address, field, old, fresh);
 }
 
+/*  Would the row of this delta become Offline although another part of the
+    report says that it answered?  */
+static int
+s_has_answered (const put_t *self, const hub_delta_t *delta, const char *ip,
+                bool *answered)
+{
+    int64_t found = 0;
+    *answered = false;
+    if (!self->one->silent || delta->column != HUB_COLUMN_STATE)
+        return SQLITE_OK;
+    int code = s_number (
+        hub_previews_ask (self->file,
+                          "SELECT 1 FROM change WHERE entry = ? AND address = ?"
+                          " AND field = ? AND fresh >= ?",
+                          "ittt", self->entry, ip,
+                          hub_column_word (HUB_COLUMN_LAST_SEEN),
+                          self->one->silent),
+        &found, 0);
+    *answered = found != 0;
+    return code;
+}
+
+static int
+s_add_delta (put_t *self, const hub_delta_t *one)
+{
+    char ip[SH_ADDR_TEXT];
+    bool answered;
+    sh_addr_text (&one->ip, ip);
+    int code = s_has_answered (self, one, ip, &answered);
+    if (code != SQLITE_OK)
+        return code;
+    if (answered && self->changes > 0)
+        self->changes--;
+    if (answered)
+        return SQLITE_OK;
+    return s_add_line (self, one->added ? "insert" : "update", ip,
+                       hub_column_word (one->column), one->before, one->after);
+}
+
 static int
 s_add_lines (put_t *self)
 {
@@ -244,13 +284,8 @@ s_add_lines (put_t *self)
     int code = self->line ? SQLITE_OK : SQLITE_ERROR;
     for (size_t i = 0;
          code == SQLITE_OK && i < deltas->count && i < HUB_PREVIEW_LISTED;
-         i++) {
-        const hub_delta_t *one = &deltas->items[i];
-        sh_addr_text (&one->ip, ip);
-        code = s_add_line (self, one->added ? "insert" : "update", ip,
-                           hub_column_word (one->column), one->before,
-                           one->after);
-    }
+         i++)
+        code = s_add_delta (self, &deltas->items[i]);
     for (size_t i = 0; code == SQLITE_OK && sightings
                        && i < sightings->refused_count
                        && i < HUB_PREVIEW_LISTED;
@@ -281,7 +316,7 @@ s_add_part (put_t *self)
         " bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         "iiibbbii", self->entry, (int64_t) one->report->part, one->received,
         one->frame, (sh_bytes_t){ sum, sizeof sum },
-        (sh_bytes_t){ self->same, sizeof self->same }, (int64_t) one->changes,
+        (sh_bytes_t){ self->same, sizeof self->same }, self->changes,
         self->bytes);
 }
 
@@ -371,7 +406,8 @@ hub_previews_put (hub_previews_t *self, const hub_keep_t *one,
                   uint64_t *number, bool *again, sh_why_t *why)
 {
     assert (self && one && one->reason != HUB_HELD_NOT && number && again);
-    put_t put = { .file = self, .one = one };
+    put_t put = { .file = self, .one = one,
+                  .changes = (int64_t) one->changes };
     bool too_large = false;
     pthread_mutex_lock (&self->lock);
     sh_err_t rc = hub_previews_open (self, why);

@@ -44,6 +44,10 @@ typedef struct
     const hub_deltas_t *deltas;
     const hub_sightings_t *sightings; /* refused hosts are listed; or NULL */
     uint64_t changes; /* as in a verdict; 'deltas' may list fewer */
+    /*  Of a closing part under preview: its hosts were not written, so what is
+        to become Offline is to be compared with what is kept of them: those
+        with a lastSeen of this or later have answered.  NULL: no such part.  */
+    const char *silent;
 } hub_keep_t;
 
 typedef struct

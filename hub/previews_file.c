@@ -41,6 +41,7 @@ static const char s_schema[]
       " part INTEGER NOT NULL, action TEXT NOT NULL, address TEXT NOT NULL,"
       " field TEXT NOT NULL, old TEXT, fresh TEXT);"
       "CREATE INDEX change_entry ON change (entry, part, row);"
+      "CREATE INDEX change_address ON change (entry, address, field);"
       "COMMIT";
 
 /*  locking_mode comes first: WAL then needs no shared memory, and no other

@@ -177,6 +177,18 @@ s_reject (const hub_requests_t *self, const char *key, hub_reply_t *reply)
         digest SINCE
                   what is new, gone or has another MAC, and what is silent
 
+    And these are about what is held:
+
+        previews AFTER
+                  "ok " and a JSON document of up to 500 entries with numbers
+                  above AFTER
+        preview N AFTER
+                  "ok " and a JSON document: the entry, and up to 2,000 lines of
+                  what it would change, behind the line AFTER
+        apply N   "ok N": the entry is being applied, or waits for that
+        applied N "ok " and a JSON document: how far that is, or what was done
+        drop N    "ok ...": the entry is gone
+
     Where "error ..." is the answer, the rest of it is for people.  */
 static const struct
 {
@@ -207,6 +219,11 @@ static const struct
     { "why", true, hub_requests_why },
     { "refusals", true, hub_requests_refusals },
     { "digest", true, hub_requests_digest },
+    { "previews", true, hub_requests_previews },
+    { "preview", true, hub_requests_preview },
+    { "apply", true, hub_requests_apply },
+    { "applied", true, hub_requests_applied },
+    { "drop", true, hub_requests_drop },
 };
 
 void

@@ -8,6 +8,7 @@
 
 #include <czmq.h>
 
+#include "hub/applier.h"
 #include "hub/config.h"
 #include "hub/journal.h"
 #include "hub/knocks.h"
@@ -26,6 +27,8 @@ typedef struct
     hub_live_t *live;
     hub_pauses_t *pauses;
     hub_journal_t *journal; /* NULL: none is kept */
+    hub_previews_t *previews;
+    hub_applier_t *applier;
     hub_pool_t *pool;
     hub_knocks_t *pending;
     zactor_t *router;

@@ -37,6 +37,16 @@ void hub_requests_refusals (const hub_requests_t *self, const char *rest,
                             hub_reply_t *reply);
 void hub_requests_digest (const hub_requests_t *self, const char *rest,
                           hub_reply_t *reply);
+void hub_requests_previews (const hub_requests_t *self, const char *rest,
+                            hub_reply_t *reply);
+void hub_requests_preview (const hub_requests_t *self, const char *rest,
+                           hub_reply_t *reply);
+void hub_requests_apply (const hub_requests_t *self, const char *rest,
+                         hub_reply_t *reply);
+void hub_requests_applied (const hub_requests_t *self, const char *rest,
+                           hub_reply_t *reply);
+void hub_requests_drop (const hub_requests_t *self, const char *rest,
+                        hub_reply_t *reply);
 
 void hub_requests_status (const hub_requests_t *self, const char *rest,
                           hub_reply_t *reply);
