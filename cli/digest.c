@@ -36,43 +36,81 @@ s_add_change (ctl_table_t *table, const char *key, const json_t *one)
 }
 
 static void
-s_add_silent (ctl_table_t *table, const json_t *one)
+s_when_or (char out[static TIME_TEXT], const json_t *one, const char *key,
+           const char *without)
+{
+    int64_t when = ctl_field_number (one, key);
+    if (when > 0)
+        ctl_time_text (out, TIME_TEXT, when);
+    else
+        snprintf (out, TIME_TEXT, "%s", without);
+}
+
+static void
+s_add_agent (ctl_table_t *table, const char *key, const json_t *one)
 {
     char when[TIME_TEXT];
-    int64_t last = ctl_field_number (one, "last");
-    if (last > 0)
-        ctl_time_text (when, sizeof when, last);
-    else
-        snprintf (when, sizeof when, "none is known");
-    ctl_table_add (table, "  %s", ctl_field_text (one, "cidr"));
-    ctl_table_add (table, "%" PRId64, ctl_field_number (one, "subnet"));
-    ctl_table_add (table, "%s", ctl_field_text (one, "agent"));
+    (void) key;
+    ctl_table_add (table, "  %s", ctl_field_text (one, "agent"));
+    s_when_or (when, one, "last", "never");
+    ctl_table_add (table, "%s", when);
+    s_when_or (when, one, "deleted_by", "-");
     ctl_table_add (table, "%s", when);
 }
 
-/*  One section, if there is anything in it.  */
-static bool
-s_section (const json_t *document, const char *key, const char *title)
+static void
+s_add_subnet (ctl_table_t *table, const char *key, const json_t *one)
 {
-    static const char *const changes[]
-        = { "  ADDRESS", "NETWORK", "SCANNER", "WRITTEN" };
-    static const char *const silent[]
-        = { "  NETWORK", ">SUBNET", "AGENT", "LAST REPORT" };
-    const json_t *list = json_object_get (document, key);
-    bool changed = strcmp (key, "silent") != 0;
-    size_t count = json_array_size (list);
-    int64_t all = changed ? ctl_field_number (
-                      json_object_get (document, "counts"), key)
-                          : (int64_t) count;
+    char when[TIME_TEXT];
+    (void) key;
+    ctl_table_add (table, "  %s", ctl_field_text (one, "cidr"));
+    ctl_table_add (table, "%" PRId64, ctl_field_number (one, "subnet"));
+    ctl_table_add (table, "%s", ctl_field_text (one, "agent"));
+    s_when_or (when, one, "last", "none is known");
+    ctl_table_add (table, "%s", when);
+}
+
+static const char *const s_changes[]
+    = { "  ADDRESS", "NETWORK", "SCANNER", "WRITTEN" };
+static const char *const s_agents[]
+    = { "  AGENT", "LAST ACCESS", "PHPIPAM'S CLEAN-UP WOULD DELETE ON" };
+static const char *const s_subnets[]
+    = { "  NETWORK", ">SUBNET", "AGENT", "LAST REPORT" };
+
+/*  One kind of news: a list of the document, how it is called, its columns.  */
+static const struct section
+{
+    const char *key, *title;
+    const char *const *columns;
+    size_t column_count;
+    void (*add) (ctl_table_t *table, const char *key, const json_t *one);
+} s_sections[] = {
+    { "new", "New addresses", s_changes, 4, s_add_change },
+    { "offline", "Gone (tag Offline)", s_changes, 4, s_add_change },
+    { "mac", "Another MAC", s_changes, 4, s_add_change },
+    { "silent_agents", "Silent scan agents", s_agents, 3, s_add_agent },
+    { "silent_subnets", "Silent subnets (scanned, but no report came)",
+      s_subnets, 4, s_add_subnet },
+};
+#define SECTIONS (sizeof s_sections / sizeof *s_sections)
+
+/*  False: memory was short.  */
+static bool
+s_print_section (const json_t *document, const struct section *section)
+{
+    const json_t *list = json_object_get (document, section->key);
+    int64_t all = ctl_field_number (json_object_get (document, "counts"),
+                                    section->key);
+    int64_t count = (int64_t) json_array_size (list);
     if (count == 0)
         return true;
-    printf ("\n%s: %" PRId64 "\n", title, all);
-    ctl_table_t *table = ctl_table_new (changed ? changes : silent, 4);
-    for (size_t i = 0; table && i < count && i < SHOWN_MOST; i++)
-        if (changed)
-            s_add_change (table, key, json_array_get (list, i));
-        else
-            s_add_silent (table, json_array_get (list, i));
+    all = all > count ? all : count;
+    printf ("\n%s: %" PRId64 "\n", section->title, all);
+    ctl_table_t *table
+        = ctl_table_new (section->columns, section->column_count);
+    for (int64_t i = 0; table && i < count && i < SHOWN_MOST; i++)
+        section->add (table, section->key,
+                      json_array_get (list, (size_t) i));
     bool whole = table && ctl_table_print (table, stdout);
     ctl_table_destroy (&table);
     if (all > SHOWN_MOST)
@@ -83,20 +121,11 @@ s_section (const json_t *document, const char *key, const char *title)
 static int
 s_print (const json_t *document, int64_t since, int64_t now)
 {
-    static const struct
-    {
-        const char *key, *title;
-    } sections[] = {
-        { "new", "New addresses" },
-        { "offline", "Gone (tag Offline)" },
-        { "mac", "Another MAC" },
-        { "silent", "Silent subnets (scanned, but no report came)" },
-    };
     char from[TIME_TEXT], to[TIME_TEXT];
     bool any = false, whole = true;
-    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
-        any |= json_array_size (json_object_get (document, sections[i].key))
-               > 0;
+    for (size_t i = 0; i < SECTIONS; i++)
+        any |= json_array_size (
+                   json_object_get (document, s_sections[i].key)) > 0;
     if (!any)
         return 0;
     int64_t begin = ctl_field_number (document, "begin");
@@ -105,8 +134,8 @@ s_print (const json_t *document, int64_t since, int64_t now)
     printf ("Scanhub, from %s to %s\n", from, to);
     if (begin > since)
         printf ("(the journal does not go back any further)\n");
-    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
-        whole &= s_section (document, sections[i].key, sections[i].title);
+    for (size_t i = 0; i < SECTIONS; i++)
+        whole &= s_print_section (document, &s_sections[i]);
     return whole ? 0 : ctl_fail (EX_OSERR, "out of memory");
 }
 

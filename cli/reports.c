@@ -42,12 +42,15 @@ s_what (char out[static WHAT_TEXT], const json_t *report)
     };
     const char *result = ctl_field_text (report, "result");
     out[0] = '\0';
-    if (strcmp (result, "refused") == 0 || strcmp (result, "retry") == 0)
-        s_add (out, "%s: %s. ", *result == 'r' && result[2] == 't' ? "put off"
-                                                                   : "refused",
-               ctl_field_text (report, "text"));
+    bool late = strcmp (result, "retry") == 0;
+    if (late || strcmp (result, "refused") == 0)
+        s_add (out, "%s, %s", late ? "put off" : result,
+               ctl_field_text (report, "cause"));
     if (strcmp (result, "noted") == 0)
-        s_add (out, "preview only; ");
+        s_add (out, "preview only");
+    if (*out && ctl_field_number (report, "parts") == 0)
+        return;
+    s_add (out, "%s", *out ? "; " : "");
     s_add (out, "%s: %" PRId64 " seen", ctl_field_text (report, "kind"),
            ctl_field_number (report, "seen"));
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {

@@ -213,8 +213,9 @@ s_print_header (const json_t *about, const tally_t *tally)
     s_print_safe (ctl_field_text (about, "cidr"));
     printf (" (subnet %" PRId64 "), written until %s:\n",
             ctl_field_number (about, "subnet"), when);
-    printf ("-- %zu rows that were new, %zu columns that were changed.\n",
-            tally->rows, tally->columns);
+    printf ("-- %zu new %s, and %zu %s of rows that were there.\n",
+            tally->rows, tally->rows == 1 ? "row" : "rows", tally->columns,
+            tally->columns == 1 ? "column" : "columns");
     printf (
         "-- Where more than one report is undone: the newest first.\n"
         "-- A row changes only if it still is what the report made of it: what\n"
@@ -252,10 +253,11 @@ s_explain (const json_t *document, const char *number)
 {
     tally_t tally = s_walk (json_object_get (document, "changes"), false);
     return ctl_fail (EX_USAGE,
-                     "undo only prints SQL: to delete %zu rows that report %s "
-                     "made and put back %zu columns that it changed, where they "
-                     "still are as it left them; say 'undo %s --sql'",
-                     tally.rows, number, tally.columns, number);
+                     "undo only prints SQL, with --sql: for report %s to "
+                     "delete %zu new %s and to put back %zu %s, where they "
+                     "still are as it left them",
+                     number, tally.rows, tally.rows == 1 ? "row" : "rows",
+                     tally.columns, tally.columns == 1 ? "column" : "columns");
 }
 
 int

@@ -417,41 +417,20 @@ hub_journal_refusals (hub_journal_reader_t *self,
     return s_finish (self, stmt, code, why);
 }
 
-#define LAST(column)                                                           \
-    "SELECT written FROM report WHERE " column " = ?1 AND result IN (?2, ?3)"  \
-    " ORDER BY row DESC LIMIT 1"
-
-static void
-s_bind_good (sqlite3_stmt *stmt)
-{
-    sqlite3_bind_int (stmt, 2, SP_APPLIED);
-    sqlite3_bind_int (stmt, 3, SP_NOTED);
-}
-
 sh_err_t
 hub_journal_last_of_subnet (hub_journal_reader_t *self, uint64_t subnet,
                             int64_t *out, sh_why_t *why)
 {
     assert (self && out);
     sqlite3_stmt *stmt;
-    sh_err_t rc = s_prepare (self, LAST ("subnet"), &stmt, why);
+    sh_err_t rc = s_prepare (self,
+                             "SELECT written FROM report WHERE subnet = ?1"
+                             " AND result IN (?2, ?3) ORDER BY row DESC"
+                             " LIMIT 1", &stmt, why);
     if (rc != SH_OK)
         return rc;
     sqlite3_bind_int64 (stmt, 1, (int64_t) subnet);
-    s_bind_good (stmt);
-    return s_number (self, stmt, out, why);
-}
-
-sh_err_t
-hub_journal_last_of_scanner (hub_journal_reader_t *self, const char *scanner,
-                             int64_t *out, sh_why_t *why)
-{
-    assert (self && scanner && out);
-    sqlite3_stmt *stmt;
-    sh_err_t rc = s_prepare (self, LAST ("scanner"), &stmt, why);
-    if (rc != SH_OK)
-        return rc;
-    sqlite3_bind_text (stmt, 1, scanner, -1, SQLITE_TRANSIENT);
-    s_bind_good (stmt);
+    sqlite3_bind_int (stmt, 2, SP_APPLIED);
+    sqlite3_bind_int (stmt, 3, SP_NOTED);
     return s_number (self, stmt, out, why);
 }

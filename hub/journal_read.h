@@ -108,13 +108,10 @@ sh_err_t hub_journal_refusals (hub_journal_reader_t *self,
                                hub_told_refusal_fn *tell, void *context,
                                sh_why_t *why) SH_MUST_CHECK;
 
-/*  When the last report of a subnet or of a scanner was written, which was not
-    only refused; 0: none is known.  */
+/*  When the last report of a subnet was written that was neither refused nor put
+    off; 0: none is known.  */
 sh_err_t hub_journal_last_of_subnet (hub_journal_reader_t *self,
                                      uint64_t subnet, int64_t *out,
                                      sh_why_t *why) SH_MUST_CHECK;
-sh_err_t hub_journal_last_of_scanner (hub_journal_reader_t *self,
-                                      const char *scanner, int64_t *out,
-                                      sh_why_t *why) SH_MUST_CHECK;
 
 #endif

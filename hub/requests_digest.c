@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hub/remarks.h"
+#include "hub/health.h"
 #include "hub/requests_journal.h"
+#include "hub/silence.h"
 
 #define LIST_MOST 1000 /* of a kind; the rest is only counted */
 
@@ -49,14 +50,56 @@ s_interval_ms (const hub_assignment_t *one)
     return least * 1000;
 }
 
-/*  What is asked of each subnet, and what came of it.  */
+/*  What is asked of each agent and each subnet, and what came of it.  */
 typedef struct
 {
     hub_journal_reader_t *reader;
     const hub_assignments_t *all;
     int64_t since, begin, now;
-    json_t *list;
+    hub_last_access_t *known; /* ascending by id */
+    size_t known_count;
+    json_t *agents, *subnets;
 } silence_t;
+
+static bool
+s_is_silent (const silence_t *self, const hub_last_access_t *agent)
+{
+    return agent->last_access > 0 && agent->last_access * 1000 < self->since;
+}
+
+/*  An agent from which nothing came is told once, not by each subnet.  */
+static bool
+s_agent_is_silent (const silence_t *self, uint64_t agent)
+{
+    for (size_t i = 0; i < self->known_count; i++)
+        if (self->known[i].agent == agent)
+            return s_is_silent (self, &self->known[i]);
+    return false;
+}
+
+/*  phpIPAM's clean-up concerns subnets with host checks.  */
+static void
+s_look_at_agent (silence_t *self, const hub_last_access_t *agent)
+{
+    size_t count = 0, sent = 0, checked = 0;
+    const hub_assignment_t *items
+        = self->all ? hub_assignments_items (self->all, &count) : NULL;
+    for (size_t i = 0; i < count; i++)
+        if (items[i].row->agent == agent->agent
+            && hub_assignments_unsent (self->all, &items[i]) == SH_OK) {
+            sent++;
+            checked += items[i].check;
+        }
+    if (sent == 0 || json_array_size (self->agents) >= LIST_MOST)
+        return;
+    json_t *item = json_object ();
+    hub_requests_put_text (item, "agent", agent->name);
+    hub_requests_put_number (item, "last", agent->last_access * 1000);
+    hub_requests_put_number (
+        item, "deleted_by",
+        checked ? hub_health_deleted_by (agent) * 1000 : 0);
+    (void) json_array_append_new (self->agents, item);
+}
 
 static void
 s_add (silence_t *self, const hub_assignment_t *one, int64_t last)
@@ -70,7 +113,7 @@ s_add (silence_t *self, const hub_assignment_t *one, int64_t last)
     hub_requests_put_text (item, "cidr", cidr);
     hub_requests_put_text (item, "agent", agent ? agent->name : "");
     hub_requests_put_number (item, "last", last);
-    (void) json_array_append_new (self->list, item);
+    (void) json_array_append_new (self->subnets, item);
 }
 
 /*  A subnet that is scanned, and of which nothing came since; twice its interval
@@ -81,7 +124,8 @@ s_look (silence_t *self, const hub_assignment_t *one, sh_why_t *why)
 {
     int64_t last = 0;
     if (one->paused || !one->rule
-        || hub_assignments_unsent (self->all, one) != SH_OK)
+        || hub_assignments_unsent (self->all, one) != SH_OK
+        || s_agent_is_silent (self, one->row->agent))
         return SH_OK;
     int64_t since = self->now - 2 * s_interval_ms (one);
     if (since > self->since)
@@ -100,8 +144,11 @@ s_look_all (silence_t *self, sh_why_t *why)
     const hub_assignment_t *items
         = self->all ? hub_assignments_items (self->all, &count) : NULL;
     sh_err_t rc = SH_OK;
+    for (size_t i = 0; i < self->known_count; i++)
+        if (s_is_silent (self, &self->known[i]))
+            s_look_at_agent (self, &self->known[i]);
     for (size_t i = 0; rc == SH_OK && i < count
-                       && json_array_size (self->list) < LIST_MOST;
+                       && json_array_size (self->subnets) < LIST_MOST;
          i++)
         rc = s_look (self, &items[i], why);
     return rc;
@@ -116,7 +163,8 @@ s_answer (const silence_t *silence, news_t *news, hub_reply_t *reply)
         (void) json_object_set (out, words[i], news->lists[i]);
         hub_requests_put_number (counts, words[i], news->counts[i]);
     }
-    (void) json_object_set (out, "silent", silence->list);
+    (void) json_object_set (out, "silent_agents", silence->agents);
+    (void) json_object_set (out, "silent_subnets", silence->subnets);
     (void) json_object_set_new (out, "counts", counts);
     hub_requests_put_number (out, "since", silence->since);
     hub_requests_put_number (out, "begin", silence->begin);
@@ -136,7 +184,10 @@ hub_requests_digest (const hub_requests_t *self, const char *rest,
                           .all = all,
                           .since = strtoll (rest, NULL, 10),
                           .now = hub_requests_wall (),
-                          .list = json_array () };
+                          .agents = json_array (),
+                          .subnets = json_array () };
+    silence.known_count = hub_silence_list (hub_live_silence (self->live),
+                                            &silence.known);
     news_t news = { { json_array (), json_array (), json_array () }, { 0 } };
     sh_err_t rc = hub_journal_begin (reader, &silence.begin, &why);
     if (rc == SH_OK)
@@ -147,7 +198,9 @@ hub_requests_digest (const hub_requests_t *self, const char *rest,
         s_answer (&silence, &news, reply);
     for (int i = 0; i < KINDS; i++)
         json_decref (news.lists[i]);
-    json_decref (silence.list);
+    json_decref (silence.agents);
+    json_decref (silence.subnets);
+    free (silence.known);
     hub_assignments_release (&all);
     hub_journal_reader_destroy (&reader);
 }

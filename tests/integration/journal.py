@@ -133,7 +133,7 @@ def _(s):
     assert 'No report has changed' in text, text
 
     done = s.ctl('undo', number, status=64)
-    assert '--sql' in done.stderr and 'delete 3 rows' in done.stderr, done
+    assert '--sql' in done.stderr and 'delete 3 new rows' in done.stderr, done
     s.update('ipaddresses', s.sql.value(
         "SELECT id FROM ipaddresses WHERE hostname = 'six.example'"),
         owner='a person')
@@ -222,7 +222,7 @@ def _(s):
     equal([[one['ip'] for one in got[kind]]
            for kind in ('new', 'offline', 'mac')],
           [['10.0.0.5'], ['10.0.0.8'], ['10.0.0.6']])
-    equal(got['silent'], [])
+    equal((got['silent_agents'], got['silent_subnets']), ([], []))
     s.applied(host('10.0.0.8'))  # is back
     s.newest(tagged=1)
     equal(s.json('digest')['offline'], [])
@@ -239,19 +239,31 @@ def _(s):
     s.applied(host('10.0.0.5'))
     s.applied(host('10.9.0.5'), subnet=11, cidr='10.9.0.0/28')
     s.newest(subnet=11)
-    equal(s.json('digest', '--since', '1h')['silent'], [])  # cannot be known
+    equal(s.json('digest', '--since', '1h')['silent_subnets'], [])  # cannot be known
     s.age("UPDATE state SET begun = 1")
     s.age("UPDATE report SET written = written - 7200000 WHERE subnet = 11")
     got = s.json('digest', '--since', '1h')
     equal([(one['subnet'], one['agent'], one['last'] > 0)
-           for one in got['silent']],
+           for one in got['silent_subnets']],
           [(11, 'site-a', True), (12, 'site-a', False)])
     assert 'Silent subnets' in s.ctl('digest', '--since', '1h').stdout
     s.ctl('pause', '11')
     s.ctl('pause', '12')
-    equal(s.json('digest', '--since', '1h')['silent'], [])
+    equal(s.json('digest', '--since', '1h')['silent_subnets'], [])
     s.ctl('resume', '11')
     s.ctl('resume', '12')
+    s.agent(4, 'site-c', 'AgentC0000000000000000000000000C')
+    s.subnet(13, '10.9.2.0/28', scanAgent=4)
+    s.sql.rows('UPDATE scanAgents SET last_access = '
+               f"'{harness.wall(ago(2 * 86400))}' WHERE id = 4")
+    got = until(lambda: (got := s.json('digest'))['silent_agents'] and got,
+                'a silent agent')
+    one, = got['silent_agents']
+    equal((one['agent'], (one['deleted_by'] - one['last']) // 1000),
+          ('site-c', 7 * 86400))
+    assert 13 not in [one['subnet'] for one in got['silent_subnets']]
+    text = s.ctl('digest').stdout
+    assert 'Silent scan agents: 1' in text and 'CLEAN-UP' in text, text
 
 
 @case('the hub is killed: what it wrote is there, and the next one goes on')
