@@ -414,6 +414,18 @@ def state(stage, name=''):
     return next(one for one in orders(stage) if one.startswith(name))
 
 
+def under_way(stage, peer=None, subnet='10', **more):
+    """A scan that was ordered, is watched and probes: the scanner, scanhubctl
+    and the order."""
+    peer = peer or scanner(stage)
+    watch = ctl(stage, 'scan', subnet, '--watch')
+    order = peer.wait('scan')
+    say(peer, order, 'probing', done=1, total=254, **more)
+    until(lambda: f'subnet {subnet},' in state(stage) and
+          'probing' in state(stage), 'the progress')
+    return peer, watch, order
+
+
 @case('scan: taken, watched, done')
 def watched(stage):
     peer = scanner(stage)
@@ -459,10 +471,7 @@ def confirmed(stage):
 
 @case('scan: cancelled by order and by subnet')
 def cancelled(stage):
-    peer = scanner(stage)
-    watch = ctl(stage, 'scan', '10', '--watch')
-    order = peer.wait('scan')
-    say(peer, order, 'probing', done=1, total=254)
+    peer, watch, order = under_way(stage)
     equal(stage.hub.ctl('scan', '--cancel', '10.0.0.0/24').stdout[-5:],
           'told\n')
     equal(peer.wait('cancel')['id'], order['id'])
@@ -477,11 +486,7 @@ def cancelled(stage):
 
 @case('scan: Ctrl-C ends the watching, not the scan')
 def interrupted(stage):
-    peer = scanner(stage)
-    watch = ctl(stage, 'scan', '10', '--watch')
-    order = peer.wait('scan')
-    say(peer, order, 'probing', done=1, total=254)
-    until(lambda: 'probing' in state(stage), 'the progress')
+    peer, watch, order = under_way(stage)
     watch.process.send_signal(signal.SIGINT)
     out = watch.end(75, 'the scan goes on')
     name = state(stage).split()[0]
@@ -563,11 +568,7 @@ def impostors(stage):
 
 @case('scan: the session breaks, and the scan goes on')
 def reconnected(stage):
-    peer = scanner(stage)
-    watch = ctl(stage, 'scan', '10', '--watch')
-    order = peer.wait('scan')
-    say(peer, order, 'probing', done=1, total=254)
-    until(lambda: 'probing' in state(stage), 'the progress')
+    peer, watch, order = under_way(stage)
     stage.hub.ctl('scan', '--cancel', '10')
     peer.wait('cancel')
     again = stage.peers['again'] = stage.hub.peer(orders=True)
@@ -585,17 +586,10 @@ def reconnected(stage):
 def not_named(stage):
     stage.subnet(11, '10.1.0.0/24')
     fresh(stage)
-    peer = scanner(stage)
-    gone, kept = ctl(stage, 'scan', '10', '--watch'), None
-    lost = peer.wait('scan')
-    say(peer, lost, 'probing', done=1, total=254, rate=9)
+    peer, gone, _ = under_way(stage, rate=9)
     until(lambda: 'nothing heard for' in state(stage), 'its silence shows')
     assert '9/s' not in state(stage), state(stage)
-    kept = ctl(stage, 'scan', '11', '--watch')
-    order = peer.wait('scan')
-    say(peer, order, 'probing', done=1, total=254)
-    until(lambda: '11, 10.1' in state(stage) and 'probing' in state(stage),
-          'both are probing')
+    _, kept, order = under_way(stage, peer, '11')
     again, begun = scanner(stage), time.monotonic()
     say(again, order, 'probing', done=9, total=254)
     gone.end(75, 'connected anew and says nothing about it')
@@ -607,11 +601,7 @@ def not_named(stage):
 
 @case('scan: an order is in nobody\'s way when the subnet has another scanner')
 def moved(stage):
-    peer = scanner(stage)
-    watch = ctl(stage, 'scan', '10', '--watch')
-    order = peer.wait('scan')
-    say(peer, order, 'probing', done=1, total=254)
-    until(lambda: 'probing' in state(stage), 'the progress')
+    peer, watch, order = under_way(stage)
     stage.update('subnets', 10, scanAgent=3)
     other = scanner(stage, 'site-b')
     again = ctl(stage, 'scan', '10')
