@@ -40,3 +40,7 @@ GRANT SELECT (id, version, dbversion, pingStatus, updateTags,
  ON phpipam.settings TO 'scanhub'@'HUB';
 GRANT SELECT (id, namesrv1)
  ON phpipam.nameservers TO 'scanhub'@'HUB';
+
+-- With phpipam_log: events in scanhub.yaml, one more:
+-- GRANT INSERT (severity, date, username, ipaddr, command, details)
+--  ON phpipam.logs TO 'scanhub'@'HUB';
