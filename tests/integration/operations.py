@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MPL-2.0
 """What docs/operations.md tells an administrator to do, done."""
 
+import json
 import shutil
 import stat
 import subprocess
@@ -73,6 +74,10 @@ def _(s):
     equal(s.rights(), before)
     s.hub.start()
     s.scan_is_written()
+    found = json.loads(s.hub.ctl('doctor', '--json', check=False).stdout)
+    equal([(one['title'], one['result']) for one in found['findings']
+           if one['title'].endswith('rights')],
+          [('rights', 'good'), ('extra rights', 'good')])
 
 
 KEPT = ('hub.cert', 'scanners', 'hub.yaml', 'password')
