@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  scanhubctl scanner list: the registry as a table, and what is wrong with
-    it.  */
+/*  scanhubctl scanner list and show: the registry as a table, one scanner of it,
+    and what is wrong with it.  */
 
 #include "cli/ctl.h"
 
@@ -9,29 +9,29 @@
 #include <sysexits.h>
 
 #include "cli/roster.h"
+#include "cli/table.h"
 #include "hub/registry.h"
 
-/*  The widths make 80 columns; a longer name gets a line of its own.  */
-#define NAME_WIDTH 16
-#define KIND_WIDTH 7
-
 static void
-s_print_entry (const ctl_entry_t *entry)
+s_add_row (ctl_table_t *table, const ctl_roster_t *roster,
+           const ctl_entry_t *entry)
 {
     char fingerprint[SH_FINGERPRINT_TEXT];
     const hub_principal_t *who = &entry->who;
-    const char *name = who->name;
     sh_key_fingerprint (fingerprint, who->key);
-    if (strlen (name) > NAME_WIDTH) {
-        printf ("%s\n", name);
-        name = "";
+    const ctl_entry_t *old = who->replaces[0]
+                                 ? ctl_roster_key (roster, who->replaces, NULL)
+                                 : NULL;
+    for (size_t i = 0; i < who->code_count; i++) {
+        ctl_table_add (table, "%s", i == 0 ? who->name : "");
+        ctl_table_add (table, "%s",
+                       i > 0                 ? ""
+                       : who->shim           ? "shim"
+                       : old && !old->retired ? "next"
+                                             : "scanner");
+        ctl_table_add (table, "%s", who->codes[i].text);
+        ctl_table_add (table, "%s", i == 0 ? fingerprint : "");
     }
-    printf ("%-*s  %-*s  %-*s  %s\n", NAME_WIDTH, name, KIND_WIDTH,
-            who->shim ? "shim" : "scanner", SP_CODE_MOST, who->codes[0].text,
-            fingerprint);
-    for (size_t i = 1; i < who->code_count; i++)
-        printf ("%-*s  %s\n", NAME_WIDTH + 2 + KIND_WIDTH, "",
-                who->codes[i].text);
 }
 
 /*  Another good entry with the same key, or NULL.  */
@@ -46,59 +46,145 @@ s_rival (const ctl_roster_t *roster, const ctl_entry_t *entry)
     return it;
 }
 
-/*  Print one entry, or what is wrong with it; true if it is fine.  */
+/*  Say why an entry lets nobody in; true if it does let somebody in.  */
 static bool
-s_show (const ctl_roster_t *roster, const ctl_entry_t *entry)
+s_judge (const ctl_roster_t *roster, const ctl_entry_t *entry)
 {
     if (entry->bad != SH_OK) {
         ctl_warn ("lets nobody in: %s", entry->why.text);
         return false;
     }
     const ctl_entry_t *rival = s_rival (roster, entry);
-    if (rival) {
+    if (rival)
         ctl_warn ("lets nobody in: %s: %s has the same key; remove one of "
                   "them",
                   entry->path, rival->file);
-        return false;
-    }
-    s_print_entry (entry);
-    return true;
+    else if (entry->retired)
+        ctl_warn ("lets nobody in: %s: scanner '%s' has another key by now; "
+                  "remove the file",
+                  entry->path, entry->who.name);
+    return !rival && !entry->retired;
 }
 
 static int
-s_list (const char *directory)
+s_print (const ctl_roster_t *roster, const char *directory)
 {
-    ctl_roster_t roster = { 0 };
-    sh_why_t why;
-    sh_err_t rc = hub_registry_check (directory, &why);
-    if (rc == SH_OK)
-        rc = ctl_roster_read (&roster, directory, &why);
-    int status = rc == SH_OK ? 0 : ctl_fail_err (rc, &why);
-    if (rc == SH_OK && roster.count == 0)
-        printf ("no scanner is registered in %s\n", directory);
-    else if (rc == SH_OK)
-        printf ("%-*s  %-*s  %-*s  %s\n", NAME_WIDTH, "NAME", KIND_WIDTH,
-                "KIND", SP_CODE_MOST, "CODE", "FINGERPRINT");
-    for (size_t i = 0; rc == SH_OK && i < roster.count; i++) {
-        if (!s_show (&roster, &roster.items[i]))
-            status = 1;
+    static const char *const titles[]
+        = { "NAME", "KIND", "CODE", "FINGERPRINT" };
+    ctl_table_t *table = ctl_table_new (titles, 4);
+    char digest[HUB_DIGEST_TEXT];
+    int status = ctl_roster_digest (roster, digest);
+    bool good = true;
+    for (size_t i = 0; table && i < roster->count; i++) {
+        if (s_judge (roster, &roster->items[i]))
+            s_add_row (table, roster, &roster->items[i]);
+        else
+            good = false;
     }
-    ctl_roster_clear (&roster);
+    if (roster->count == 0)
+        printf ("no scanner is registered in %s\n", directory);
+    bool whole = table && ctl_table_print (table, stdout);
+    ctl_table_destroy (&table);
+    if (!whole)
+        return ctl_fail (EX_OSERR, "out of memory");
+    if (status == 0 && roster->count > 0)
+        printf ("\ndigest: %s\n", digest);
+    return status ? status : !good;
+}
+
+static int
+s_print_json (const ctl_roster_t *roster)
+{
+    char digest[HUB_DIGEST_TEXT];
+    int status = ctl_roster_digest (roster, digest);
+    json_t *all = json_array ();
+    for (size_t i = 0; status == 0 && i < roster->count; i++) {
+        const ctl_entry_t *entry = &roster->items[i];
+        json_t *one = entry->bad == SH_OK ? ctl_entry_json (entry)
+                                          : json_object ();
+        json_object_set_new (one, "file", json_string (entry->file));
+        json_object_set_new (one, "in_force",
+                             json_boolean (ctl_entry_in_force (roster,
+                                                               entry)));
+        if (entry->bad != SH_OK)
+            json_object_set_new (one, "why", json_string (entry->why.text));
+        json_array_append_new (all, one);
+    }
+    if (status == 0) {
+        json_t *document
+            = json_pack ("{s:s, s:O}", "digest", digest, "scanners", all);
+        status = ctl_print_json (document);
+        json_decref (document);
+    }
+    json_decref (all);
     return status;
 }
 
 int
 ctl_scanner_list (ctl_t *self, int argc, char **argv)
 {
-    static const struct option options[]
-        = { { "help", no_argument, NULL, 'h' }, { 0 } };
-    int option = getopt_long (argc, argv, "h", options, NULL);
-    if (option == 'h') {
-        ctl_usage_command (stdout, self->command);
-        return 0;
+    ctl_roster_t roster = { 0 };
+    bool json = false;
+    int status = ctl_json_or_nothing (self, argc, argv, &json);
+    if (status >= 0)
+        return status;
+    status = ctl_roster_load (&roster, self);
+    if (status == 0)
+        status = json ? s_print_json (&roster)
+                      : s_print (&roster, self->config->registry);
+    ctl_roster_clear (&roster);
+    return status;
+}
+
+/*  One entry, as a list of what is said about it.  */
+static void
+s_print_entry (const ctl_t *self, const ctl_roster_t *roster,
+               const ctl_entry_t *entry)
+{
+    const hub_principal_t *who = &entry->who;
+    char fingerprint[SH_FINGERPRINT_TEXT];
+    sh_key_fingerprint (fingerprint, who->key);
+    printf ("name:         %s\nkind:         %s\n", who->name,
+            who->shim ? "shim" : "scanner");
+    for (size_t i = 0; i < who->code_count; i++)
+        printf ("code:         %s\n", who->codes[i].text);
+    printf ("fingerprint:  %s\npublic-key:   %s\nfile:         %s\n",
+            fingerprint, who->key, entry->path);
+    if (who->legacy_http)
+        printf ("legacy_http:  true, others may speak for its code as well\n");
+    if (who->replaces[0]) {
+        sh_key_fingerprint (fingerprint, who->replaces);
+        printf ("replaces:     %s, as soon as it is used\n", fingerprint);
     }
-    if (option != -1 || optind != argc)
-        return ctl_misused (self);
-    int status = ctl_config (self);
-    return status ? status : s_list (self->config->registry);
+    if (!ctl_entry_in_force (roster, entry))
+        printf ("in force:     no; see scanhubctl scanner list\n");
+    else
+        ctl_tell_force (self, who->key, false);
+}
+
+int
+ctl_scanner_show (ctl_t *self, int argc, char **argv)
+{
+    ctl_roster_t roster = { 0 };
+    size_t count = 0;
+    int status = ctl_words (self, argc, argv, 1);
+    if (status >= 0)
+        return status;
+    const char *name = argv[optind];
+    status = ctl_roster_load (&roster, self);
+    for (size_t i = 0; status == 0 && i < roster.count; i++) {
+        const ctl_entry_t *entry = &roster.items[i];
+        if (entry->bad != SH_OK || strcmp (entry->who.name, name) != 0)
+            continue;
+        if (count++ > 0)
+            printf ("\n");
+        s_print_entry (self, &roster, entry);
+    }
+    if (status == 0 && count == 0)
+        status = ctl_fail (EX_NOINPUT,
+                           "there is no scanner '%s'; see scanhubctl scanner "
+                           "list",
+                           name);
+    ctl_roster_clear (&roster);
+    return status;
 }

@@ -13,6 +13,7 @@
 
 #include "cli/roster.h"
 #include "hub/registry.h"
+#include "hub/retired.h"
 #include "lib/keyfile.h"
 
 int
@@ -124,17 +125,32 @@ ctl_registry_lock (int *out, ctl_t *ctl)
     return 0;
 }
 
+/*  A key that was replaced stays out of force whatever file has it.  */
+static int
+s_check_retired (const ctl_t *ctl, const char *key)
+{
+    hub_retired_t *retired = NULL;
+    if (hub_retired_new (&retired, ctl->config->retired, NULL) != SH_OK)
+        return 0; /* the hub alone knows, and ctl_tell_force will tell */
+    bool is = hub_retired_has (retired, key);
+    hub_retired_destroy (&retired);
+    return is ? ctl_fail (EX_CANTCREAT,
+                          "this key was replaced by another one and stays out "
+                          "of force; make a new key at the site")
+              : 0;
+}
+
 static int
 s_check_taken (const ctl_roster_t *roster, const ctl_registration_t *self)
 {
     assert (self->name && self->public_key);
     for (size_t i = 0; i < roster->count; i++) {
         const ctl_entry_t *entry = &roster->items[i];
-        if (!self->replaces && strcmp (entry->who.name, self->name) == 0)
+        if (!self->replaces && !entry->retired && strcmp (entry->who.name, self->name) == 0)
             return ctl_fail (EX_CANTCREAT,
                              "there is a scanner '%s' already, in %s; revoke "
-                             "it first, or choose another name; for another key: "
-                             "scanhubctl scanner rotate",
+                             "it first, or choose another name; for another "
+                             "key: scanhubctl scanner rotate",
                              self->name, entry->path);
         if (strcmp (entry->who.key, self->public_key) != 0)
             continue;
@@ -246,6 +262,8 @@ ctl_registration_write (ctl_t *ctl, const ctl_registration_t *self)
         status = ctl_registry_lock (&lock, ctl);
     if (status == 0)
         status = ctl_roster_load (&roster, ctl);
+    if (status == 0)
+        status = s_check_retired (ctl, self->public_key);
     if (status == 0)
         status = s_check_taken (&roster, self);
     if (status == 0)

@@ -102,23 +102,17 @@ static int
 s_revoke (ctl_t *self, const char *name)
 {
     ctl_roster_t roster = { 0 };
-    sh_why_t why;
     const char *directory = self->config->registry;
-    sh_err_t rc = hub_registry_check (directory, &why);
-    if (rc == SH_OK)
-        rc = ctl_roster_read (&roster, directory, &why);
+    int status = ctl_roster_load (&roster, self);
     bool *marks = calloc (roster.count + 1, sizeof *marks);
-    int status;
-    if (rc != SH_OK)
-        status = ctl_fail_err (rc, &why);
-    else if (!marks)
+    if (status == 0 && !marks)
         status = ctl_fail (EX_OSERR, "out of memory");
-    else if (s_mark (&roster, name, marks) == 0)
+    else if (status == 0 && s_mark (&roster, name, marks) == 0)
         status = ctl_fail (EX_NOINPUT,
                            "there is no scanner '%s' in %s; see scanhubctl "
                            "scanner list",
                            name, directory);
-    else
+    else if (status == 0)
         status = s_remove_marked (self, &roster, marks);
     free (marks);
     ctl_roster_clear (&roster);

@@ -8,8 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 
 #include "hub/registry.h"
+#include "hub/retired.h"
 
 /*  A bad file's key is wanted all the same: revoking must find it.  */
 static void
@@ -77,6 +79,19 @@ ctl_roster_read (ctl_roster_t *out, const char *directory, sh_why_t *why)
     return rc;
 }
 
+/*  What cannot be read is the hub's alone to know.  */
+static void
+s_mark_retired (ctl_roster_t *self, const char *path)
+{
+    hub_retired_t *retired = NULL;
+    if (hub_retired_new (&retired, path, NULL) != SH_OK)
+        return;
+    for (size_t i = 0; i < self->count; i++)
+        self->items[i].retired
+            = hub_retired_has (retired, self->items[i].who.key);
+    hub_retired_destroy (&retired);
+}
+
 int
 ctl_roster_load (ctl_roster_t *out, ctl_t *ctl)
 {
@@ -88,7 +103,55 @@ ctl_roster_load (ctl_roster_t *out, ctl_t *ctl)
     sh_err_t rc = hub_registry_check (ctl->config->registry, &why);
     if (rc == SH_OK)
         rc = ctl_roster_read (out, ctl->config->registry, &why);
+    if (rc == SH_OK)
+        s_mark_retired (out, ctl->config->retired);
     return rc == SH_OK ? 0 : ctl_fail_err (rc, &why);
+}
+
+bool
+ctl_entry_in_force (const ctl_roster_t *self, const ctl_entry_t *entry)
+{
+    if (entry->bad != SH_OK || entry->retired)
+        return false;
+    for (size_t i = 0; i < self->count; i++) {
+        const ctl_entry_t *one = &self->items[i];
+        if (one != entry && one->bad == SH_OK
+            && strcmp (one->who.key, entry->who.key) == 0)
+            return false;
+    }
+    return true;
+}
+
+int
+ctl_roster_digest (const ctl_roster_t *self, char out[static HUB_DIGEST_TEXT])
+{
+    hub_digest_t digest = { 0 };
+    for (size_t i = 0; i < self->count; i++)
+        if (ctl_entry_in_force (self, &self->items[i]))
+            hub_digest_add (&digest, &self->items[i].who);
+    return hub_digest_end (&digest, out)
+               ? 0
+               : ctl_fail (EX_OSERR, "out of memory");
+}
+
+json_t *
+ctl_entry_json (const ctl_entry_t *entry)
+{
+    const hub_principal_t *who = &entry->who;
+    char fingerprint[SH_FINGERPRINT_TEXT];
+    sh_key_fingerprint (fingerprint, who->key);
+    json_t *codes = json_array ();
+    for (size_t i = 0; i < who->code_count; i++)
+        json_array_append_new (codes, json_string (who->codes[i].text));
+    json_t *out = json_pack ("{s:s, s:s, s:s, s:s, s:o}", "name", who->name,
+                             "key", who->key, "fingerprint", fingerprint,
+                             "kind", who->shim ? "shim" : "scanner", "codes",
+                             codes);
+    if (out && who->legacy_http)
+        json_object_set_new (out, "legacy_http", json_true ());
+    if (out && who->replaces[0])
+        json_object_set_new (out, "replaces", json_string (who->replaces));
+    return out;
 }
 
 void
@@ -123,7 +186,8 @@ ctl_roster_name (const ctl_roster_t *self, const char *name,
     assert (self && name);
     const ctl_entry_t *end = self->items + self->count;
     for (const ctl_entry_t *it = from ? from : self->items; it < end; it++)
-        if (it->bad == SH_OK && strcmp (it->who.name, name) == 0)
+        if (it->bad == SH_OK && !it->retired
+            && strcmp (it->who.name, name) == 0)
             return it;
     return NULL;
 }

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "cli/ctl.h"
+#include "hub/digest.h"
 #include "hub/principal.h"
 #include "lib/err.h"
 
@@ -18,6 +19,7 @@ typedef struct
     hub_principal_t who; /* of a bad file at most the key */
     sh_err_t bad;        /* SH_OK, or why the hub lets nobody in by it */
     sh_why_t why;
+    bool retired; /* another key took its place: it lets nobody in */
 } ctl_entry_t;
 
 typedef struct
@@ -32,11 +34,26 @@ sh_err_t ctl_roster_read (ctl_roster_t *out, const char *directory,
                           sh_why_t *why) SH_MUST_CHECK;
 void ctl_roster_clear (ctl_roster_t *self);
 
-/*  The same for a command: the configured registry, if the hub would use it; 0,
-    or the status with a message printed.  */
+/*  The same for a command: the configured registry, if the hub would use it, and
+    which keys were replaced, if that can be read; 0, or the status with a message
+    printed.  */
 int ctl_roster_load (ctl_roster_t *out, ctl_t *ctl);
 
-/*  The first good entry of this name from 'from' on, as ctl_roster_key.  */
+/*  Does it let somebody in: is it good, not retired, and the only one with its
+    key?  */
+bool ctl_entry_in_force (const ctl_roster_t *self, const ctl_entry_t *entry);
+
+/*  The registry's digest, as the hub makes it; 0, or the status with a message
+    printed.  */
+int ctl_roster_digest (const ctl_roster_t *self,
+                       char out[static HUB_DIGEST_TEXT]);
+
+/*  A good entry for programs: name, key, fingerprint, kind, codes, and where they
+    are said legacy_http and replaces.  NULL: no memory.  */
+json_t *ctl_entry_json (const ctl_entry_t *entry);
+
+/*  The first good entry of this name, that is not retired, from 'from' on, as
+    ctl_roster_key.  */
 const ctl_entry_t *ctl_roster_name (const ctl_roster_t *self, const char *name,
                                     const ctl_entry_t *from);
 

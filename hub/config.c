@@ -73,6 +73,7 @@ static const sh_config_field_t s_hub_fields[] = {
     { .key = "registry", .kind = SH_CONFIG_STR, .offset = HUB (registry) },
     { .key = "control", .kind = SH_CONFIG_STR, .offset = HUB (control) },
     { .key = "pauses", .kind = SH_CONFIG_STR, .offset = HUB (pauses) },
+    { .key = "retired", .kind = SH_CONFIG_STR, .offset = HUB (retired) },
     { .key = "journal", .kind = SH_CONFIG_STR, .offset = HUB (journal) },
     { .key = "journal_days",
       .kind = SH_CONFIG_UINT,
@@ -188,6 +189,8 @@ s_defaults (hub_config_t *self, const char *path)
     if (rc == SH_OK)
         rc = sh_config_state_path (&self->pauses, "pauses");
     if (rc == SH_OK)
+        rc = sh_config_state_path (&self->retired, "retired");
+    if (rc == SH_OK)
         rc = sh_config_state_path (&self->journal, "journal.db");
     if (rc == SH_OK)
         rc = sh_config_state_path (&self->previews, "previews.db");
@@ -256,6 +259,7 @@ s_check_paths (const hub_config_t *self, sh_why_t *why)
         { "hub.registry", self->registry },
         { "hub.control", self->control },
         { "hub.pauses", self->pauses },
+        { "hub.retired", self->retired },
         { "hub.journal", self->journal },
         { "hub.previews", self->previews },
         { "database.socket", self->database.socket },
@@ -551,6 +555,7 @@ hub_config_destroy (hub_config_t **self_p)
                             self->registry,     self->control,
                             self->pauses,       self->journal,
                             self->previews,
+                            self->retired,
                             self->timezone,     database->host,
                             database->socket,   database->name,
                             database->user,     database->password_file,
@@ -625,6 +630,8 @@ hub_config_needs_restart (const hub_config_t *self, const hub_config_t *fresh)
         return "hub.control";
     if (strcmp (self->pauses, fresh->pauses) != 0)
         return "hub.pauses";
+    if (strcmp (self->retired, fresh->retired) != 0)
+        return "hub.retired";
     if (!s_same_text (self->journal, fresh->journal))
         return "hub.journal";
     if (self->journal_days != fresh->journal_days)

@@ -7,6 +7,7 @@
           registry: /etc/scanhub/scanners
           control: /run/scanhub/control.sock
           pauses: /var/lib/scanhub/pauses
+          retired: /var/lib/scanhub/retired
           journal: /var/lib/scanhub/journal.db  (or off)
           journal_days: 90
           journal_size: 256             (MiB)
@@ -132,6 +133,7 @@ typedef struct
     char *registry;
     char *control;
     char *pauses; /* the file of what is paused */
+    char *retired; /* the file of keys that were replaced */
     char *journal; /* the file of what reports did; NULL: none is kept */
     uint32_t journal_days, journal_size; /* at most; MiB */
     char *previews; /* the file of reports that are held */
@@ -177,7 +179,7 @@ sh_err_t hub_config_prepare (hub_config_t *self, sh_why_t *why) SH_MUST_CHECK;
 void hub_config_destroy (hub_config_t **self_p);
 
 /*  The first setting that 'fresh' has different and that only a restart can
-    change (listen, key, registry, control, pauses, journal*, previews,
+    change (listen, key, registry, control, pauses, retired, journal*, previews,
     workers, memory_ceiling, timezone, database, metrics.listen, and of
     http whether it is on, listen and spool), as the file calls it; NULL if
     none.  */

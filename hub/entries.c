@@ -199,6 +199,7 @@ hub_entry_same (const hub_entry_t *a, const hub_entry_t *b)
     if (a->bad != b->bad || !s_same_text (a->why, b->why)
         || strcmp (a->who.key, b->who.key) != 0
         || strcmp (a->who.name, b->who.name) != 0
+        || strcmp (a->who.replaces, b->who.replaces) != 0
         || a->who.shim != b->who.shim
         || a->who.legacy_http != b->who.legacy_http
         || a->who.code_count != b->who.code_count)

@@ -135,6 +135,9 @@ s_load (hub_t *self, const char *path, sh_why_t *why)
     if (rc == SH_OK)
         rc = hub_registry_new (&self->registry, self->config->registry, why);
     if (rc == SH_OK)
+        rc = hub_registry_keep_retired (self->registry, self->config->retired,
+                                        why);
+    if (rc == SH_OK)
         rc = hub_pauses_new (&self->pauses, self->config->pauses, why);
     return rc;
 }

@@ -34,6 +34,7 @@ typedef struct
     size_t code_count;
     bool shim;        /* speaks for scanners that have no key of their own */
     bool legacy_http; /* a scanner whose code others may speak for as well */
+    char replaces[SH_KEY_TEXT]; /* its former key, until this one is used; "" */
 } hub_principal_t;
 
 /*  A deep copy; 'to' is overwritten, not cleared first.  */

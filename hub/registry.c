@@ -6,18 +6,16 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/inotify.h>
-#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "hub/entries.h"
-#include "hub/names.h"
+#include "hub/registry_within.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
@@ -32,25 +30,6 @@
 #define WATCH_MASK                                                             \
     (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE      \
      | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
-
-struct hub_registry
-{
-    char *directory;
-
-    pthread_rwlock_t lock;  /* these two; written with 'work' held as well */
-    hub_entries_t *entries; /* NULL: the directory was lost */
-    unsigned generation;
-
-    pthread_mutex_t work; /* the rest, and the reading of files */
-    int poll;             /* an epoll of the two below */
-    int notify;
-    int timer;
-    int watch;           /* the directory's, in 'notify' */
-    struct stat watched; /* the directory that is watched */
-    int64_t missing;     /* since when it is not there (mono_ms), or 0 */
-    bool again;          /* something is owed: read it all at the next tick */
-    hub_names_t late;    /* files that were created and not yet read */
-};
 
 /*  A change to one file of the directory.  */
 typedef struct
@@ -611,6 +590,10 @@ hub_registry_follow (hub_registry_t *self)
     uint64_t ticks = 0;
     pthread_mutex_lock (&self->work);
     bool tick = read (self->timer, &ticks, sizeof ticks) == sizeof ticks;
+    if (read (self->wake, &ticks, sizeof ticks) == sizeof ticks)
+        self->unsaved = true;
+    if (self->unsaved)
+        hub_registry_settle_retired (self);
     bool whole = s_take_events (self, &names);
     bool changed = whole ? s_reread (self) : s_apply (self, &names);
     if (tick && s_tick (self))
@@ -642,8 +625,11 @@ s_open (hub_registry_t *self, sh_why_t *why)
     self->notify = inotify_init1 (IN_NONBLOCK | IN_CLOEXEC);
     self->timer
         = timerfd_create (CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    self->wake = eventfd (0, EFD_NONBLOCK | EFD_CLOEXEC);
     struct epoll_event in = { .events = EPOLLIN };
     if (self->poll < 0 || self->notify < 0 || self->timer < 0
+        || self->wake < 0
+        || epoll_ctl (self->poll, EPOLL_CTL_ADD, self->wake, &in) != 0
         || epoll_ctl (self->poll, EPOLL_CTL_ADD, self->notify, &in) != 0
         || epoll_ctl (self->poll, EPOLL_CTL_ADD, self->timer, &in) != 0
         || s_arm (self, TICK_MS) != 0)
@@ -659,7 +645,7 @@ hub_registry_new (hub_registry_t **out, const char *directory, sh_why_t *why)
     hub_registry_t *self = calloc (1, sizeof *self);
     if (!self)
         return sh_fail (why, SH_E_MEMORY, "%s: out of memory", directory);
-    self->poll = self->notify = self->timer = self->watch = -1;
+    self->poll = self->notify = self->timer = self->wake = self->watch = -1;
     pthread_rwlockattr_t fair;
     pthread_rwlockattr_init (&fair);
     /*  Else a busy hub's readers could keep a revocation out for ever.  */
@@ -674,6 +660,8 @@ hub_registry_new (hub_registry_t **out, const char *directory, sh_why_t *why)
     sh_err_t rc = SH_OK;
     if (!self->directory)
         rc = sh_fail (why, SH_E_MEMORY, "%s: out of memory", directory);
+    if (rc == SH_OK)
+        rc = hub_retired_new (&self->retired, NULL, why);
     if (rc == SH_OK)
         rc = s_open (self, why);
     if (rc == SH_OK)
@@ -694,13 +682,14 @@ hub_registry_destroy (hub_registry_t **self_p)
     hub_registry_t *self = *self_p;
     if (!self)
         return;
-    const int fds[] = { self->poll, self->notify, self->timer };
+    const int fds[] = { self->poll, self->notify, self->timer, self->wake };
     for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
         if (fds[i] >= 0)
             close (fds[i]);
     }
     hub_names_clear (&self->late);
     hub_entries_destroy (&self->entries);
+    hub_retired_destroy (&self->retired);
     pthread_rwlock_destroy (&self->lock);
     pthread_mutex_destroy (&self->work);
     free (self->directory);
@@ -715,11 +704,12 @@ hub_registry_fd (const hub_registry_t *self)
     return self->poll;
 }
 
-/*  The entry in force for a key, with the lock held.  */
-static const hub_entry_t *
-s_find (const hub_registry_t *self, const char *key)
+const hub_entry_t *
+hub_registry_in_force (const hub_registry_t *self, const char *key)
 {
-    return self->entries ? hub_entries_in_force (self->entries, key) : NULL;
+    if (!self->entries || hub_retired_has (self->retired, key))
+        return NULL;
+    return hub_entries_in_force (self->entries, key);
 }
 
 bool
@@ -727,7 +717,7 @@ hub_registry_find (hub_registry_t *self, const char *key, hub_principal_t *who)
 {
     assert (self && key && who);
     pthread_rwlock_rdlock (&self->lock);
-    const hub_entry_t *entry = s_find (self, key);
+    const hub_entry_t *entry = hub_registry_in_force (self, key);
     bool found = entry && hub_principal_copy (who, &entry->who) == SH_OK;
     pthread_rwlock_unlock (&self->lock);
     return found;
@@ -739,7 +729,7 @@ hub_registry_allows (hub_registry_t *self, const char *key, const char *code)
     assert (self && key && code);
     const char *listed = NULL;
     pthread_rwlock_rdlock (&self->lock);
-    const hub_entry_t *entry = s_find (self, key);
+    const hub_entry_t *entry = hub_registry_in_force (self, key);
     bool allowed
         = entry && hub_principal_code (&entry->who, code, &listed) == SH_OK;
     pthread_rwlock_unlock (&self->lock);
@@ -766,7 +756,7 @@ hub_registry_scanners (hub_registry_t *self, const char *code,
     const hub_entry_t *one
         = self->entries ? hub_entries_code (self->entries, code) : NULL;
     for (; one; one = hub_entries_code_next (one)) {
-        if (hub_entries_in_force (self->entries, one->who.key) != one)
+        if (hub_registry_in_force (self, one->who.key) != one)
             continue;
         if (count < most) {
             memcpy (out[count].key, one->who.key, sizeof out[count].key);
@@ -780,7 +770,7 @@ hub_registry_scanners (hub_registry_t *self, const char *code,
 
 typedef struct
 {
-    const hub_entries_t *entries;
+    const hub_registry_t *registry;
     hub_key_t *items;
     size_t count, most;
 } list_t;
@@ -790,7 +780,7 @@ s_list_one (hub_entry_t *entry, void *context)
 {
     list_t *list = context;
     if (list->count == list->most || entry->bad != SH_OK
-        || hub_entries_in_force (list->entries, entry->who.key) != entry)
+        || hub_registry_in_force (list->registry, entry->who.key) != entry)
         return;
     hub_key_t *one = &list->items[list->count++];
     memcpy (one->key, entry->who.key, sizeof one->key);
@@ -803,7 +793,7 @@ hub_registry_list (hub_registry_t *self, hub_key_t **out)
 {
     assert (self && out);
     pthread_rwlock_rdlock (&self->lock);
-    list_t list = { .entries = self->entries };
+    list_t list = { .registry = self };
     list.most = self->entries ? hub_entries_size (self->entries) : 0;
     if (list.most)
         list.items = calloc (list.most, sizeof *list.items);
@@ -830,6 +820,8 @@ hub_registry_size (hub_registry_t *self)
     assert (self);
     pthread_rwlock_rdlock (&self->lock);
     size_t size = self->entries ? hub_entries_size (self->entries) : 0;
+    if (size > 0)
+        size -= hub_registry_retired_held (self);
     pthread_rwlock_unlock (&self->lock);
     return size;
 }

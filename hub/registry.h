@@ -9,6 +9,8 @@
                                 have no key; several codes imply it)
         legacy_http = "true"    (optional; a scanner whose code shims and HTTP
                                 clients may go on speaking for)
+        replaces = "KEY"        (optional; the key of another file of the same
+                                name: both are good until this one is used)
 
     Files that do not end in .cert or begin with a dot are ignored.  A file is
     taken whole or not at all: a file that cannot be read or is wrong lets
@@ -30,6 +32,7 @@
 #ifndef HUB_REGISTRY_H
 #define HUB_REGISTRY_H
 
+#include "hub/digest.h"
 #include "hub/principal.h"
 
 typedef struct hub_registry hub_registry_t;
@@ -87,6 +90,22 @@ typedef struct
     bool shim;
 } hub_key_t;
 size_t hub_registry_list (hub_registry_t *self, hub_key_t **out);
+/*  Somebody said hello with this key.  If it replaces another one, that is out of
+    force from now on: in the same moment, and for good.  True if so.  */
+bool hub_registry_used (hub_registry_t *self, const char *key);
+
+/*  Was the key replaced by another one?  */
+bool hub_registry_is_retired (hub_registry_t *self, const char *key);
+
+/*  Remember in the file 'path' which keys were replaced, and take over those that
+    it has; see hub/retired.h.  Without this they are forgotten at the end of the
+    program.  To be called before other threads look.  */
+sh_err_t hub_registry_keep_retired (hub_registry_t *self, const char *path,
+                                    sh_why_t *why) SH_MUST_CHECK;
+
+/*  A digest of all that is in force.  False: no memory.  */
+bool hub_registry_digest (hub_registry_t *self,
+                          char out[static HUB_DIGEST_TEXT]);
 
 /*  How many good files have the key: 0, 1, or 2 for more, which is why nobody
     with it gets in.  */

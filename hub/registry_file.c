@@ -141,6 +141,19 @@ s_take_choice (bool *out, const sh_keyfield_t *field, const char *yes,
 }
 
 static sh_err_t
+s_take_replaces (hub_principal_t *who, const char *key, const char *path,
+                 sh_why_t *why)
+{
+    if (!sh_key_valid (key) || strcmp (key, who->key) == 0 || who->replaces[0])
+        return sh_fail (why, SH_E_SYNTAX,
+                        "%s: replaces must be one other public key, of 40 "
+                        "characters",
+                        path);
+    memcpy (who->replaces, key, sizeof who->replaces);
+    return SH_OK;
+}
+
+static sh_err_t
 s_take_fields (hub_principal_t *who, const sh_keyfile_t *key, const char *path,
                sh_why_t *why)
 {
@@ -157,6 +170,8 @@ s_take_fields (hub_principal_t *who, const sh_keyfile_t *key, const char *path,
         else if (strcmp (field->name, "kind") == 0)
             rc = s_take_choice (&who->shim, field, "shim", "scanner", path,
                                 why);
+        else if (strcmp (field->name, "replaces") == 0)
+            rc = s_take_replaces (who, field->value, path, why);
         else if (strcmp (field->name, "legacy_http") == 0)
             rc = s_take_choice (&who->legacy_http, field, "true", "false",
                                 path, why);

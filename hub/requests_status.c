@@ -409,6 +409,17 @@ s_queues (const hub_requests_t *self)
         hub_status_number (hub_meters_get (meters, HUB_GAUGE_ORDERS_OPEN)));
 }
 
+static json_t *
+s_registry (const hub_requests_t *self)
+{
+    char digest[HUB_DIGEST_TEXT];
+    bool whole = hub_registry_digest (self->registry, digest);
+    return json_pack ("{s:o, s:o, s:o}", "keys",
+                      hub_status_number (hub_registry_size (self->registry)),
+                      "path", hub_status_text (self->config->registry),
+                      "digest", whole ? json_string (digest) : json_null ());
+}
+
 static void
 s_set (json_t *document, const char *key, json_t *value)
 {
@@ -428,10 +439,7 @@ hub_requests_status (const hub_requests_t *self, const char *rest,
     json_t *document = json_object ();
     s_set (document, "hub", s_hub (self, &times));
     s_set (document, "database", s_database (self, &times));
-    s_set (document, "registry",
-           json_pack ("{s:o, s:o}", "keys",
-                      hub_status_number (hub_registry_size (self->registry)),
-                      "path", hub_status_text (self->config->registry)));
+    s_set (document, "registry", s_registry (self));
     s_set (document, "agents_silent", s_agents (self, all, times.now, &sums));
     json_t *lists = s_sums (&sums);
     json_object_update (document, lists);

@@ -227,6 +227,7 @@ s_on_hello (router_t *self, const letter_t *letter)
                             session->peer, &message->u.hello,
                             letter->received, session->heard);
         s_welcome (self, letter, &message->u.hello, session);
+        hub_registry_used (self->args->registry, letter->who.key);
         if (fresh || session->heard - session->touched >= TOUCH_MS)
             s_submit_touch (self, session, &letter->who);
         if (fresh)
@@ -569,10 +570,15 @@ s_sweep_revoked (router_t *self)
          one = hub_sessions_next (self->sessions)) {
         hub_principal_t who;
         if (hub_registry_find (self->args->registry, one->key, &who)) {
+            snprintf (one->name, sizeof one->name, "%s", who.name);
             hub_principal_clear (&who);
             continue;
         }
-        sh_log (SH_LOG_NOTICE, "scanner revoked, its session is over",
+        bool retired
+            = hub_registry_is_retired (self->args->registry, one->key);
+        sh_log (SH_LOG_NOTICE,
+                retired ? "a session of a replaced key is over"
+                        : "scanner revoked, its session is over",
                 SH_STR ("scanner", one->name));
         hub_speech_send_error (&self->speech, one->route, one->route_size,
                                SH_E_KEY_UNKNOWN, NULL);

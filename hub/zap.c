@@ -113,20 +113,27 @@ s_refuse_key (zap_t *self, const char *key, zframe_t *address)
     char peer[TEXT_MOST];
     s_frame_text (peer, address);
     bool twice = hub_registry_claims (self->registry, key) > 1;
+    bool retired = hub_registry_is_retired (self->registry, key);
     s_count (self, twice ? HUB_HANDSHAKE_TWICE : HUB_HANDSHAKE_UNKNOWN);
-    if (!twice && self->pending)
+    if (!twice && !retired && self->pending)
         hub_knocks_note (self->pending, key, peer,
                          sh_clock_wall (sh_clock_system ()));
     if (!s_may_log (self))
         return;
-    if (twice)
-        sh_log (SH_LOG_NOTICE, "handshake refused: two files claim the key",
-                SH_STR ("key", key), SH_STR ("peer", peer),
-                SH_STR ("remedy", "scanhubctl scanner list"));
-    else
-        sh_log (SH_LOG_NOTICE, "handshake refused: unknown key",
-                SH_STR ("key", key), SH_STR ("peer", peer),
-                SH_STR ("remedy", "scanhubctl scanner pending"));
+    char fingerprint[SH_FINGERPRINT_TEXT];
+    sh_key_fingerprint (fingerprint, key);
+    const char *text = "handshake refused: unknown key";
+    const char *remedy = "scanhubctl scanner pending";
+    if (retired) {
+        text = "handshake refused: the scanner has another key by now";
+        remedy = "if a copy of the former key runs somewhere, stop it";
+    } else if (twice) {
+        text = "handshake refused: two files claim the key";
+        remedy = "scanhubctl scanner list";
+    }
+    sh_log (SH_LOG_NOTICE, text, SH_STR ("key", key),
+            SH_STR ("fingerprint", fingerprint), SH_STR ("peer", peer),
+            SH_STR ("remedy", remedy));
 }
 
 static bool

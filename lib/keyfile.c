@@ -550,6 +550,25 @@ sh_keyfile_add (sh_keyfile_t *self, const char *name, const char *value)
     return s_append (self, name_span, value_span);
 }
 
+sh_err_t
+sh_keyfile_set (sh_keyfile_t *self, const char *name, const char *value)
+{
+    sh_err_t rc = sh_keyfile_add (self, name, value);
+    if (rc != SH_OK)
+        return rc;
+    sh_keyfield_t *last = &self->fields[self->field_count - 1];
+    for (sh_keyfield_t *field = self->fields; field < last; field++) {
+        if (strcmp (field->name, name) != 0)
+            continue;
+        free (field->value);
+        free (last->name);
+        field->value = last->value;
+        self->field_count--;
+        break;
+    }
+    return SH_OK;
+}
+
 const char *
 sh_keyfile_get (const sh_keyfile_t *self, const char *name)
 {
@@ -603,14 +622,10 @@ s_compose (writer_t *writer, const sh_keyfile_t *self, bool secret)
         s_print (writer, "    secret-key = \"%s\"\n", self->secret_key);
 }
 
-sh_err_t
-sh_keyfile_save (const sh_keyfile_t *self, const char *path, bool secret,
-                 sh_why_t *why)
+static sh_err_t
+s_write (const sh_keyfile_t *self, const char *path, bool secret, bool replace,
+         sh_why_t *why)
 {
-    assert (self && path);
-    if (secret && !self->secret_key[0])
-        return sh_fail (why, SH_E_SYNTAX, "%s: there is no secret key to write",
-                        path);
     writer_t *writer = calloc (1, sizeof *writer);
     if (!writer)
         return sh_fail (why, SH_E_MEMORY, "%s: out of memory", path);
@@ -621,10 +636,28 @@ sh_keyfile_save (const sh_keyfile_t *self, const char *path, bool secret,
                       SH_KEYFILE_MOST);
     else
         rc = sh_file_write (path, writer->text, writer->size,
-                            secret ? 0600 : 0644, false, why);
+                            secret ? 0600 : 0644, replace, why);
     if (rc == SH_OK && secret)
         rc = sh_owner_give (path, SYSCONFDIR "/scanhub", SH_OWNER_NAME, why);
     sh_secret_wipe (writer, sizeof *writer);
     free (writer);
     return rc;
+}
+
+sh_err_t
+sh_keyfile_save (const sh_keyfile_t *self, const char *path, bool secret,
+                 sh_why_t *why)
+{
+    assert (self && path);
+    if (secret && !self->secret_key[0])
+        return sh_fail (why, SH_E_SYNTAX, "%s: there is no secret key to write",
+                        path);
+    return s_write (self, path, secret, false, why);
+}
+
+sh_err_t
+sh_keyfile_replace (const sh_keyfile_t *self, const char *path, sh_why_t *why)
+{
+    assert (self && path);
+    return s_write (self, path, false, true, why);
 }

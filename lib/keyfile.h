@@ -69,6 +69,16 @@ sh_err_t sh_keyfile_parse (sh_keyfile_t **out, const char *text, size_t size,
 sh_err_t sh_keyfile_save (const sh_keyfile_t *self, const char *path,
                           bool secret, sh_why_t *why) SH_MUST_CHECK;
 
+/*  Write a public file, over one that may be there, in one step.  Errors as
+    sh_keyfile_save.  */
+sh_err_t sh_keyfile_replace (const sh_keyfile_t *self, const char *path,
+                             sh_why_t *why) SH_MUST_CHECK;
+
+/*  Give the field 'name' this value, the first if there are several; it is
+    appended if there is none.  Errors as sh_keyfile_add.  */
+sh_err_t sh_keyfile_set (sh_keyfile_t *self, const char *name,
+                         const char *value) SH_MUST_CHECK;
+
 /*  Append a metadata field.  Quotes, control bytes, line ends and bytes that
     are not UTF-8 in 'value' are SH_E_SYNTAX, as are a name that is not of
     letters, digits and $-_@.&+/ and a line of more than 1,024 bytes;

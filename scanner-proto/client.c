@@ -19,6 +19,8 @@
 #define STEADY_MS 10000       /* a session that lived so long was a success */
 /*  To connect and to shake hands; libzmq has its own time-outs before.  */
 #define ATTEMPT_MS (SP_CONNECT_MS + SP_HANDSHAKE_MS + 1000)
+#define NEXT_KEY_MS 30000 /* between two looks whether our next key is let in */
+#define NEXT_KEY_FIRST_MS 2000
 #define OFFSET_MOST_MS INT64_C (1000000000000000) /* 30,000 years: no clock */
 
 typedef enum
@@ -34,6 +36,11 @@ struct sp_client
     sp_hubs_t hubs;
     sp_rota_t rota; /* which of them */
     char public_key[SH_KEY_TEXT], secret_key[SH_KEY_TEXT];
+    /*  Our next key, as it was last offered, and the hubs' keys.  */
+    sp_next_key_t next_key;
+    char next_public[SH_KEY_TEXT], next_secret[SH_KEY_TEXT];
+    sp_hub_keys_t *hub_keys, *own_hub_keys;
+    bool try_next[SP_HUBS_MOST]; /* the key that the hub announced is tried */
     char *version;
     bool orders;
     const sh_clock_t *clock;
@@ -51,8 +58,17 @@ struct sp_client
     int64_t hello_mono;
     int64_t hub_epoch;  /* the hub's clock minus mono */
 
-    sp_session_t *look; /* a handshake with a preferred hub, while UP */
+    /*  Which keys the session at hand was begun with.  */
+    bool with_next;    /* our next one */
+    bool to_next;      /* the one that the hub announced */
+    bool denied;       /* ours was refused: the next one's turn */
+
+    sp_session_t *look; /* a handshake with a preferred hub, while UP; or with
+                           the hub in use, and our next key */
+    bool look_key;      /* the latter */
+    bool look_to_next;  /* as 'to_next' */
     int64_t look_end;   /* give it up then */
+    int64_t key_due;    /* the next look with our next key */
 
     unsigned handshakes; /* broken ones in a row on this hub */
     uint64_t spool, running;
@@ -83,6 +99,13 @@ s_copy_options (sp_client_t *self, const sp_client_options_t *options)
 {
     self->clock = options->clock;
     self->orders = options->orders;
+    self->next_key = options->next_key;
+    self->hub_keys = options->hub_keys;
+    if (!self->hub_keys) {
+        if (sp_hub_keys_new (&self->own_hub_keys, NULL, NULL) != SH_OK)
+            return false;
+        self->hub_keys = self->own_hub_keys;
+    }
     self->version = strdup (options->version);
     memcpy (self->public_key, options->public_key, SH_KEY_TEXT);
     memcpy (self->secret_key, options->secret_key, SH_KEY_TEXT);
@@ -125,7 +148,9 @@ sp_client_destroy (sp_client_t **self_p)
     sp_session_destroy (&self->session);
     sp_session_destroy (&self->look);
     sp_hubs_clear (&self->hubs);
+    sp_hub_keys_destroy (&self->own_hub_keys);
     free (self->version);
+    sh_secret_wipe (self->next_secret, sizeof self->next_secret);
     sh_secret_wipe (self->secret_key, sizeof self->secret_key);
     free (self);
     *self_p = NULL;
@@ -188,6 +213,21 @@ s_down (sp_client_t *self, sp_event_t *event, sh_err_t err, const char *format,
     s_close (self);
 }
 
+/*  Ours and, where there is one, our next key take turns: the hub may know only
+    that one by now.  */
+static void
+s_refused (sp_client_t *self, sp_event_t *event)
+{
+    char fingerprint[SH_FINGERPRINT_TEXT];
+    sh_key_fingerprint (fingerprint, self->public_key);
+    self->denied = !self->with_next;
+    s_down (self, event, SH_E_KEY_REFUSED,
+            "%.60s refused our key; on the hub: scanhubctl scanner approve %s "
+            "NAME --code CODE; if it is registered, the hub has put it off for "
+            "a while, see its log",
+            sp_client_endpoint (self), fingerprint);
+}
+
 static void
 s_link_down (sp_client_t *self, sp_link_t link, sp_event_t *event)
 {
@@ -199,13 +239,11 @@ s_link_down (sp_client_t *self, sp_link_t link, sp_event_t *event)
         return;
     }
     self->handshakes = link == SP_LINK_NO_HANDSHAKE ? self->handshakes + 1 : 0;
+    if (link == SP_LINK_NO_HANDSHAKE)
+        self->try_next[self->rota.at] = !self->to_next;
     switch (link) {
     case SP_LINK_KEY_REFUSED:
-        s_down (self, event, SH_E_KEY_REFUSED,
-                "%.60s refused our key; on the hub: scanhubctl scanner add "
-                "NAME --code CODE --public-key '%s'; if it is registered, the "
-                "hub has put it off for a while, see its log",
-                hub, self->public_key);
+        s_refused (self, event);
         break;
     case SP_LINK_NO_TCP:
         s_down (self, event, SH_E_DISCONNECTED,
@@ -233,19 +271,72 @@ s_link_down (sp_client_t *self, sp_link_t link, sp_event_t *event)
     }
 }
 
+/*  Begin to connect to a hub of the list, with our key or the next one, to the
+    key that it has or the one that it announced ('*to_next').  */
 static sh_err_t
-s_connect (const sp_client_t *self, size_t at, sp_session_t **session,
-           sh_why_t *why)
+s_connect (const sp_client_t *self, size_t at, bool with_next, bool *to_next,
+           sp_session_t **session, sh_why_t *why)
 {
-    return sp_session_new (session, &self->hubs.items[at], self->public_key,
-                           self->secret_key, why);
+    char key[SH_KEY_TEXT];
+    sp_hub_t hub = self->hubs.items[at];
+    const char *next = sp_hub_keys_next (self->hub_keys, &hub, NULL);
+    *to_next = next && self->try_next[at];
+    snprintf (key, sizeof key, "%s",
+              *to_next ? next : sp_hub_keys_now (self->hub_keys, &hub));
+    hub.public_key = key;
+    return sp_session_new (session, &hub,
+                           with_next ? self->next_public : self->public_key,
+                           with_next ? self->next_secret : self->secret_key,
+                           why);
+}
+
+/*  Is there a next key of ours?  */
+static bool
+s_get_next_key (sp_client_t *self)
+{
+    return self->next_key.offer
+           && self->next_key.offer (self->next_key.context, self->next_public,
+                                    self->next_secret);
+}
+
+/*  A hub has let it in: from now on it is the only one that we have.  */
+static void
+s_take_next_key (sp_client_t *self)
+{
+    char fingerprint[SH_FINGERPRINT_TEXT];
+    memcpy (self->public_key, self->next_public, SH_KEY_TEXT);
+    memcpy (self->secret_key, self->next_secret, SH_KEY_TEXT);
+    sh_secret_wipe (self->next_secret, sizeof self->next_secret);
+    self->denied = false;
+    sh_key_fingerprint (fingerprint, self->public_key);
+    sh_log (SH_LOG_NOTICE, "the hub has accepted our next key, which is ours "
+                           "from now on",
+            SH_STR ("fingerprint", fingerprint));
+    if (self->next_key.taken)
+        self->next_key.taken (self->next_key.context);
+}
+
+/*  A handshake with the key that the hub had announced has succeeded.  */
+static void
+s_take_hub_key (sp_client_t *self, size_t at)
+{
+    const sp_hub_t *hub = &self->hubs.items[at];
+    char fingerprint[SH_FINGERPRINT_TEXT];
+    sp_hub_keys_turn (self->hub_keys, hub);
+    self->try_next[at] = false;
+    sh_key_fingerprint (fingerprint, sp_hub_keys_now (self->hub_keys, hub));
+    sh_log (SH_LOG_NOTICE, "the hub has the key now that it had announced",
+            SH_STR ("hub", hub->endpoint), SH_STR ("fingerprint", fingerprint),
+            SH_STR ("remedy", "put it into the configuration some time"));
 }
 
 static void
 s_start (sp_client_t *self, sp_event_t *event)
 {
     sh_why_t why = { "" };
-    sh_err_t rc = s_connect (self, self->rota.at, &self->session, &why);
+    self->with_next = self->denied && s_get_next_key (self);
+    sh_err_t rc = s_connect (self, self->rota.at, self->with_next,
+                             &self->to_next, &self->session, &why);
     if (rc) {
         s_down (self, event, rc, "no session with %s: %.120s",
                 sp_client_endpoint (self), why.text);
@@ -258,12 +349,36 @@ s_start (sp_client_t *self, sp_event_t *event)
 static void
 s_look_failed (sp_client_t *self, const char *why)
 {
+    if (self->look_key) {
+        sh_log (SH_LOG_DEBUG, "our next key is not let in yet",
+                SH_STR ("hub", sp_client_endpoint (self)),
+                SH_STR ("why", why));
+        sp_session_destroy (&self->look);
+        self->key_due = sh_clock_mono (self->clock) + NEXT_KEY_MS;
+        return;
+    }
     sh_log (SH_LOG_DEBUG, "a preferred hub is not back yet",
             SH_STR ("hub", self->hubs.items[self->rota.look_at].endpoint),
             SH_STR ("why", why));
     sp_session_destroy (&self->look);
     sp_rota_look_failed (&self->rota, sh_clock_mono (self->clock),
                          randombytes_random ());
+}
+
+/*  Show the hub in use our next key, if there is one.  */
+static void
+s_look_with_next_key (sp_client_t *self, int64_t now)
+{
+    sh_why_t why = { "" };
+    self->key_due = now + NEXT_KEY_MS;
+    if (!s_get_next_key (self))
+        return;
+    self->look_key = true;
+    self->look_end = now + ATTEMPT_MS;
+    if (s_connect (self, self->rota.at, true, &self->look_to_next, &self->look,
+                   &why)
+        != SH_OK)
+        s_look_failed (self, why.text);
 }
 
 /*  Knock at a preferred hub, beside the session.  It hears a handshake, but no
@@ -276,10 +391,14 @@ s_look (sp_client_t *self, int64_t now)
         if (now >= self->look_end)
             s_look_failed (self, "no answer");
     } else if (now >= self->rota.look_due) {
-        if (s_connect (self, self->rota.look_at, &self->look, &why) != SH_OK)
+        self->look_key = false;
+        if (s_connect (self, self->rota.look_at, false, &self->look_to_next,
+                       &self->look, &why)
+            != SH_OK)
             s_look_failed (self, why.text);
         self->look_end = now + ATTEMPT_MS;
-    }
+    } else if (self->next_key.offer && now >= self->key_due)
+        s_look_with_next_key (self, now);
 }
 
 static void
@@ -296,16 +415,24 @@ static void
 s_go_back (sp_client_t *self, sp_event_t *event)
 {
     sp_session_t *session = self->look;
+    bool key = self->look_key;
     self->look = NULL;
     s_close (self);
-    sp_rota_return (&self->rota);
+    if (key)
+        s_take_next_key (self);
+    else
+        sp_rota_return (&self->rota);
+    if (self->look_to_next)
+        s_take_hub_key (self, self->rota.at);
     self->session = session;
+    self->with_next = self->to_next = false;
     self->handshakes = 0;
     s_greet (self);
     event->kind = SP_EVENT_DOWN;
     event->err = SH_E_DISCONNECTED;
     snprintf (event->text, sizeof event->text,
-              "going back to the preferred hub %s, which is there again",
+              key ? "going over to our next key, which %s has accepted"
+                  : "going back to the preferred hub %s, which is there again",
               sp_client_endpoint (self));
 }
 
@@ -319,6 +446,8 @@ s_read_look (sp_client_t *self, sp_event_t *event)
             s_go_back (self, event);
             return true;
         }
+        if (link == SP_LINK_NO_HANDSHAKE && !self->look_key)
+            self->try_next[self->rota.look_at] = !self->look_to_next;
         if (link == SP_LINK_KEY_REFUSED)
             s_look_failed (self, "it refused our key");
         else if (link != SP_LINK_NOTHING)
@@ -424,6 +553,8 @@ s_next_timer (const sp_client_t *self)
         return self->due;
     int64_t silence = self->heard + SP_SILENCE_MS;
     int64_t look = self->look ? self->look_end : self->rota.look_due;
+    if (!self->look && self->next_key.offer && self->key_due < look)
+        look = self->key_due;
     int64_t next = self->beat_due < silence ? self->beat_due : silence;
     return look < next ? look : next;
 }
@@ -448,6 +579,23 @@ s_measure_hub (sp_client_t *self, const sp_welcome_t *welcome)
     return true;
 }
 
+/*  What the hub says of its next key; nothing: that there is none.  */
+static void
+s_learn (sp_client_t *self, sh_bytes_t next, int64_t at)
+{
+    char key[SH_KEY_TEXT] = "", fingerprint[SH_FINGERPRINT_TEXT];
+    if (next.size == SP_HUB_KEY_BYTES)
+        zmq_z85_encode (key, next.data, next.size);
+    if (!sp_hub_keys_learn (self->hub_keys, &self->hubs.items[self->rota.at],
+                            *key ? key : NULL, at))
+        return;
+    sh_key_fingerprint (fingerprint, key);
+    sh_log (SH_LOG_NOTICE,
+            *key ? "the hub announces another key" : "the hub keeps its key",
+            SH_STR ("hub", sp_client_endpoint (self)),
+            SH_STR ("fingerprint", *key ? fingerprint : NULL));
+}
+
 static void
 s_take_welcome (sp_client_t *self, sp_message_t *message, sp_event_t *event)
 {
@@ -463,6 +611,9 @@ s_take_welcome (sp_client_t *self, sp_message_t *message, sp_event_t *event)
     self->up_since = sh_clock_mono (self->clock);
     self->beat_due = self->up_since + SP_BEAT_MS;
     sp_rota_up (&self->rota, self->up_since, randombytes_random ());
+    self->denied = false;
+    self->key_due = self->up_since + NEXT_KEY_FIRST_MS;
+    s_learn (self, message->u.welcome.next_key, message->u.welcome.next_at);
     event->kind = SP_EVENT_UP;
     event->message = message;
 }
@@ -504,11 +655,15 @@ s_take_error (sp_client_t *self, sp_message_t *message, sp_event_t *event)
     const char *hub = sp_client_endpoint (self);
     char cause[48];
     sh_escape (cause, sizeof cause, message->u.error.cause);
-    if (err == SH_E_KEY_UNKNOWN)
+    char fingerprint[SH_FINGERPRINT_TEXT];
+    sh_key_fingerprint (fingerprint, self->public_key);
+    if (err == SH_E_KEY_UNKNOWN) {
+        self->denied = true;
         s_down (self, event, err,
                 "%.90s no longer has our key; to register it again: scanhubctl "
-                "scanner add NAME --code CODE --public-key '%s'",
-                hub, self->public_key);
+                "scanner approve %s NAME --code CODE",
+                hub, fingerprint);
+    }
     else if (err == SH_E_SUPERSEDED)
         s_down (self, event, err,
                 "%s: another connection with our key took over; is a second "
@@ -527,6 +682,11 @@ s_take_message (sp_client_t *self, sp_message_t *message, sp_event_t *event)
         s_take_error (self, message, event);
     else if (message->type == SP_WELCOME && self->state == STATE_GREETING)
         s_take_welcome (self, message, event);
+    else if (message->type == SP_HUB_KEY && self->state == STATE_UP) {
+        s_learn (self, message->u.hub_key.next_key,
+                 message->u.hub_key.next_at);
+        sp_message_destroy (&message);
+    }
     else if (message->type == SP_BEAT || message->type == SP_WELCOME
              || self->state != STATE_UP)
         sp_message_destroy (&message);
@@ -574,6 +734,12 @@ s_receive (sp_client_t *self, sp_event_t *event)
 }
 
 void
+sp_client_show_next_key (sp_client_t *self)
+{
+    self->key_due = sh_clock_mono (self->clock);
+}
+
+void
 sp_client_count_useless (sp_client_t *self)
 {
     self->useless++;
@@ -586,6 +752,11 @@ s_read_monitor (sp_client_t *self)
     while (self->ending == SP_LINK_NOTHING
            && sp_session_news (self->session, &link)) {
         if (link == SP_LINK_SECURED) {
+            if (self->with_next)
+                s_take_next_key (self);
+            if (self->to_next)
+                s_take_hub_key (self, self->rota.at);
+            self->with_next = self->to_next = false;
             s_greet (self);
             s_try_hello (self);
         } else

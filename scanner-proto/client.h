@@ -15,8 +15,23 @@
 
 #include "lib/clock.h"
 #include "lib/keyfile.h"
+#include "scanner-proto/hub_keys.h"
 #include "scanner-proto/hubs.h"
 #include "scanner-proto/message.h"
+
+/*  Our own next key, which hubs may come to accept.  From time to time it is
+    shown to the hub in use, by a handshake beside the session; when that lets it
+    in, or lets only it in, we go over to it.  */
+typedef struct
+{
+    /*  The key as it is now, if there is one: true and both halves in Z85.  */
+    bool (*offer) (void *context, char public_key[SH_KEY_TEXT],
+                   char secret_key[SH_KEY_TEXT]);
+    /*  A hub has let it in: it is ours from now on.  Nothing has been said with
+        it yet.  */
+    void (*taken) (void *context);
+    void *context;
+} sp_next_key_t;
 
 typedef struct
 {
@@ -26,6 +41,9 @@ typedef struct
     const char *version;  /* "scanhub-scanner 0.2.0"; copied */
     const sh_clock_t *clock;
     bool orders;          /* we take 'scan' and 'cancel' */
+    sp_next_key_t next_key; /* its functions may be NULL: there is none */
+    sp_hub_keys_t *hub_keys; /* borrowed; NULL: what hubs say about their keys is
+                                forgotten in the end */
     int64_t return_ms; /* until preferred hubs are looked at again, see
                           scanner-proto/rota.h; 0: the default */
 } sp_client_options_t;
@@ -86,6 +104,9 @@ const char *sp_client_endpoint (const sp_client_t *self);
 /*  A message that was handed on meant nothing to us after all.  Too many of those
     between two beats end the session: whoever floods us is no hub of ours.  */
 void sp_client_count_useless (sp_client_t *self);
+
+/*  Our next key may be accepted by now: show it soon.  */
+void sp_client_show_next_key (sp_client_t *self);
 
 /*  What the next beats say.  */
 void sp_client_set_load (sp_client_t *self, uint64_t spool, uint64_t running);

@@ -36,6 +36,7 @@
 #define SP_CODE_MOST 32         /* bytes of a scanner code (scanAgents.code) */
 #define SP_CIDR_MOST 49         /* bytes of a prefix in text */
 #define SP_REPORT_ID 16         /* bytes of a report id */
+#define SP_HUB_KEY_BYTES 32     /* of a CURVE public key */
 #define SP_REVISION 8           /* bytes of an assignment revision */
 
 #define SP_BEAT_MS 30000        /* between two beats, both ways */

@@ -41,6 +41,7 @@ static const char *const s_types[SP_TYPE_COUNT] = {
     [SP_SCAN] = "scan",
     [SP_CANCEL] = "cancel",
     [SP_PROGRESS] = "progress",
+    [SP_HUB_KEY] = "hub-key",
 };
 
 static const char *

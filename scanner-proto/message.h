@@ -35,6 +35,7 @@ typedef enum
     SP_SCAN,             /* hub -> scanner: scan this now */
     SP_CANCEL,           /* hub -> scanner: no more of that */
     SP_PROGRESS,         /* scanner -> hub: how far an ordered scan is */
+    SP_HUB_KEY,          /* hub -> scanner: it will have another key */
     SP_TYPE_COUNT
 } sp_type_t;
 
@@ -82,6 +83,8 @@ typedef struct
     uint64_t part_bytes, part_hosts;
     sh_bytes_t revision; /* absent (size 0) while the hub has none */
     int64_t hello_now;   /* echo of hello's 'now' */
+    sh_bytes_t next_key; /* the hub's, from next_at on; absent: none is known */
+    int64_t next_at;
 } sp_welcome_t;
 
 typedef struct
@@ -96,6 +99,13 @@ typedef struct
 {
     sh_bytes_t revision;
 } sp_revision_t;
+
+/*  The same two as in the welcome, for those who have had theirs.  */
+typedef struct
+{
+    sh_bytes_t next_key;
+    int64_t next_at;
+} sp_hub_key_t;
 
 typedef struct
 {
@@ -279,6 +289,7 @@ typedef struct
         sp_scan_t scan;
         sp_cancel_t cancel;
         sp_progress_t progress;
+        sp_hub_key_t hub_key;
     } u;
     void *arena; /* memory of a decoded message; NULL in others */
 } sp_message_t;

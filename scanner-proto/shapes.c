@@ -49,6 +49,9 @@ static const sp_field_t s_welcome_fields[] = {
     UINT ("part_bytes", REQUIRED, AT (welcome, part_bytes), ANY),
     UINT ("part_hosts", REQUIRED, AT (welcome, part_hosts), ANY),
     BIN ("rev", OPTIONAL, AT (welcome, revision), SP_REVISION, SP_REVISION),
+    BIN ("next_key", OPTIONAL, AT (welcome, next_key), SP_HUB_KEY_BYTES,
+         SP_HUB_KEY_BYTES),
+    INT ("next_at", OPTIONAL, AT (welcome, next_at)),
 };
 SHAPE (s_welcome, sp_welcome_t);
 
@@ -235,6 +238,13 @@ static const sp_field_t s_progress_fields[] = {
 };
 SHAPE (s_progress, sp_progress_t);
 
+static const sp_field_t s_hub_key_fields[] = {
+    BIN ("next_key", OPTIONAL, AT (hub_key, next_key), SP_HUB_KEY_BYTES,
+         SP_HUB_KEY_BYTES),
+    INT ("next_at", OPTIONAL, AT (hub_key, next_at)),
+};
+SHAPE (s_hub_key, sp_hub_key_t);
+
 const sp_message_shape_t sp_shapes[SP_TYPE_COUNT] = {
     [SP_HELLO] = { &s_hello, 0, 0 },
     [SP_WELCOME] = { &s_welcome, 0, 0 },
@@ -255,6 +265,7 @@ const sp_message_shape_t sp_shapes[SP_TYPE_COUNT] = {
     [SP_SCAN] = { &s_scan, 0, 0 },
     [SP_CANCEL] = { &s_cancel, 0, 0 },
     [SP_PROGRESS] = { &s_progress, 0, 0 },
+    [SP_HUB_KEY] = { &s_hub_key, 0, 0 },
 };
 
 static const sp_field_t s_peek_report_fields[] = {

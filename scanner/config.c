@@ -37,6 +37,8 @@ static sh_err_t s_bind_level (void *target, const sh_yaml_t *node,
                               const char *path, sh_why_t *why);
 static sh_err_t s_bind_spool (void *target, const sh_yaml_t *node,
                               const char *path, sh_why_t *why);
+static sh_err_t s_bind_hub_keys (void *target, const sh_yaml_t *node,
+                                 const char *path, sh_why_t *why);
 static sh_err_t s_bind_control (void *target, const sh_yaml_t *node,
                                 const char *path, sh_why_t *why);
 static sh_err_t s_bind_ports (void *target, const sh_yaml_t *node,
@@ -86,6 +88,7 @@ static const sh_config_field_t s_fields[] = {
     { .key = "spool", .kind = SH_CONFIG_CALL, .call = s_bind_spool },
     { .key = "spool_size", .kind = SH_CONFIG_UINT, .low = 1, .high = 65536,
       AT (sc_config_t, spool_size) },
+    { .key = "hub_keys", .kind = SH_CONFIG_CALL, .call = s_bind_hub_keys },
     { .key = "control", .kind = SH_CONFIG_CALL, .call = s_bind_control },
     { .key = "log_level", .kind = SH_CONFIG_CALL, .call = s_bind_level },
     { 0 }
@@ -136,6 +139,14 @@ s_bind_spool (void *target, const sh_yaml_t *node, const char *path,
 {
     sc_config_t *self = target;
     return s_path_or_none (&self->spool, node, "spool", path, why);
+}
+
+static sh_err_t
+s_bind_hub_keys (void *target, const sh_yaml_t *node, const char *path,
+                 sh_why_t *why)
+{
+    sc_config_t *self = target;
+    return s_path_or_none (&self->hub_keys, node, "hub_keys", path, why);
 }
 
 static sh_err_t
@@ -249,6 +260,8 @@ s_new (sc_config_t **out, const char *path)
     self->log_level = SH_LOG_INFO;
     sh_err_t rc = sh_config_state_path (&self->spool, "scanner.spool");
     if (rc == SH_OK)
+        rc = sh_config_state_path (&self->hub_keys, "scanner.hubs");
+    if (rc == SH_OK)
         rc = sh_config_path_in (&self->control, "RUNTIME_DIRECTORY",
                                 RUNSTATEDIR "/scanhub", "scanner.sock");
     if (rc != SH_OK || !self->path || !self->key || !programs) {
@@ -324,6 +337,7 @@ sc_config_destroy (sc_config_t **self_p)
     free (self->key);
     free (self->code);
     free (self->spool);
+    free (self->hub_keys);
     free (self->control);
     free (self->nmap.program);
     free (self->fping.program);
@@ -354,6 +368,7 @@ s_needs_restart (const sc_config_t *self, const sc_config_t *fresh)
         { "engine", self->engine == fresh->engine },
         { "spool", s_same_text (self->spool, fresh->spool) },
         { "spool_size", self->spool_size == fresh->spool_size },
+        { "hub_keys", s_same_text (self->hub_keys, fresh->hub_keys) },
         { "control", s_same_text (self->control, fresh->control) },
     };
     for (size_t i = 0; i < sizeof items / sizeof *items; i++)

@@ -16,6 +16,7 @@
         interval: 300                     (default: what the hub says)
         spool: /var/lib/scanhub/scanner.spool   (or none)
         spool_size: 256                   (MiB)
+        hub_keys: /var/lib/scanhub/scanner.hubs (or none)
         control: /run/scanhub/scanner.sock   (or none)
         log_level: info
 */
@@ -53,6 +54,7 @@ typedef struct
     char *control;       /* path of the control socket; NULL: none */
     char *spool;         /* path; NULL: none is wanted */
     uint32_t spool_size; /* MiB */
+    char *hub_keys;      /* path: what hubs said about their keys; NULL: none */
     sc_builtin_settings_t builtin;
     sc_nmap_settings_t nmap;
     sc_fping_settings_t fping;

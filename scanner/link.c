@@ -9,13 +9,17 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "lib/log.h"
 #include "scanner-proto/codec.h"
+#include "scanner/own_key.h"
 
 #define DOWNS_MOST 3 /* attempts at each hub before a first session */
 
 struct sc_link
 {
     sp_client_t *client;
+    sp_hub_keys_t *hub_keys;
+    const sc_config_t *config;
     sp_outbox_t *outbox; /* or NULL */
     size_t hub_count;
     sc_tell_t *tell;
@@ -79,6 +83,42 @@ s_open (sc_link_t *self, sh_why_t *why)
     return SH_OK;
 }
 
+/*  KEY.next, for the client to show.  */
+static bool
+s_offer_next_key (void *context, char public_key[SH_KEY_TEXT],
+                  char secret_key[SH_KEY_TEXT])
+{
+    const sc_link_t *self = context;
+    sh_keyfile_t *key = NULL;
+    sh_why_t why = { "" };
+    sh_err_t rc = sc_own_key_next (&key, self->config->key, &why);
+    if (rc != SH_OK) {
+        if (rc != SH_E_NOT_FOUND)
+            sh_log (SH_LOG_WARNING, "the next key cannot be used",
+                    SH_STR ("because", why.text));
+        return false;
+    }
+    memcpy (public_key, key->public_key, SH_KEY_TEXT);
+    memcpy (secret_key, key->secret_key, SH_KEY_TEXT);
+    sh_keyfile_destroy (&key);
+    return true;
+}
+
+/*  Where the files cannot be turned, the next key is found again after a restart,
+    for the former one is refused then.  */
+static void
+s_next_key_taken (void *context)
+{
+    const sc_link_t *self = context;
+    sh_why_t why = { "" };
+    if (sc_own_key_turn (self->config->key, &why) != SH_OK)
+        sh_log (SH_LOG_ERROR, "our next key is in use, but cannot take the "
+                              "place of the former one",
+                SH_STR ("because", why.text),
+                SH_STR ("remedy", "rename KEY.next to KEY"),
+                SH_STR ("key", self->config->key));
+}
+
 static sh_err_t
 s_client (sc_link_t *self, const sc_config_t *config, const char *version,
           sh_why_t *why)
@@ -86,10 +126,15 @@ s_client (sc_link_t *self, const sc_config_t *config, const char *version,
     sh_keyfile_t *key = NULL;
     sh_err_t rc = sh_keyfile_load (&key, config->key, true, why);
     if (rc == SH_E_NOT_FOUND)
-        return sh_fail (why, rc, "%s: no key there; make one: scanhubctl keygen "
-                        "%s", config->key, config->key);
+        return sh_fail (why, rc, "%s: no key there; see scanhub-scanner "
+                        "join", config->key);
     if (rc != SH_OK)
         return rc;
+    rc = sp_hub_keys_new (&self->hub_keys, config->hub_keys, why);
+    if (rc != SH_OK) {
+        sh_keyfile_destroy (&key);
+        return rc;
+    }
     sp_client_options_t options = { .hubs = config->hubs.items,
                                     .hub_count = config->hubs.count,
                                     .public_key = key->public_key,
@@ -97,6 +142,9 @@ s_client (sc_link_t *self, const sc_config_t *config, const char *version,
                                     .version = version,
                                     .clock = self->clock,
                                     .orders = !self->tell->once,
+                                    .hub_keys = self->hub_keys,
+                                    .next_key = { s_offer_next_key,
+                                                  s_next_key_taken, self },
                                     .return_ms = config->hub_return
                                                  * INT64_C (1000) };
     rc = sp_client_new (&self->client, &options, why);
@@ -113,6 +161,7 @@ sc_link_new (sc_link_t **out, const sc_config_t *config, const char *version,
     if (!self)
         return sh_fail (why, SH_E_MEMORY, "%s", sh_err_text (SH_E_MEMORY));
     self->tell = tell;
+    self->config = config;
     self->clock = clock;
     self->pollset = self->signals = -1;
     self->stale = true;
@@ -134,6 +183,7 @@ sc_link_destroy (sc_link_t **self_p)
         return;
     sp_message_destroy (&self->event.message);
     sp_client_destroy (&self->client);
+    sp_hub_keys_destroy (&self->hub_keys);
     if (self->signals >= 0)
         (void) close (self->signals);
     if (self->pollset >= 0)

@@ -2,24 +2,10 @@
 #include "scanner/own_key.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "lib/file.h"
-
-void
-sc_own_key_hand_over (const char *path)
-{
-    const struct passwd *user
-        = geteuid () == 0 ? getpwnam (SC_SERVICE_USER) : NULL;
-    if (user && chown (path, user->pw_uid, user->pw_gid) != 0)
-        (void) fprintf (stderr, "%s: cannot be given to the user %s: %s\n",
-                        path, SC_SERVICE_USER, strerror (errno));
-}
 
 sh_err_t
 sc_own_key_ensure (sh_keyfile_t **out, const char *path, bool *made,
@@ -40,7 +26,6 @@ sc_own_key_ensure (sh_keyfile_t **out, const char *path, bool *made,
         sh_keyfile_destroy (&key);
         return rc;
     }
-    sc_own_key_hand_over (path);
     *made = true;
     *out = key;
     return SH_OK;

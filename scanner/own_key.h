@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*  The scanner's own key on disk, and the next one, which stands beside it as
     KEY.next until a hub has accepted it.  The secret never leaves the machine;
-    files are 0600 and, when root makes them, belong to the user that the service
-    runs as.  */
+    see lib/keyfile.h for whose the files are.  */
 
 #ifndef SC_OWN_KEY_H
 #define SC_OWN_KEY_H
@@ -10,8 +9,6 @@
 #include <stdbool.h>
 
 #include "lib/keyfile.h"
-
-#define SC_SERVICE_USER "scanhub"
 
 /*  Read the key at 'path', or make one if there is none ('*made').  SH_E_IO,
     SH_E_MODE, SH_E_SYNTAX, SH_E_MEMORY.  */
@@ -28,8 +25,5 @@ sh_err_t sc_own_key_next (sh_keyfile_t **out, const char *path,
 /*  KEY.next takes the place of KEY, in one step.  SH_E_IO: it stays where it is,
     and is found there again after a restart.  */
 sh_err_t sc_own_key_turn (const char *path, sh_why_t *why) SH_MUST_CHECK;
-
-/*  Give a file that root has made to the service's user, if there is one.  */
-void sc_own_key_hand_over (const char *path);
 
 #endif

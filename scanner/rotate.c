@@ -6,13 +6,17 @@
 #include <stdlib.h>
 #include <sysexits.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "lib/control.h"
 #include "lib/keyfile.h"
 #include "scanner-proto/knock.h"
 #include "scanner/own_key.h"
 #include "scanner/tell.h"
 
 #define ROUND_MS 2000
+#define ASK_MS 5000
+#define TURN_MS 8000 /* for the running scanner to go over */
 
 /*  Knock at each hub, each being able to have a registry of its own.  The worst
     answer counts: one that refuses the key is not yet done.  */
@@ -62,7 +66,7 @@ s_next_key (sh_keyfile_t **out, const sc_config_t *config, sh_why_t *why)
         return sh_fail (why, SH_E_MEMORY, "out of memory");
     sh_err_t rc = sh_keyfile_load (&now, config->key, true, why);
     if (rc == SH_E_NOT_FOUND)
-        rc = sh_fail (why, rc, "%s: there is no key yet; see " "scanhub-scanner "
+        rc = sh_fail (why, rc, "%s: there is no key yet; see scanhub-scanner "
                       "join", config->key);
     if (rc == SH_OK)
         rc = sc_own_key_ensure (out, path, &made, why);
@@ -72,6 +76,35 @@ s_next_key (sh_keyfile_t **out, const sc_config_t *config, sh_why_t *why)
     sh_keyfile_destroy (&now);
     free (path);
     return rc;
+}
+
+/*  The service that runs here is told, and then it is seen whether KEY.next has
+    become KEY.  */
+static void
+s_tell_service (const sc_config_t *config, const sh_clock_t *clock)
+{
+    char *answer = NULL, *path = sc_own_key_next_path (config->key);
+    int64_t end = sh_clock_mono (clock) + TURN_MS;
+    bool told = config->control
+                && sh_control_ask (&answer, config->control,
+                                   "'scanhub-scanner run'", "next-key",
+                                   ASK_MS, NULL)
+                       == SH_OK;
+    free (answer);
+    while (told && path && access (path, F_OK) == 0
+           && sh_clock_mono (clock) < end) {
+        const struct timespec time = { 0, 100000000 };
+        (void) nanosleep (&time, NULL);
+    }
+    if (told && path && access (path, F_OK) != 0)
+        (void) printf ("the running scanner uses this key now\n");
+    else if (told)
+        (void) printf ("the running scanner goes over to it within a minute; "
+                       "see its log\n");
+    else
+        (void) printf ("no scanner runs here; the next one that does goes "
+                       "over to it\n");
+    free (path);
 }
 
 int
@@ -104,7 +137,7 @@ sc_rotate (const sc_config_t *config, uint32_t wait, const sh_clock_t *clock)
         sc_tell_trouble (&tell, NULL, rc, why.text);
         return tell.exit_status;
     }
-    (void) printf ("approved: the running scanner goes over to this key "
-                   "within a minute\n");
+    (void) printf ("approved: the hub lets this key in\n");
+    s_tell_service (config, clock);
     return EX_OK;
 }

@@ -94,6 +94,11 @@ sc_running_answer (void *context, const char *request, char *answer,
                    size_t size)
 {
     sc_running_t *self = context;
+    if (strcmp (request, "next-key") == 0) {
+        sp_client_show_next_key (sc_link_client (self->link));
+        (void) snprintf (answer, size, "ok\n");
+        return;
+    }
     if (strcmp (request, "status") != 0) {
         (void) snprintf (answer, size, "error unknown request");
         return;

@@ -112,6 +112,10 @@ s_draw_welcome (draft_t *self, sp_welcome_t *out)
     };
     if (s_bool (self))
         out->revision = s_bytes (self, SP_REVISION);
+    if (s_bool (self)) {
+        out->next_key = s_bytes (self, SP_HUB_KEY_BYTES);
+        out->next_at = s_time (self);
+    }
 }
 
 static void
@@ -338,6 +342,11 @@ s_draw (draft_t *self, sp_message_t *out)
         break;
     case SP_PROGRESS:
         s_draw_progress (self, &out->u.progress);
+        break;
+    case SP_HUB_KEY:
+        if (s_bool (self))
+            out->u.hub_key.next_key = s_bytes (self, SP_HUB_KEY_BYTES);
+        out->u.hub_key.next_at = s_time (self);
         break;
     default:
         out->u.error.cause = s_text (self, SP_TEXT_MOST, true);

@@ -609,7 +609,7 @@ def list_tells_shims_from_scanners(s):
               s.keygen('k' + name), *words)
     lines = s.ctl('scanner', 'list').splitlines()[1:]
     kinds = {line.split()[0]: line.split()[1] for line in lines
-             if not line.startswith(' ')}
+             if line and line[0] not in ' d'}
     assert kinds == {'one': 'shim', 'two': 'scanner', 'three': 'scanner',
                      'four': 'shim'}, lines
 

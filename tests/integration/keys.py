@@ -4,13 +4,19 @@
 while it works, and the hub gets another one while sites work.  Real scanners, a
 real hub; what can be done by dropping files is done so once."""
 
+import hashlib
+import json
 import re
 import subprocess
 import sys
 import time
 
+import zmq
+import zmq.utils.z85
+
 import harness
-from harness import BUILD, CODE_A, CODE_B, SCANHUBCTL, case, equal, until
+from harness import BUILD, CODE_A, CODE_B, case, equal, until
+from peer import HubError, Peer
 from service import Scanner
 
 SCANNER = BUILD / 'scanner' / 'scanhub-scanner'
@@ -19,6 +25,11 @@ TEMPFAIL, USAGE, NOINPUT, CANTCREAT, DATAERR = 75, 64, 66, 73, 65
 
 
 class Stage(harness.Stage):
+    def new_hub(self, name, **config):
+        # scanhubctl does not have the hub's $STATE_DIRECTORY.
+        state = self.directory / name / 'retired'
+        return super().new_hub(name, hub=f'retired: {state}', **config)
+
     def ctl(self, *words, status=0):
         done = self.hub.ctl(*map(str, words), check=False)
         said = done.stdout + done.stderr
@@ -174,6 +185,157 @@ def _(s):
     assert 'all of the 16 digits' in said, said
     said = s.ctl('scanner', 'reject', fingerprint, status=NOINPUT)
     assert 'has knocked lately' in said, said
+
+
+def refused_at_the_door(s, pair):
+    """Is this key let in no more?"""
+    try:
+        said_hello(s, pair, patience=2)
+    except (HubError, TimeoutError, zmq.ZMQError):
+        return True
+    return False
+
+
+def said_hello(s, pair, **more):
+    """A session, of which only the hello is of interest."""
+    peer = Peer(s.hub.endpoint, s.hub.public, *pair, **more)
+    s.extra.append(Closing(peer))
+    return peer
+
+
+class Closing:
+    def __init__(self, peer):
+        self.peer = peer
+
+    def close(self):
+        self.peer.socket.close()
+
+
+def pair_of(path):
+    text = path.read_text()
+    return tuple(re.search(rf'{half}-key = "(.{{40}})"', text)[1]
+                 for half in ('public', 'secret'))
+
+
+@case('a scanner gets another key while it works')
+def _(s):
+    scanner = Scanner(s)
+    s.extra.append(scanner)
+    name, old = scanner.name, pair_of(scanner.cert)
+    scanner.start()
+    scanner.says('connected to the hub')
+    done = scanner.run('rotate')
+    equal(done.returncode, TEMPFAIL, done.stdout)
+    fingerprint = fingerprint_in(done.stdout)
+    assert f'scanner rotate NAME {fingerprint}' in done.stdout, done.stdout
+    fresh = scanner.cert.with_name('scanner.cert.next')
+    equal(fresh.stat().st_mode & 0o777, 0o600)
+    assert fingerprint in s.pending()
+    new = pair_of(fresh)
+
+    said = s.ctl('scanner', 'rotate', name, fingerprint)
+    assert 'both keys are good' in said, said
+    listed = s.ctl('scanner', 'list')
+    assert len(re.findall(rf'^{name}$', listed, re.M)) == 2, listed
+    assert '  next  ' in listed, listed
+    said = s.ctl('scanner', 'rotate', name, '--public-key', 'x' * 40,
+                 status=CANTCREAT)
+    assert 'has two keys already' in said, said
+
+    done = scanner.run('rotate', '--wait', '20')
+    equal(done.returncode, 0, done.stdout)
+    assert 'the running scanner uses this key now' in done.stdout, done.stdout
+    scanner.says('going over to our next key')
+    until(lambda: scanner.count('connected to the hub') == 2, 'a new session')
+    assert not fresh.exists()
+    equal(pair_of(scanner.cert), new)
+    until(lambda: not (s.hub.registry / f'{name}.cert').exists(),
+          'the file of the former key is gone')
+    listed = s.ctl('scanner', 'list')
+    assert fingerprint in listed and '  next  ' not in listed, listed
+    digest = re.search(r'^digest: (\S+)$', listed, re.M)[1]
+    equal(json.loads(s.ctl('status', '--json'))['registry']['digest'], digest)
+    equal(json.loads(s.ctl('scanner', 'list', '--json'))['digest'], digest)
+    assert old[0] in (s.hub.directory / 'retired').read_text()
+    assert refused_at_the_door(s, old)
+
+    # For good: after a restart, and when the file is put there again.
+    s.hub.restart()
+    s.hub.register(name, old[0], CODE_A)
+    s.hub.reload()
+    assert refused_at_the_door(s, old)
+    said = s.ctl('scanner', 'list', status=1)
+    assert 'has another key by now' in said, said
+    assert fingerprint_of(old[0]) not in s.pending()
+    (s.hub.registry / f'{name}.cert').unlink()
+    said = s.ctl('scanner', 'add', 'again', '--code', CODE_A, '--public-key',
+                 old[0], status=CANTCREAT)
+    assert 'was replaced by another one' in said, said
+    until(lambda: scanner.count('connected to the hub') == 3, 'it is back')
+
+
+def fingerprint_of(key):
+    raw = zmq.utils.z85.decode(key.encode())
+    text = hashlib.blake2b(raw, digest_size=32).hexdigest()[:16]
+    return '-'.join(text[i:i + 4] for i in range(0, 16, 4))
+
+
+@case('the same by dropping a file, and a crash before the files are turned',
+      long=True)
+def _(s):
+    old = s.hub.scanner('by-hand', CODE_A)
+    scanner = Scanner(s, keys=old)
+    s.extra.append(scanner)
+    s.hub.reload()
+    scanner.start()
+    scanner.says('connected to the hub')
+    new = tuple(key.decode() for key in zmq.curve_keypair())
+    s.hub.register('by-hand-2', new[0], CODE_A,
+                   more='    name = "by-hand"\n'
+                        f'    replaces = "{old[0]}"\n')
+    s.hub.reload()
+    said_hello(s, new)
+    scanner.says('no longer has our key')
+    until(lambda: not (s.hub.registry / 'by-hand.cert').exists(), 'it is gone')
+    # The scanner that has the former key in KEY finds the other one.
+    fresh = scanner.cert.with_name('scanner.cert.next')
+    fresh.touch(0o600)
+    fresh.write_text(scanner.cert.read_text().replace(old[0], new[0])
+                     .replace(old[1], new[1]))
+    scanner.says('the hub has accepted our next key', 70)
+    until(lambda: scanner.count('connected to the hub') == 2, 'it is back')
+    equal(pair_of(scanner.cert), new)
+    assert not fresh.exists()
+
+
+@case('a scanner gets another name, and its session goes on')
+def _(s):
+    scanner = Scanner(s)
+    s.extra.append(scanner)
+    scanner.start()
+    scanner.says('connected to the hub')
+    mark = s.hub.log_mark()
+    s.ctl('scanner', 'rename', scanner.name, 'harbour')
+    assert 'name:         harbour' in s.ctl('scanner', 'show', 'harbour')
+    until(lambda: 'registry entry' in s.hub.log_from(mark), 'the hub knows')
+    assert not (s.hub.registry / f'{scanner.name}.cert').exists()
+    time.sleep(1)
+    equal(scanner.count('connected to the hub'), 1)
+    assert 'is over' not in s.hub.log_from(mark), s.hub.log_from(mark)
+    for wrong, status, text in (('a/b', DATAERR, 'cannot be a scanner'),
+                                ('a\x1b[m', DATAERR, 'cannot be a scanner'),
+                                ('site-b', CANTCREAT, 'already')):
+        assert text in s.ctl('scanner', 'rename', 'harbour', wrong,
+                             status=status)
+    said = s.ctl('scanner', 'rename', 'nobody', 'x', status=NOINPUT)
+    assert "no scanner 'nobody'" in said, said
+    # A link is somebody else's.
+    real = s.hub.directory / 'elsewhere'
+    (s.hub.registry / 'harbour.cert').rename(real)
+    (s.hub.registry / 'harbour.cert').symlink_to(real)
+    said = s.ctl('scanner', 'rename', 'harbour', 'port', status=DATAERR)
+    assert 'is a link' in said, said
+    s.ctl('scanner', 'revoke', 'harbour')
 
 
 if __name__ == '__main__':

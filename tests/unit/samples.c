@@ -9,6 +9,9 @@
     BYTES ("\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f")
 #define ORDER_ID                                                               \
     BYTES ("\x20\x21\x22\x23\x24\x25\x26\x27\x28\x29\x2a\x2b\x2c\x2d\x2e\x2f")
+#define HUB_KEY                                                                \
+    BYTES ("\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10"        \
+           "\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f\x20")
 #define REVISION BYTES ("\xa1\xb2\xc3\xd4\xe5\xf6\x07\x18")
 #define V4(last) BYTES ("\x0a\0\0" last)
 #define V6(last) BYTES ("\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0" last)
@@ -93,6 +96,17 @@ const sample_t samples[] = {
                        .part_bytes = SP_PART_BYTES_MOST,
                        .part_hosts = SP_PART_HOSTS_MOST, .revision = REVISION,
                        .hello_now = NOW } } },
+    { "welcome-next-key",
+      { .type = SP_WELCOME,
+        .u.welcome = { .now = NOW + 1500, .name = "site-a",
+                       .version = "scanhubd 0.2.0",
+                       .part_bytes = SP_PART_BYTES_MOST,
+                       .part_hosts = SP_PART_HOSTS_MOST, .hello_now = NOW,
+                       .next_key = HUB_KEY, .next_at = NOW + 3600000 } } },
+    { "hub-key",
+      { .type = SP_HUB_KEY,
+        .u.hub_key = { .next_key = HUB_KEY, .next_at = NOW + 3600000 } } },
+    { "hub-key-none", { .type = SP_HUB_KEY } },
     { "welcome-no-revision",
       { .type = SP_WELCOME,
         .u.welcome = { .now = NOW + 1500, .name = "Z\xc3\xbcrich",
@@ -269,6 +283,8 @@ s_welcome (const sp_welcome_t *a, const sp_welcome_t *b)
     VALUE (part_bytes);
     VALUE (part_hosts);
     BIN (revision);
+    BIN (next_key);
+    VALUE (next_at);
     return NULL;
 }
 
@@ -457,6 +473,9 @@ s_small (const sp_message_t *a, const sp_message_t *b)
         VALUE (u.scan.kind);
     } else if (a->type == SP_CANCEL) {
         BIN (u.cancel.id);
+    } else if (a->type == SP_HUB_KEY) {
+        BIN (u.hub_key.next_key);
+        VALUE (u.hub_key.next_at);
     }
     return NULL;
 }

@@ -430,12 +430,13 @@ test_key_refused (void **state)
     s_hub_start (&hub);
     sp_client_t *client = s_client_of (&hub);
     sp_event_t event = s_wait_down (client, SH_E_KEY_REFUSED, hub.endpoint);
-    assert_non_null (strstr (event.text, s_public));
-    assert_non_null (strstr (event.text, "scanhubctl scanner add NAME --code "
-                                         "CODE --public-key"));
+    char fingerprint[SH_FINGERPRINT_TEXT];
+    sh_key_fingerprint (fingerprint, s_public);
+    assert_non_null (strstr (event.text, fingerprint));
+    assert_non_null (strstr (event.text, "scanhubctl scanner approve "));
     /* whole, even behind a long name of the hub */
     assert_non_null (strstr (event.text,
-                             "'; if it is registered, the hub has put it off "
+                             " NAME --code CODE; if it is registered, the hub has put it off "
                              "for a while, see its log"));
     assert_true (strlen (event.text) - strlen (hub.endpoint) + 60
                  < sizeof event.text);
@@ -536,7 +537,8 @@ test_hub_ends_the_session (void **state)
     s_wait_down (client, SH_E_SUPERSEDED, "another connection");
     s_wait_up (client);
     atomic_store (&hub.say, "revoked");
-    sp_event_t event = s_wait_down (client, SH_E_KEY_UNKNOWN, s_public);
+    sp_event_t event = s_wait_down (client, SH_E_KEY_UNKNOWN,
+                                     "scanhubctl scanner approve ");
     assert_in_range (event.delay, 1600, 60000);
     s_wait_up (client);
     atomic_store (&hub.say, "no-hello");

@@ -342,6 +342,9 @@ test_limits (void **state)
         { "welcome", "rev", 0, LIMIT_BIN, 8 },
         { "welcome", "part_bytes", 0, LIMIT_UINT, any },
         { "welcome", "hello_now", 0, LIMIT_INT, time },
+        { "welcome-next-key", "next_key", 0, LIMIT_BIN, 32 },
+        { "welcome-next-key", "next_at", 0, LIMIT_INT, time },
+        { "hub-key", "next_key", 0, LIMIT_BIN, 32 },
         { "beat", "spool", 0, LIMIT_UINT, any },
         { "beat", "version", 0, LIMIT_TEXT, 255 },
         { "revision", "rev", 0, LIMIT_BIN, 8 },
@@ -557,6 +560,8 @@ test_optional (void **state)
         const char *keys[16];
     } cases[] = {
         { "welcome", { "rev" } },
+        { "welcome-next-key", { "next_key", "next_at" } },
+        { "hub-key", { "next_key", "next_at" } },
         { "beat", { "spool", "running", "version" } },
         { "assignments-next", { "for", "after" } },
         { "targets-next", { "for", "after" } },
