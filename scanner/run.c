@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "scanner/run.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -477,7 +478,8 @@ sc_run (const sc_run_options_t *options)
         if (rc == SH_E_INTERRUPTED && !options->once)
             sh_log (SH_LOG_NOTICE, "stopping",
                     SH_STR ("signal",
-                            sigabbrev_np (sc_link_signal (self.link))));
+                            sc_link_signal (self.link) == SIGINT ? "INT"
+                                                                 : "TERM"));
         status = s_exit_status (&self, rc);
     } else {
         status = self.tell.exit_status;

@@ -48,6 +48,14 @@ python3             file    /usr/bin/python3
 python3-msgpack     module  msgpack
 python3-zmq         module  zmq
 rsync               command rsync
+zsh                 command zsh
+'
+# What scripts/check-packages needs besides; what is missing is skipped.
+PACKAGES_PACKAGE='
+debhelper           command dh
+debootstrap         command debootstrap
+lintian             command lintian
+rpm                 command rpmspec
 '
 # What scripts/fuzz needs besides.
 PACKAGES_FUZZ='
