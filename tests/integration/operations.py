@@ -80,15 +80,20 @@ def _(s):
           [('rights', 'good'), ('extra rights', 'good')])
 
 
-KEPT = ('hub.cert', 'scanners', 'hub.yaml', 'password')
+KEPT = ('hub.cert', 'scanners', 'hub.yaml', 'password', 'pauses', 'retired')
 
 
 @case('backup: the files that the manual names bring the hub back')
 def _(s):
     s.scan_is_written()
+    s.subnet(11, '10.1.0.0/24')
+    until(lambda: not s.hub.ctl('pause', '11', check=False).returncode,
+          'the pause')
     s.hub.stop()
     here, archive = s.hub.directory, s.directory / 'keys.tar'
-    subprocess.run(['tar', '-C', here, '-cpf', archive, *KEPT], check=True)
+    subprocess.run(['tar', '-C', here, '-cpf', archive,
+                    '--ignore-failed-read', *KEPT], check=True,
+                   stderr=subprocess.DEVNULL)
     archive.chmod(0o600)
     for left in here.iterdir():
         if left != s.hub.log_path:
@@ -100,6 +105,8 @@ def _(s):
                              capture_output=True, timeout=harness.PATIENCE)
     assert s.hub.public in checked.stdout, checked.stdout
     s.hub.start()
+    equal([one.get('paused') for one in s.peer().assignments()
+           if one['id'] == 11], [True])
     s.scan_is_written()
 
 
