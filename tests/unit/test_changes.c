@@ -1385,6 +1385,81 @@ test_subnet_times (void **state)
         }
 }
 
+/*  What a person applies is not late, and the sighting whose lastSeen has been
+    written when the rest was held still counts.  Times move forward only, and a
+    row that was seen since is left alone.  */
+static void
+test_by_hand (void **state)
+{
+    (void) state;
+    for (int by_hand = 0; by_hand < 2; by_hand++) {
+        scene_t scene;
+        s_begin (&scene, NOON);
+        scene.facts.by_hand = by_hand;
+        snprintf (scene.subnet.last_scan, 20, DAY "11:59:30");
+        snprintf (scene.subnet.last_discovery, 20, DAY "11:59:30");
+        s_row (&scene, "10.0.0.4", DAY "11:59:55")->state = HUB_TAG_DHCP;
+        s_row (&scene, "10.0.0.5", DAY "11:59:56")->state = HUB_TAG_DHCP;
+        s_call (s_see (&scene, "10.0.0.4", NOON - 5), "name");
+        s_call (s_see (&scene, "10.0.0.5", NOON - 5), "name");
+        s_see (&scene, "10.0.0.6", NOON - 5);
+        s_see (&scene, "10.0.0.7", NOON - 5)->old = NOON - 3600;
+        const hub_changes_t *plan = s_plan (&scene);
+        assert_int_equal (plan->insert_count, by_hand ? 2 : 0);
+        assert_int_equal (plan->name_count, by_hand);
+        assert_int_equal (plan->used_count, by_hand);
+        assert_int_equal (plan->seen_count, 0);
+        scene.rows.items[0].last_seen = DAY "09:00:00";
+        s_close (&scene);
+        s_cover (&scene, "10.0.0.0", "10.0.0.255");
+        plan = s_plan (&scene);
+        assert_int_equal (plan->offline_count, by_hand);
+        assert_false (plan->set_last_scan || plan->set_last_discovery);
+        s_end (&scene);
+    }
+}
+
+/*  Who counts as online for the brake: whoever could go Offline by the rules,
+    covered or not.  */
+static void
+test_known (void **state)
+{
+    (void) state;
+    static const struct
+    {
+        const char *ip, *last_seen;
+        int state;
+        bool excluded, known, covered;
+    } cases[] = {
+        { "10.0.0.1", DAY "09:00:00", HUB_TAG_USED, false, true, false },
+        { "10.0.0.10", DAY "09:00:00", HUB_TAG_USED, false, true, true },
+        { "10.0.0.11", DAY "12:00:00", HUB_TAG_DHCP, false, true, true },
+        { "10.0.0.12", DAY "09:00:00", HUB_TAG_OFFLINE, false, false, true },
+        { "10.0.0.13", DAY "09:00:00", HUB_TAG_RESERVED, false, false, true },
+        { "10.0.0.14", DAY "09:00:00", HUB_TAG_USED, true, false, true },
+        { "10.0.0.15", "", HUB_TAG_USED, false, false, true },
+        { "10.0.0.16", DAY "09:00:00", 99, false, false, true },
+        { "10.0.0.200", DAY "09:00:00", HUB_TAG_USED, false, true, false },
+    };
+    scene_t scene;
+    size_t known = 0, covered = 0;
+    s_begin (&scene, NOON);
+    s_close (&scene);
+    s_cover (&scene, "10.0.0.10", "10.0.0.100");
+    for (size_t i = 0; i < COUNT (cases); i++) {
+        hub_row_t *row = s_row (&scene, cases[i].ip, cases[i].last_seen);
+        row->state = cases[i].state;
+        row->excluded = cases[i].excluded;
+        known += cases[i].known;
+        covered += cases[i].known && cases[i].covered;
+    }
+    const hub_changes_t *plan = s_plan (&scene);
+    assert_int_equal (plan->known, known);
+    assert_int_equal (plan->known_covered, covered);
+    assert_int_equal (plan->offline_count, 1);
+    s_end (&scene);
+}
+
 /*  A host of an earlier scan, which began at 11:49 and saw it at 11:50, in a
     report of 11:59.  It counts as what it is: by its own scan, and for no
     tag.  */
@@ -1766,6 +1841,8 @@ main (void)
         cmocka_unit_test_setup (test_insert_ignores_policy, s_reset),
         cmocka_unit_test_setup (test_kinds, s_reset),
         cmocka_unit_test_setup (test_subnet_times, s_reset),
+        cmocka_unit_test_setup (test_by_hand, s_reset),
+        cmocka_unit_test_setup (test_known, s_reset),
         cmocka_unit_test_setup (test_subnet_times_autumn, s_reset),
         cmocka_unit_test_setup (test_old_hosts, s_reset),
         cmocka_unit_test_setup (test_start, s_reset),

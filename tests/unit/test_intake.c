@@ -759,7 +759,7 @@ s_verdict (const world_t *self, size_t i)
     assert_int_equal (verdict->part, peek.part);
     assert_int_equal (verdict->id.size, SP_REPORT_ID);
     assert_memory_equal (verdict->id.data, peek.id.data, SP_REPORT_ID);
-    if (verdict->result == SP_APPLIED)
+    if (verdict->result == SP_APPLIED || verdict->result == SP_NOTED)
         assert_null (verdict->cause);
     else
         assert_true (verdict->cause && verdict->text && *verdict->text);
@@ -1969,6 +1969,258 @@ test_policy_of_the_moment (void **state)
     s_shut (&world);
 }
 
+/*  What is held.  */
+
+static void
+s_set_policy (world_t *self, int preview, hub_limit_t max_new,
+              hub_limit_t max_offline)
+{
+    hub_policies_t *policies = malloc (sizeof *policies);
+    assert_non_null (policies);
+    hub_policies_init (policies);
+    policies->hub.preview = preview;
+    policies->hub.max_new = max_new;
+    policies->hub.max_offline = max_offline;
+    hub_live_set_policies (self->live, &policies);
+}
+
+#define LIMIT(n) ((hub_limit_t){ HUB_LIMIT_SET, (n) })
+
+/*  The only entry that is held.  */
+static hub_preview_t
+s_only_held (world_t *self)
+{
+    hub_preview_t list[4];
+    size_t count = 0;
+    assert_int_equal (hub_previews_list (self->previews, 0, 0, list, 4, &count,
+                                         NULL), SH_OK);
+    assert_int_equal (count, 1);
+    return list[0];
+}
+
+static size_t
+s_held_count (world_t *self)
+{
+    hub_previews_totals_t totals;
+    hub_previews_totals (self->previews, &totals);
+    return totals.previews + totals.held;
+}
+
+/*  Two new hosts and one that is known.  */
+static hub_job_t *
+s_add_three (world_t *self)
+{
+    return REPORT (self, .tag = 1, .subnet = 7, .cidr = "10.0.7.0/24",
+                   .hosts = { { .ip = "10.0.7.1", .name = "one" },
+                              { .ip = "10.0.7.2" }, { .ip = "10.0.7.3" } });
+}
+
+/*  Under preview the road is gone to its end, but for the writing.  */
+static void
+test_preview (void **state)
+{
+    (void) state;
+    world_t world;
+    s_open (&world);
+    s_set_policy (&world, HUB_PREVIEW_YES, LIMIT (0), LIMIT (0));
+    tables_t before = world.fake.now;
+    s_add_three (&world);
+    REPORT (&world, .tag = 1, .part = 1, .subnet = 7, .cidr = "10.0.7.0/24");
+    s_work (&world);
+    s_assert_trace (&world, "BAALRLRKKCT");
+    s_assert_unchanged (&world, &before);
+    const sp_verdict_t *verdict = s_verdict (&world, 0);
+    assert_int_equal (verdict->result, SP_NOTED);
+    assert_int_equal (verdict->held, 3);
+    assert_int_equal (verdict->seen + verdict->added + verdict->named, 0);
+    assert_int_equal (s_verdict (&world, 1)->result, SP_NOTED);
+    hub_preview_t one = s_only_held (&world);
+    assert_int_equal (one.reason, HUB_HELD_PREVIEW);
+    assert_int_equal (one.parts, 2);
+    /*  10.0.7.1 has answered, so only 10.0.7.9 would go.  */
+    assert_int_equal (one.changes, 3 + 1);
+    assert_int_equal (hub_live_counted (world.live, HUB_COUNT_PARTS_NOTED), 2);
+    s_shut (&world);
+}
+
+/*  A key that is revoked before COMMIT leaves nothing in the list either.  */
+static void
+test_preview_revoked (void **state)
+{
+    (void) state;
+    world_t world;
+    s_open (&world);
+    s_set_policy (&world, HUB_PREVIEW_YES, LIMIT (0), LIMIT (0));
+    world.revoked = "site-a";
+    s_add_three (&world);
+    s_work (&world);
+    s_assert_verdict (&world, 0, SP_REFUSED, "revoked");
+    assert_int_equal (s_held_count (&world), 0);
+    s_shut (&world);
+}
+
+static void
+test_brake_new (void **state)
+{
+    (void) state;
+    world_t world;
+    s_open (&world);
+    s_set_policy (&world, HUB_PREVIEW_NO, LIMIT (1), LIMIT (50));
+    snprintf (s_subnet (&world, 7)->last_scan, 20, DAY "09:00:00");
+    s_add_three (&world);
+    s_work (&world);
+    s_assert_trace (&world, "BALRWKCT");
+    const sp_verdict_t *verdict = s_verdict (&world, 0);
+    assert_int_equal (verdict->result, SP_APPLIED);
+    assert_int_equal (verdict->held, 3);
+    assert_int_equal (verdict->seen, 1);
+    assert_int_equal (verdict->added + verdict->named, 0);
+    assert_string_equal (s_row_of (&world, "10.0.7.1")->last_seen,
+                         DAY "12:00:00");
+    assert_string_equal (s_row_of (&world, "10.0.7.1")->hostname, "");
+    assert_null (s_row_of (&world, "10.0.7.2"));
+    assert_int_equal (s_only_held (&world).reason, HUB_HELD_NEW);
+    assert_int_equal (hub_live_counted (world.live, HUB_COUNT_ROWS_HELD), 3);
+
+    /*  By hand it is not held, and what was done is told.  */
+    s_forget (&world);
+    hub_job_t *job = s_add_three (&world);
+    job->by_hand = true;
+    s_work (&world);
+    s_assert_trace (&world, "BALRWKC"); /* the agent need not be alive */
+    assert_int_equal (s_verdict (&world, 0)->added, 2);
+    assert_int_equal (s_verdict (&world, 0)->held, 0);
+    assert_string_equal (s_row_of (&world, "10.0.7.1")->hostname, "one");
+    assert_int_equal (job->done.count, 1 + 2 * 4);
+    s_shut (&world);
+}
+
+/*  Nine hosts of a subnet, of which a scan finds none.  */
+static void
+s_add_nine (world_t *self)
+{
+    for (int i = 0; i < 7; i++) {
+        char ip[16];
+        snprintf (ip, sizeof ip, "10.0.7.%d", 20 + i);
+        s_add_row (self, 7, ip);
+    }
+}
+
+static size_t
+s_offline (world_t *self)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < self->fake.now.row_count; i++)
+        count += self->fake.now.rows[i].state == HUB_TAG_OFFLINE;
+    return count;
+}
+
+static const sp_verdict_t *
+s_send_closing (world_t *self)
+{
+    s_forget (self);
+    REPORT (self, .tag = 1, .part = 1, .subnet = 7, .cidr = "10.0.7.0/24");
+    s_work (self);
+    return s_verdict (self, 0);
+}
+
+static void
+test_brake_offline (void **state)
+{
+    (void) state;
+    world_t world;
+    s_open (&world);
+    s_add_nine (&world);
+    const sp_verdict_t *verdict = s_send_closing (&world);
+    s_assert_trace (&world, "BALRWKCT");
+    assert_int_equal (verdict->result, SP_APPLIED);
+    assert_int_equal (verdict->held, 9);
+    assert_int_equal (verdict->tagged, 0);
+    assert_int_equal (s_offline (&world), 0);
+    assert_string_equal (s_subnet (&world, 7)->last_scan, DAY "11:59:00");
+    hub_preview_t one = s_only_held (&world);
+    assert_int_equal (one.reason, HUB_HELD_OFFLINE);
+    assert_int_equal (one.listed, 9);
+    s_shut (&world);
+}
+
+/*  In slices nothing is written before all is counted, and then all of it or
+    nothing, also if the worker has forgotten where it was.  */
+static void
+test_brake_in_slices (void **state)
+{
+    (void) state;
+    world_t world;
+    s_open (&world);
+    s_add_nine (&world);
+    world.fake.slice = 1;
+    tables_t before = world.fake.now;
+    for (int i = 0; i < 2; i++) {
+        s_send_closing (&world);
+        s_assert_verdict (&world, 0, SP_RETRY, "unfinished");
+        s_assert_trace (&world, i ? "BALRRRRKC" : "BALRRRRKCT");
+        s_assert_unchanged (&world, &before);
+        assert_int_equal (s_held_count (&world), 0);
+    }
+    assert_int_equal (s_send_closing (&world)->held, 9);
+    s_assert_trace (&world, "BALRWKC");
+    assert_int_equal (s_offline (&world), 0);
+    assert_int_equal (s_only_held (&world).changes, 9);
+
+    s_set_policy (&world, HUB_PREVIEW_NO, LIMIT (1), LIMIT (100));
+    for (int i = 0; i < 2; i++)
+        s_send_closing (&world);
+    s_send_closing (&world);
+    s_assert_trace (&world, "BALRRWRWRWKC");
+    assert_int_equal (s_offline (&world), 3);
+    hub_intake_destroy (&world.intake);
+    hub_intake_options_t options = { .store = &world.fake.base,
+                                     .live = world.live,
+                                     .previews = world.previews,
+                                     .clock = &world.clock,
+                                     .allows = s_allows,
+                                     .allows_context = &world };
+    assert_int_equal (hub_intake_new (&world.intake, &options), SH_OK);
+    for (int i = 0; i < 9 && s_send_closing (&world)->result == SP_RETRY; i++)
+        continue;
+    assert_int_equal (s_verdict (&world, 0)->result, SP_APPLIED);
+    assert_int_equal (s_offline (&world), 9);
+    s_shut (&world);
+}
+
+/*  What cannot be kept has to come again; what is not held does not care.  */
+static void
+test_nowhere_to_keep (void **state)
+{
+    (void) state;
+    world_t world;
+    s_open (&world);
+    s_set_policy (&world, HUB_PREVIEW_NO, LIMIT (1), LIMIT (50));
+    snprintf (s_subnet (&world, 7)->last_scan, 20, DAY "09:00:00");
+    hub_previews_t *nowhere;
+    assert_int_equal (hub_previews_new (&nowhere, "/proc/none/previews.db",
+                                        &world.clock), SH_OK);
+    hub_intake_destroy (&world.intake);
+    hub_intake_options_t options = { .store = &world.fake.base,
+                                     .live = world.live,
+                                     .previews = nowhere,
+                                     .clock = &world.clock,
+                                     .allows = s_allows,
+                                     .allows_context = &world };
+    assert_int_equal (hub_intake_new (&world.intake, &options), SH_OK);
+    s_add_three (&world);
+    REPORT (&world, .tag = 2, .subnet = 5, .cidr = "10.0.5.0/24",
+            .hosts = { { .ip = "10.0.5.1", .name = "five" } });
+    s_work (&world);
+    s_assert_verdict (&world, 0, SP_RETRY, "io");
+    assert_non_null (strstr (s_verdict (&world, 0)->text, "cannot be kept"));
+    s_assert_verdict (&world, 1, SP_APPLIED, NULL);
+    assert_null (s_row_of (&world, "10.0.7.2"));
+    assert_string_equal (s_row_of (&world, "10.0.5.1")->hostname, "five");
+    hub_previews_destroy (&nowhere);
+    s_shut (&world);
+}
+
 /*  A part sent twice, also within one batch, is worked twice and changes
     nothing the second time.  */
 static void
@@ -2251,6 +2503,12 @@ main (void)
         cmocka_unit_test (test_differing_macs),
         cmocka_unit_test (test_differing_mac_rolled_back),
         cmocka_unit_test (test_policy_of_the_moment),
+        cmocka_unit_test (test_preview),
+        cmocka_unit_test (test_preview_revoked),
+        cmocka_unit_test (test_brake_new),
+        cmocka_unit_test (test_brake_offline),
+        cmocka_unit_test (test_brake_in_slices),
+        cmocka_unit_test (test_nowhere_to_keep),
         cmocka_unit_test (test_resent),
         cmocka_unit_test (test_targets),
         cmocka_unit_test (test_targets_paging),
