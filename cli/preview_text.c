@@ -232,8 +232,8 @@ ctl_preview_print_result (const json_t *result)
     int64_t differing = s_number (result, "differing");
     size_t named = json_array_size (json_object_get (result, "differs"));
     snprintf (text, sizeof text,
-              "%" PRId64 " applied: %" PRId64 " new, %" PRId64 " names, %" PRId64
-              " MACs, %" PRId64 " tags, %" PRId64 " refused; %s",
+              "%" PRId64 " applied: %" PRId64 " new, %" PRId64 " names, "
+              "%" PRId64 " MACs, %" PRId64 " tags, %" PRId64 " refused; %s",
               s_number (result, "number"), s_number (result, "added"),
               s_number (result, "named"), s_number (result, "macs"),
               s_number (result, "tagged"), s_number (result, "refused"),

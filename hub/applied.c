@@ -27,7 +27,7 @@ typedef struct
 } compare_t;
 
 void
-hub_applied_take (applied_t *self, hub_deltas_t *deltas)
+hub_applied_take (hub_applied_t *self, hub_deltas_t *deltas)
 {
     if (deltas->count == 0)
         return;
@@ -43,12 +43,12 @@ hub_applied_take (applied_t *self, hub_deltas_t *deltas)
 }
 
 void
-hub_applied_clear (applied_t *self)
+hub_applied_clear (hub_applied_t *self)
 {
     for (size_t i = 0; i < self->count; i++)
         hub_deltas_clear (&self->lists[i]);
     free (self->lists);
-    *self = (applied_t){ 0 };
+    *self = (hub_applied_t){ 0 };
 }
 
 void
@@ -83,7 +83,7 @@ s_is_time (hub_column_t column)
 }
 
 static sh_err_t
-s_gather (compare_t *self, const applied_t *made)
+s_gather (compare_t *self, const hub_applied_t *made)
 {
     size_t most = 1;
     for (size_t i = 0; i < made->count; i++)
@@ -182,7 +182,7 @@ s_see (void *context, const hub_preview_line_t *line)
 }
 
 sh_err_t
-hub_applied_compare (const applied_t *self, hub_apply_t *one,
+hub_applied_compare (const hub_applied_t *self, hub_apply_t *one,
                      hub_previews_t *previews, sh_why_t *why)
 {
     assert (self && one && previews);

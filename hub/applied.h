@@ -7,29 +7,21 @@
 
 #include "hub/applier.h"
 
-/*  One part out of the file; 'data' is malloc'ed.  */
-typedef struct
-{
-    uint64_t part;
-    uint8_t *data;
-    size_t size;
-    int64_t received;
-} applied_frame_t;
-
 /*  All that was written of one entry; all zero is nothing.  */
 typedef struct
 {
     hub_deltas_t *lists; /* as the workers gave them */
     size_t count;
     bool lost; /* there was no memory for some of it */
-} applied_t;
+} hub_applied_t;
 
 /*  Take a list over.  */
-void hub_applied_take (applied_t *self, hub_deltas_t *deltas);
-void hub_applied_clear (applied_t *self);
+void hub_applied_take (hub_applied_t *self, hub_deltas_t *deltas);
+void hub_applied_clear (hub_applied_t *self);
 
-/*  Compare with the lines of the entry, but for times.  SH_E_MEMORY, SH_E_IO.  */
-sh_err_t hub_applied_compare (const applied_t *self, hub_apply_t *one,
+/*  Compare with the lines of the entry, but for times.  SH_E_MEMORY,
+    SH_E_IO.  */
+sh_err_t hub_applied_compare (const hub_applied_t *self, hub_apply_t *one,
                               hub_previews_t *previews, sh_why_t *why)
     SH_MUST_CHECK;
 

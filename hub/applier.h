@@ -61,8 +61,8 @@ void hub_applier_stop (hub_applier_t *self);
 /*  After the pool has gone, for a job may still come home.  */
 void hub_applier_destroy (hub_applier_t **self_p);
 
-/*  Have an entry applied.  SH_E_EXISTS: that is under way; SH_E_OVERLOAD: so are
-    very many others; SH_E_NOT_FOUND, SH_E_IO.  */
+/*  Have an entry applied.  SH_E_EXISTS: that is under way; SH_E_OVERLOAD: so
+    are very many others; SH_E_NOT_FOUND, SH_E_IO.  */
 sh_err_t hub_applier_start (hub_applier_t *self, uint64_t number,
                             sh_why_t *why) SH_MUST_CHECK;
 

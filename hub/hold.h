@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  What of a planned part is written and what is held, by preview and brake; and
-    the keeping of what is held.  Between intake and hub/previews.h.  */
+/*  What of a planned part is written and what is held, by preview and brake;
+    and the keeping of what is held.  Between intake and hub/previews.h.  */
 
 #ifndef HUB_HOLD_H
 #define HUB_HOLD_H

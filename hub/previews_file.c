@@ -186,6 +186,31 @@ hub_previews_again (sqlite3_stmt *stmt, const char *kinds, ...)
     return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
+int
+hub_previews_number (sqlite3_stmt *stmt, int64_t *out, int64_t none)
+{
+    if (!stmt)
+        return SQLITE_ERROR;
+    int code = sqlite3_step (stmt);
+    *out = code == SQLITE_ROW ? sqlite3_column_int64 (stmt, 0) : none;
+    sqlite3_finalize (stmt);
+    return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+int
+hub_previews_forget (hub_previews_t *self, int64_t entry)
+{
+    int code = hub_previews_do (self, "DELETE FROM change WHERE entry = ?",
+                                "i", entry);
+    if (code == SQLITE_OK)
+        code = hub_previews_do (self, "DELETE FROM part WHERE entry = ?", "i",
+                                entry);
+    if (code == SQLITE_OK)
+        code = hub_previews_do (self, "DELETE FROM entry WHERE number = ?",
+                                "i", entry);
+    return code;
+}
+
 sh_err_t
 hub_previews_failed (hub_previews_t *self, const char *doing, sh_why_t *why)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  The file behind hub/previews.h: its layout, and statements with values.  Only
-    for hub/previews*.c, which lock.  */
+/*  The file behind hub/previews.h: its layout, and statements with values.
+    Only for hub/previews*.c, which lock.  */
 
 #ifndef HUB_PREVIEWS_FILE_H
 #define HUB_PREVIEWS_FILE_H
@@ -37,6 +37,13 @@ int hub_previews_do (hub_previews_t *self, const char *sql, const char *kinds,
 
 /*  Run a statement once more, with other values.  */
 int hub_previews_again (sqlite3_stmt *stmt, const char *kinds, ...);
+
+/*  The number that a statement gives, or 'none' without a row; it is finalised.
+    An SQLite code.  */
+int hub_previews_number (sqlite3_stmt *stmt, int64_t *out, int64_t none);
+
+/*  An entry with all that belongs to it; an SQLite code.  */
+int hub_previews_forget (hub_previews_t *self, int64_t entry);
 
 /*  An operation failed: roll back, say so in log, 'why' and totals, and close a
     file that is broken, so that the next use sets it aside.  */

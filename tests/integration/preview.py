@@ -269,6 +269,26 @@ def _(s):
     equal(s.times(20)[1], wall(later.head['started']))
 
 
+@case('a report of several parts is one entry, applied part by part')
+def _(s):
+    s.subnet(21, '10.32.0.0/20', lastScan=wall(ago(7200)))
+    s.hub.policy('policy: {max_new: 100}')
+    report = Report(21, '10.32.0.0/20', started=now_ms() - 1000)
+    parts = [report.part(s.crowd(count, first), at) for at, (count, first) in
+             enumerate(((200, '10.32.1.0'), (50, '10.32.2.0'),
+                        (150, '10.32.3.0')))]
+    equal([one.get('held', 0) for one in s.peer().deliver(*parts)],
+          [200, 0, 150])
+    equal(s.count(21), 50)
+    one = s.only()
+    equal((one['parts'], one['changes']), (2, 350))
+    equal(len(s.lines(one['number'])), 350 * 4)
+    result = s.apply(one['number'])
+    equal((result['parts'], result['done'], result['added'],
+           result['differing']), (2, 2, 350, 0))
+    equal(s.count(21), 400)
+
+
 # --- the brake: hosts that go Offline -----------------------------------------
 
 def fill_known(s, count=20, **columns):

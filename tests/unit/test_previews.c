@@ -218,8 +218,8 @@ test_one_entry (void **state)
                                           &received, NULL), SH_E_NOT_FOUND);
 }
 
-/*  What the brake holds of a newer report replaces the older, for the subnet and
-    the reason; the number stays if it would change the same.  */
+/*  What the brake holds of a newer report replaces the older, for the subnet
+    and the reason; the number stays if it would change the same.  */
 static void
 test_newer_takes_place (void **state)
 {
