@@ -56,3 +56,16 @@ hub_census_take (hub_registry_t *registry, hub_roster_t *roster,
     free (keys);
     return count;
 }
+
+size_t
+hub_census_pending (hub_registry_t *registry, hub_knocks_t *pending)
+{
+    hub_knock_t *knocks = calloc (HUB_PENDING_KEYS, sizeof *knocks);
+    size_t unknown = 0;
+    size_t count
+        = knocks ? hub_knocks_list (pending, knocks, HUB_PENDING_KEYS) : 0;
+    for (size_t i = 0; i < count; i++)
+        unknown += hub_registry_claims (registry, knocks[i].key) == 0;
+    free (knocks);
+    return unknown;
+}

@@ -5,6 +5,7 @@
 #ifndef HUB_CENSUS_H
 #define HUB_CENSUS_H
 
+#include "hub/knocks.h"
 #include "hub/registry.h"
 #include "hub/roster.h"
 
@@ -13,5 +14,8 @@
     is nobody, or no memory.  */
 size_t hub_census_take (hub_registry_t *registry, hub_roster_t *roster,
                         hub_scanner_state_t **out);
+
+/*  How many unknown keys have knocked that are not in the registry by now.  */
+size_t hub_census_pending (hub_registry_t *registry, hub_knocks_t *pending);
 
 #endif

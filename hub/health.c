@@ -190,6 +190,34 @@ hub_health_subnet (hub_health_t *out, const hub_assignment_t *one,
         s_good (out, state ? "scanned" : "waiting");
 }
 
+bool
+hub_health_is_ours (const hub_assignments_t *all, const hub_assignment_t *one)
+{
+    const hub_assignment_t *whose = one;
+    if (one->row->agent == 0)
+        whose = hub_assignments_find (all, one->row->master);
+    return !whose
+           || hub_assignments_unsent (all, whose) != SH_E_AGENT_TYPE;
+}
+
+size_t
+hub_health_subnets_of (const hub_assignments_t *all, uint64_t agent,
+                       size_t *checked)
+{
+    size_t count = 0, subnets = 0;
+    const hub_assignment_t *items
+        = all ? hub_assignments_items (all, &count) : NULL;
+    *checked = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (items[i].row->agent != agent
+            || hub_assignments_unsent (all, &items[i]) != SH_OK)
+            continue;
+        subnets++;
+        *checked += items[i].row->check;
+    }
+    return subnets;
+}
+
 int64_t
 hub_health_deleted_by (const hub_last_access_t *agent)
 {

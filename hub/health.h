@@ -47,6 +47,16 @@ void hub_health_subnet (hub_health_t *out, const hub_assignment_t *one,
                         sh_err_t unsent, const hub_subnet_state_t *state,
                         const hub_health_times_t *times);
 
+/*  Is a subnet of a scanner's kind, be it that its agent is gone; not of
+    phpIPAM's own?  */
+bool hub_health_is_ours (const hub_assignments_t *all,
+                         const hub_assignment_t *one);
+
+/*  How many subnets an agent ('all' may be NULL) has to scan, and how many of
+    them have host checks on in phpIPAM.  */
+size_t hub_health_subnets_of (const hub_assignments_t *all, uint64_t agent,
+                              size_t *checked);
+
 /*  When phpIPAM's clean-up has deleted the last of the addresses of an agent
     that stays silent, epoch s; 0: it never had any access.  */
 int64_t hub_health_deleted_by (const hub_last_access_t *agent);

@@ -16,6 +16,7 @@
 
 #include "lib/keyfile.h"
 
+#define HUB_PENDING_KEYS 256   /* unknown keys that are remembered */
 #define HUB_ADMITTED_MOST 1024 /* keys that were let in, to be remembered */
 #define HUB_REJECTED_MOST 256  /* keys that are not noted */
 #define HUB_KNOCK_ADDRESS 48 /* bytes of an address's text and its NUL */

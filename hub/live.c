@@ -295,6 +295,16 @@ hub_live_database (hub_live_t *self, int64_t now, char *text, size_t size)
     return good;
 }
 
+bool
+hub_live_ready (hub_live_t *self, int64_t now, char *text, size_t size)
+{
+    bool up = hub_live_database (self, now, text, size);
+    hub_assignments_t *all = hub_live_assignments (self);
+    bool ready = up && all;
+    hub_assignments_release (&all);
+    return ready;
+}
+
 void
 hub_live_count (hub_live_t *self, hub_count_t which, uint64_t more)
 {

@@ -21,6 +21,7 @@
 
 #include "hub/descriptors.h"
 #include "hub/http_door.h"
+#include "hub/metrics.h"
 #include "hub/pulse.h"
 #include "hub/requests.h"
 #include "hub/router.h"
@@ -65,6 +66,7 @@ typedef struct
     hub_queue_t *http_home;
     zactor_t *http; /* NULL: no such door */
     hub_http_door_args_t http_args;
+    hub_metrics_t *metrics; /* NULL: off */
     hub_requests_t requests;
     sh_control_t *control;
 } hub_t;
@@ -387,6 +389,24 @@ s_start_journal (hub_t *self)
         sh_clock_system ());
 }
 
+static sh_err_t
+s_start_metrics (hub_t *self, sh_why_t *why)
+{
+    const hub_metrics_sources_t sources = {
+        .registry = self->registry,
+        .live = self->live,
+        .pool = self->pool,
+        .pulse = self->pulse,
+        .pending = self->pending,
+        .journal = self->journal,
+        .previews = self->previews,
+        .clock = sh_clock_system (),
+        .started = self->requests.started,
+    };
+    return hub_metrics_new (&self->metrics, &self->config->metrics, &sources,
+                            why);
+}
+
 /*  Nobody is served before all of it is there.  */
 static void
 s_ready_requests (hub_t *self)
@@ -472,6 +492,8 @@ s_start (hub_t *self, sh_why_t *why)
         rc = s_start_http (self, why);
     if (rc == SH_OK)
         s_ready_requests (self);
+    if (rc == SH_OK)
+        rc = s_start_metrics (self, why);
     if (store)
         store->destroy (&store);
     return rc;
@@ -553,6 +575,7 @@ s_drain (hub_t *self)
 static void
 s_stop (hub_t *self)
 {
+    hub_metrics_destroy (&self->metrics);
     zactor_destroy (&self->http);
     zactor_destroy (&self->router);
     zactor_destroy (&self->zap);

@@ -14,22 +14,14 @@
 
 #define REJECTED_MS INT64_C (86400000) /* in which a key is not listed again */
 
-static bool
-s_database (const hub_requests_t *self, char *text, size_t size)
-{
-    return hub_live_database (self->live, sh_clock_mono (sh_clock_system ()),
-                              text, size);
-}
-
 static void
 s_ping (const hub_requests_t *self, const char *rest, hub_reply_t *reply)
 {
     (void) rest;
     char text[320];
-    bool up = s_database (self, text, sizeof text);
-    hub_assignments_t *all = hub_live_assignments (self->live);
-    bool ready = up && all;
-    hub_assignments_release (&all);
+    bool ready = hub_live_ready (self->live,
+                                 sh_clock_mono (sh_clock_system ()), text,
+                                 sizeof text);
     hub_reply_add (reply, ready ? "ok ready: %s" : "error not ready: %s",
                    text);
 }
@@ -66,20 +58,6 @@ s_hub (const hub_requests_t *self, const char *rest, hub_reply_t *reply)
     const sh_strings_t *listen = &self->config->listen;
     for (size_t i = 0; i < listen->count; i++)
         hub_reply_add (reply, ", %s", listen->items[i]);
-}
-
-size_t
-hub_requests_pending_count (const hub_requests_t *self)
-{
-    hub_knock_t *knocks = calloc (HUB_PENDING_KEYS, sizeof *knocks);
-    size_t pending = 0;
-    size_t count = knocks ? hub_knocks_list (self->pending, knocks,
-                                             HUB_PENDING_KEYS)
-                          : 0;
-    for (size_t i = 0; i < count; i++)
-        pending += hub_registry_claims (self->registry, knocks[i].key) == 0;
-    free (knocks);
-    return pending;
 }
 
 /*  One that was let in since is pending no more.  */

@@ -16,8 +16,6 @@
 #include "hub/pool.h"
 #include "hub/registry.h"
 
-#define HUB_PENDING_KEYS 256 /* unknown keys that are remembered */
-
 /*  All of it is borrowed.  */
 typedef struct
 {

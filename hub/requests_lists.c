@@ -183,7 +183,7 @@ hub_requests_coverage (const hub_requests_t *self, const char *rest,
     const hub_assignment_t *items
         = all ? hub_assignments_items (all, &count) : NULL;
     for (; i < count && json_array_size (array) < PAGE; i++)
-        if (items[i].row->id > after && hub_requests_is_ours (all, &items[i]))
+        if (items[i].row->id > after && hub_health_is_ours (all, &items[i]))
             json_array_append_new (array,
                                    s_subnet (self, all, &items[i], &times));
     hub_assignments_release (&all);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub/census.h"
 #include "hub/descriptors.h"
 #include "hub/requests_status.h"
 #include "lib/span.h"
@@ -138,7 +139,7 @@ s_add_limits (json_t *list, const hub_requests_t *self)
     if (journal.failing)
         s_add (list, "journal", SH_FINDING_WARNING,
                "the journal cannot be written: %s", journal.error.text);
-    size_t pending = hub_requests_pending_count (self);
+    size_t pending = hub_census_pending (self->registry, self->pending);
     if (pending)
         s_add (list, "pending", SH_FINDING_WARNING,
                "%zu unknown keys have knocked; scanhubctl scanner pending",

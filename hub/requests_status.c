@@ -292,7 +292,7 @@ s_sum_subnets (const hub_requests_t *self, const hub_assignments_t *all,
         = all ? hub_assignments_items (all, &count) : NULL;
     for (size_t i = 0; i < count; i++) {
         hub_health_t health;
-        if (!hub_requests_is_ours (all, &items[i]))
+        if (!hub_health_is_ours (all, &items[i]))
             continue;
         hub_status_judge (self, all, &items[i], times, &health, NULL);
         bool unsent = strcmp (health.state, "unsent") == 0;
@@ -320,26 +320,33 @@ s_sums (const hub_status_sums_t *sums)
         hub_status_number (sums->refused));
 }
 
-/*  Agents with subnets that nobody has heard of for a day, nor this hub since its
-    start.  phpIPAM deletes only addresses of subnets with host checks.  */
+/*  Has this hub heard of one of the agent's subnets since its start?  What the
+    watcher has read may be some seconds old.  */
+static bool
+s_is_heard (const hub_requests_t *self, const hub_assignments_t *all,
+            uint64_t agent)
+{
+    size_t count = 0;
+    hub_subnet_state_t state;
+    const hub_assignment_t *items
+        = all ? hub_assignments_items (all, &count) : NULL;
+    for (size_t i = 0; i < count; i++)
+        if (items[i].row->agent == agent
+            && hub_coverage_find (hub_live_coverage (self->live),
+                                  items[i].row->id, &state))
+            return true;
+    return false;
+}
+
+/*  An agent with subnets that nobody has heard of for a day; else NULL.  phpIPAM
+    deletes only addresses of subnets with host checks.  */
 static json_t *
 s_agent (const hub_requests_t *self, const hub_assignments_t *all,
          const hub_last_access_t *agent)
 {
-    hub_subnet_state_t state;
-    size_t count = 0, subnets = 0, checked = 0;
-    const hub_assignment_t *items
-        = all ? hub_assignments_items (all, &count) : NULL;
-    for (size_t i = 0; i < count; i++) {
-        bool its = items[i].row->agent == agent->agent
-                   && hub_assignments_unsent (all, &items[i]) == SH_OK;
-        if (its && hub_coverage_find (hub_live_coverage (self->live),
-                                      items[i].row->id, &state))
-            return NULL;
-        subnets += its;
-        checked += its && items[i].row->check;
-    }
-    if (subnets == 0)
+    size_t checked;
+    size_t subnets = hub_health_subnets_of (all, agent->agent, &checked);
+    if (subnets == 0 || s_is_heard (self, all, agent->agent))
         return NULL;
     int64_t by = checked ? hub_health_deleted_by (agent) : 0;
     return json_pack ("{s:o, s:o, s:o, s:o, s:o}", "agent",
@@ -454,7 +461,7 @@ hub_requests_status (const hub_requests_t *self, const char *rest,
     s_set (document, "http", s_http (self));
     s_set (document, "journal", s_journal (self));
     s_set (document, "pending_keys",
-           hub_status_number (hub_requests_pending_count (self)));
+           hub_status_number (hub_census_pending (self->registry, self->pending)));
     s_set (document, "parts", s_parts (self));
     s_set (document, "counters", s_counters (self));
     s_set (document, "refusals", s_refusals (self));

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "hub/foreman.h"
+#include "hub/health.h"
 #include "hub/remarks.h"
 #include "hub/requests_within.h"
 #include "lib/span.h"
@@ -83,16 +84,6 @@ hub_requests_find (const hub_assignments_t *all, const char *word,
     return one;
 }
 
-bool
-hub_requests_is_ours (const hub_assignments_t *all, const hub_assignment_t *one)
-{
-    const hub_assignment_t *whose = one;
-    if (one->row->agent == 0)
-        whose = hub_assignments_find (all, one->row->master);
-    return !whose
-           || hub_assignments_unsent (all, whose) != SH_E_AGENT_TYPE;
-}
-
 /*  "off", "never" or seconds; "-" where no rule can be made (NULL).  */
 static void
 s_add_every (hub_reply_t *reply, bool on, const uint32_t *seconds)
@@ -134,7 +125,7 @@ s_add_line (const hub_requests_t *self, const hub_assignments_t *all,
     hub_reply_add (reply, "\t%s\t%" PRId64 "\t%s\t",
                    cause == SH_OK ? "sent" : sh_err_word (cause),
                    until == HUB_PAUSE_NO_END ? -1 : until,
-                   hub_requests_is_ours (all, one) ? "ours" : "other");
+                   hub_health_is_ours (all, one) ? "ours" : "other");
     hub_remarks_unsent_text (text, all, one, cause);
     hub_reply_outside (reply, text);
     hub_reply_add (reply, "\n");

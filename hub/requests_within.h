@@ -55,14 +55,6 @@ void hub_requests_scanners (const hub_requests_t *self, const char *rest,
 void hub_requests_coverage (const hub_requests_t *self, const char *rest,
                             hub_reply_t *reply);
 
-/*  Is a subnet of a scanner's kind, be it that its agent is gone; not of
-    phpIPAM's own?  */
-bool hub_requests_is_ours (const hub_assignments_t *all,
-                           const hub_assignment_t *one);
-
-/*  How many unknown keys have knocked that are not in the registry by now.  */
-size_t hub_requests_pending_count (const hub_requests_t *self);
-
 /*  "until 2026-11-30 06:00:00", or what ends a pause that has no end.  */
 void hub_requests_add_until (hub_reply_t *reply, int64_t until);
 

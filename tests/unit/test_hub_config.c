@@ -243,6 +243,12 @@ what_is_wrong_is_refused (void **state)
         { "policy:\n  subnets:\n    4294967296: {tags: never}\n",
           "subnet id" },
         { "policy:\n  subnets:\n    7: never\n", "expected" },
+        { "metrics:\n  listen: here\n",
+          ":2: 'metrics.listen': 'here' is not an address with a port, such as "
+          "127.0.0.1:9766; 'off' is none" },
+        { "metrics:\n  listen: [off, 127.0.0.1]\n", "'off' is not an" },
+        { "metrics:\n  listen: 127.0.0.1:65536\n", "is not an address" },
+        { "metrics:\n  port: 1\n", "unknown key 'port'" },
         { "scan:\n  check: 9\n", ":2: 'check' must be seconds from 10 to" },
         { "scan:\n  check: [1]\n", "or never, not a list" },
         { "scan:\n  quiet: ['06:00-06:00']\n",
@@ -733,6 +739,36 @@ scan_settings_are_read (void **state)
 }
 
 static void
+metrics_are_on_loopback_unless_they_are_off (void **state)
+{
+    (void) state;
+    static const struct
+    {
+        const char *text, *first, *second;
+        bool said;
+    } cases[] = {
+        { "", "127.0.0.1:9766", NULL, false },
+        { "metrics: {}\n", "127.0.0.1:9766", NULL, false },
+        { "metrics:\n  listen: off\n", NULL, NULL, true },
+        { "metrics: {listen: 10.0.0.1}\n", "10.0.0.1:9766", NULL, true },
+        { "metrics:\n  listen: ['[::1]', 127.0.0.1:99]\n", "[::1]:9766",
+          "127.0.0.1:99", true },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        hub_config_t *config = load (cases[i].text);
+        const sh_strings_t *list = &config->metrics.listen;
+        assert_int_equal (list->count,
+                          (cases[i].first != NULL) + (cases[i].second != NULL));
+        if (cases[i].first)
+            assert_string_equal (list->items[0], cases[i].first);
+        if (cases[i].second)
+            assert_string_equal (list->items[1], cases[i].second);
+        assert_int_equal (config->metrics.said, cases[i].said);
+        hub_config_destroy (&config);
+    }
+}
+
+static void
 the_narrower_policy_wins_field_by_field (void **state)
 {
     (void) state;
@@ -785,6 +821,7 @@ what_needs_a_restart_is_named (void **state)
         { "hub:\n  registry: /x\n", "hub.registry" },
         { "hub:\n  control: /x\n", "hub.control" },
         { "hub:\n  workers: 3\n", "hub.workers" },
+        { "metrics:\n  listen: off\n", "metrics.listen" },
         { "hub:\n  memory_ceiling: 300\n", "hub.memory_ceiling" },
         { "phpipam_timezone: UTC\n", "phpipam_timezone" },
         { "database:\n  host: 127.0.0.2\n", "database" },
@@ -885,6 +922,7 @@ main (void)
         CASE (the_old_file_may_be_a_credential),
         CASE (a_missing_file_is_told),
         CASE (scan_settings_are_read),
+        CASE (metrics_are_on_loopback_unless_they_are_off),
         CASE (the_narrower_policy_wins_field_by_field),
         CASE (what_needs_a_restart_is_named),
         CASE (the_http_door_reloads_all_but_listen_and_spool),
