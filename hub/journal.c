@@ -127,6 +127,7 @@ s_write (hub_journal_t *self, hub_record_t *first, size_t count)
         s_recover (self);
     self->untrimmed += done ? count : 0;
     pthread_mutex_lock (&self->lock);
+    self->status.depth -= count;
     *(done ? &self->status.written : &self->status.dropped) += count;
     pthread_mutex_unlock (&self->lock);
 }
@@ -151,7 +152,6 @@ s_take (hub_journal_t *self, size_t *count)
     *end = NULL;
     if (!self->first)
         self->end = &self->first;
-    self->status.depth -= *count;
     pthread_mutex_unlock (&self->lock);
     return *count ? first : NULL;
 }

@@ -17,7 +17,7 @@ typedef struct hub_journal hub_journal_t;
 typedef struct
 {
     uint64_t written, dropped; /* records, since the start */
-    uint64_t depth;            /* that wait */
+    uint64_t depth;            /* that wait, or are being written */
     uint64_t size;             /* bytes in the file */
     bool failing;              /* it cannot be written, because: */
     sh_why_t error;            /* the last one, also when it is over; or "" */

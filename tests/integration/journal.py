@@ -164,6 +164,24 @@ def _(s):
           ['state', 'hostname', 'lastSeen'])
 
 
+@case('what was rolled back is not in the journal')
+def _(s):
+    s.sql.rows('ALTER TABLE ipaddresses ADD custom_x INT NOT NULL')
+    try:
+        s.seen_row('10.0.0.5', ago(900), hostname='', custom_x=1)
+        s.applied(host('10.0.0.5', name='a.example'),
+                  host('10.0.0.6', name='b.example'))
+        one = s.newest(named=1)
+        equal((one['new'], one['refused']), (0, 1))
+        changes = s.json('why', '10.0.0.6')['changes']
+        equal([x for x in changes if x['report'] == one['report']], [])
+        changes = s.json('why', '10.0.0.5')['changes']
+        equal([x['after'] for x in changes if x['report'] == one['report']],
+              ['a.example'])
+    finally:
+        s.sql.rows('ALTER TABLE ipaddresses DROP custom_x')
+
+
 @case('refusals by cause, with scanner, subnet and what to do')
 def _(s):
     s.forget()
