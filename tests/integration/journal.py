@@ -178,6 +178,28 @@ def _(s):
         changes = s.json('why', '10.0.0.5')['changes']
         equal([x['after'] for x in changes if x['report'] == one['report']],
               ['a.example'])
+
+        # Two parts that share a transaction, of which one undoes both.
+        s.seen_row('10.0.0.7', ago(900), hostname='', custom_x=1)
+        other = s.database.session()
+        s.extra.append(other)
+        other.rows('START TRANSACTION')
+        other.rows('SELECT id FROM subnets WHERE id = 10 FOR UPDATE')
+        messages = [s.report().part([host(address, name='c.example')])
+                    for address in ('10.0.0.5', '10.0.0.7', '10.0.0.8')]
+        s.peer().send(messages[0])
+        until(s.database.blocked, 'the worker waits')
+        for message in messages[1:]:
+            s.peer().send(message)
+        time.sleep(0.3)
+        other.rows('COMMIT')
+        for message in messages:
+            equal(s.peer().wait('verdict', id=message['id'])['result'],
+                  'applied')
+        until(lambda: [x['refused'] for x in s.reports('--limit', '2')]
+              in ([1, 0], [0, 1]), 'both reports')
+        equal([x['column'] for x in s.json('why', '10.0.0.7')['changes']],
+              ['hostname'])
     finally:
         s.sql.rows('ALTER TABLE ipaddresses DROP custom_x')
 
