@@ -146,6 +146,25 @@ s_add_limits (json_t *list, const hub_requests_t *self)
                pending);
 }
 
+/*  What is under preview waits by the administrator's own wish.  */
+static void
+s_add_held (json_t *list, const hub_requests_t *self)
+{
+    hub_previews_totals_t totals;
+    hub_previews_totals (self->previews, &totals);
+    if (*totals.trouble)
+        s_add (list, "held", SH_FINDING_WARNING,
+               "reports cannot be held, so those that would be wait at their "
+               "scanners: %s", totals.trouble);
+    if (totals.held)
+        s_add (list, "held", SH_FINDING_WARNING,
+               "%llu report%s held, for %s would change very much at once: "
+               "scanhubctl preview list",
+               (unsigned long long) totals.held,
+               totals.held == 1 ? " is" : "s are",
+               totals.held == 1 ? "it" : "they");
+}
+
 json_t *
 hub_status_problems (const hub_requests_t *self,
                      const hub_status_sums_t *sums,
@@ -156,5 +175,6 @@ hub_status_problems (const hub_requests_t *self,
     s_add_refusals (list, self, times);
     s_add_lists (list, sums);
     s_add_limits (list, self);
+    s_add_held (list, self);
     return list;
 }

@@ -427,6 +427,21 @@ s_registry (const hub_requests_t *self)
                       "digest", whole ? json_string (digest) : json_null ());
 }
 
+static json_t *
+s_previews (const hub_requests_t *self)
+{
+    hub_previews_totals_t totals;
+    hub_previews_totals (self->previews, &totals);
+    return json_pack ("{s:o, s:o, s:o, s:o, s:o, s:o}", "previews",
+                      hub_status_number (totals.previews), "held",
+                      hub_status_number (totals.held), "changes",
+                      hub_status_number (totals.changes), "bytes",
+                      hub_status_number (totals.bytes), "dropped",
+                      hub_status_number (totals.dropped), "trouble",
+                      *totals.trouble ? hub_status_text (totals.trouble)
+                                      : json_null ());
+}
+
 static void
 s_set (json_t *document, const char *key, json_t *value)
 {
@@ -460,6 +475,7 @@ hub_requests_status (const hub_requests_t *self, const char *rest,
     json_decref (limits);
     s_set (document, "http", s_http (self));
     s_set (document, "journal", s_journal (self));
+    s_set (document, "previews", s_previews (self));
     s_set (document, "pending_keys",
            hub_status_number (hub_census_pending (self->registry, self->pending)));
     s_set (document, "parts", s_parts (self));

@@ -198,6 +198,11 @@ def _(s):
                      rf'{one["number"]} .*preview show {one["number"]}', log), \
         log
     equal(s.hub.counter('rows_held') - held, 302)
+    status = json.loads(s.hub.ctl('status', '--json', check=False).stdout)
+    equal((status['previews']['held'], status['previews']['changes']),
+          (1, 302))
+    said = ' '.join(s.hub.ctl('status', check=False).stdout.split())
+    assert '1 report is held, for it would' in said, said
     # The closing part of the same scan is written.
     equal(s.send(report.closing([('10.9.0.1', '10.9.1.254')],
                                 up=301))['result'], 'applied')
@@ -445,6 +450,7 @@ def _(s):
         equal((verdict['result'], verdict['cause']), ('retry', 'io'))
         assert 'cannot be kept' in verdict['text'], verdict
         equal(s.count(20), 0)
+        assert 'cannot be held' in s.hub.ctl('status', check=False).stdout
         s.applied(host('10.0.0.5'))
         equal(s.hub.ctl('preview', 'list', check=False).returncode, 1)
     finally:
