@@ -26,6 +26,7 @@
 #include "scanner-proto/codec.h"
 #include "scanner-proto/spool.h"
 #include "scanner/adhoc.h"
+#include "scanner/doctor.h"
 #include "scanner/join.h"
 #include "scanner/link.h"
 #include "scanner/nmap_xml.h"
@@ -147,6 +148,22 @@ s_rotate (const options_t *options, sc_config_t *config)
                       sh_clock_system ());
 }
 
+/*  It reads the configuration itself, to say what is wrong with it; 'config' is
+    NULL.  */
+static int
+s_doctor (const options_t *options, sc_config_t *config)
+{
+    (void) config;
+    const sc_doctor_options_t doctor = {
+        .config_path
+        = options->config_path ? options->config_path : DEFAULT_CONFIG,
+        .json = options->json,
+        .root = "",
+        .clock = sh_clock_system (),
+    };
+    return sc_doctor (&doctor);
+}
+
 /*  For comparison with what 'scanhubctl scanner list' shows on the hub.  */
 static void
 s_print_fingerprint (const sc_config_t *config)
@@ -200,6 +217,8 @@ static const command_t s_commands[] = {
       false },
     { "status", s_status, "how is the service that runs here?", "c", NULL,
       false },
+    { "doctor", s_doctor, "is all in order here, and what is to be done?",
+      "cj", NULL, true },
     { "probe", s_probe, "without a hub: show who answers in a network",
       "cjnrea", "which network? Such as: 10.0.0.0/24", true },
     { "check-config", s_check, "check configuration, key and engine", "ct",
@@ -225,7 +244,7 @@ s_usage (FILE *stream)
                     "      --name NAME    'join' proposes this name\n"
                     "      --from FILE    'join' takes over an old agent's "
                     "name and code\n"
-                    "  -j, --json         'probe' prints JSON\n"
+                    "  -j, --json         'probe' and 'doctor' print JSON\n"
                     "  -n, --names        'probe' looks up names\n"
                     "  -r, --rate N       'probe' sends N probes a second\n"
                     "  -e, --engine NAME  'probe' uses this engine\n"
@@ -466,8 +485,8 @@ s_load (sc_config_t **out, const options_t *options, const command_t *command,
 {
     const char *path
         = options->config_path ? options->config_path : DEFAULT_CONFIG;
-    if (command->function == s_join)
-        return SH_OK; /* it is what makes it */
+    if (command->function == s_join || command->function == s_doctor)
+        return SH_OK; /* it is what makes it, or judges it */
     sh_err_t rc = sc_config_load (out, path, why);
     if (rc == SH_E_NOT_FOUND && !options->config_path && command->free)
         rc = sc_config_default (out);

@@ -7,6 +7,7 @@
 
 #include "lib/log.h"
 #include "lib/span.h"
+#include "scanner/facts.h"
 #include "scanner/run_within.h"
 
 #define ASK_MS 5000
@@ -89,6 +90,22 @@ s_print (FILE *stream, sc_running_t *self)
                         self->plan.count - LINES_MOST);
 }
 
+static void
+s_answer_facts (sc_running_t *self, char *answer, size_t size)
+{
+    sp_client_t *client = sc_link_client (self->link);
+    sc_facts_t facts = { .connected = sp_client_is_up (client),
+                         .waiting = sp_outbox_depth (self->outbox) };
+    sh_why_t why = { "" };
+    if (facts.connected)
+        facts.offset = sp_client_offset (client);
+    else if (sc_link_why (self->link, &why) != SH_OK)
+        (void) snprintf (facts.why, sizeof facts.why, "%.250s", why.text);
+    (void) snprintf (facts.hub, sizeof facts.hub, "%s",
+                     sp_client_endpoint (client));
+    sc_facts_write (&facts, &self->plan, answer, size);
+}
+
 void
 sc_running_answer (void *context, const char *request, char *answer,
                    size_t size)
@@ -97,6 +114,10 @@ sc_running_answer (void *context, const char *request, char *answer,
     if (strcmp (request, "next-key") == 0) {
         sp_client_show_next_key (sc_link_client (self->link));
         (void) snprintf (answer, size, "ok\n");
+        return;
+    }
+    if (strcmp (request, SC_FACTS_REQUEST) == 0) {
+        s_answer_facts (self, answer, size);
         return;
     }
     if (strcmp (request, "status") != 0) {

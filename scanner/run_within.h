@@ -105,7 +105,7 @@ bool sc_running_next_order (sc_running_t *self, sc_due_t *due,
 /*  Tell the hub how far they are.  */
 void sc_running_tell_orders (sc_running_t *self);
 
-/*  The answer to 'status' on the control socket.  */
+/*  The answer to 'status' and 'facts' (scanner/facts.h) on the control socket.  */
 void sc_running_answer (void *context, const char *request, char *answer,
                         size_t size);
 

@@ -69,7 +69,8 @@ static void
 s_complain (sc_tell_t *self, const char *what, const char *text)
 {
     char clean[SP_LONG_TEXT_MOST];
-    if (!what && strncmp (self->last, text, sizeof self->last - 1) == 0)
+    if (self->silent
+        || (!what && strncmp (self->last, text, sizeof self->last - 1) == 0))
         return;
     if (!what)
         (void) snprintf (self->last, sizeof self->last, "%s", text);

@@ -15,6 +15,7 @@
 typedef struct
 {
     bool once;
+    bool silent; /* with 'once': say nothing, somebody else will */
     int exit_status; /* the highest so far */
     uint64_t subnets, up, seen, added, refused;
     uint64_t failed, kept; /* subnets without an outcome; of these, kept */

@@ -9,70 +9,11 @@ import re
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
+import doctor_site  # noqa: F401  its cases are played as well
 import harness
+from doctor_stage import (DAY, ERROR, GOOD, WARNING, Stage, may_be_other)
 from harness import CODE_B, PATIENCE, SCANHUBCTL, ago, case, equal, wall
-
-DAY = 86400
-GOOD, WARNING, ERROR = 'good', 'warning', 'error'
-
-
-class Stage(harness.Stage):
-    hub_config = {'workers': 1}
-
-    def reset(self):
-        super().reset()
-        now = wall(ago(0))
-        self.update('scanAgents', 2, last_access=now)
-        self.update('scanAgents', 3, last_access=now)
-
-    def run_doctor(self, *words, config=None, **more):
-        env = {**os.environ, 'TZ': 'UTC0',
-               'STATE_DIRECTORY': str(self.hub.directory)}
-        return subprocess.run(
-            [str(SCANHUBCTL), '--config', str(config or self.hub.path),
-             'doctor', *words], text=True, stdin=subprocess.DEVNULL,
-            capture_output=True, timeout=PATIENCE * 2, check=False,
-            **{'env': env, **more})
-
-    def doctor(self, *words, status=None, **more):
-        """The findings of a run: {check: [(result, text)]}."""
-        done = self.run_doctor('--json', *words, **more)
-        found = json.loads(done.stdout)
-        if status is not None:
-            equal(done.returncode, status, done.stdout + done.stderr)
-        equal(done.stderr, '')
-        checks = {}
-        for one in found['findings']:
-            checks.setdefault(one['check'], []).append(
-                (one['result'], one['text']))
-        for word, result in (('good', GOOD), ('warnings', WARNING),
-                             ('errors', ERROR)):
-            equal(found[word], sum(result == one['result']
-                                   for one in found['findings']), word)
-        return checks
-
-    def sees(self, check, result, *words, **more):
-        """That check finds this, once at least; its text."""
-        found = self.doctor(**more).get(check, [])
-        for graded, text in found:
-            if graded == result and all(word in text for word in words):
-                return text
-        raise AssertionError(f'{check}: no {result} with {words}: {found}')
-
-    def is_well(self, check):
-        found = self.doctor().get(check, [])
-        assert found and all(result == GOOD for result, _ in found), found
-
-    def account(self):
-        return f"'{self.database.env['DB_USER']}'@'localhost'"
-
-
-def may_be_other():
-    if os.geteuid() != 0:
-        raise harness.Skip('becoming another user takes root')
-    return {'user': 65534, 'group': 65534, 'extra_groups': []}
 
 
 # --- the whole ----------------------------------------------------------------
