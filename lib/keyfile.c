@@ -24,22 +24,13 @@
 #include "lib/file.h"
 #include "lib/owner.h"
 #include "lib/secret.h"
-#include "lib/utf8.h"
+#include "lib/zpl.h"
 
 #define KEY_SIZE 32
 #define KEY_DIGITS (SH_KEY_TEXT - 1)
-#define LINE_MOST 1024 /* newer sources of CZMQ cut lines here */
-#define INDENT 4
 #define NAME_MOST 255
-/*  What a field's line has besides name and value: indent, ' = ""'.  */
-#define FIELD_FRAME (INDENT + 5)
-
-/*  A part of the text being read; not NUL-terminated.  */
-typedef struct
-{
-    const char *at;
-    size_t size;
-} span_t;
+/*  What a field's line has besides name and value: four blanks, ' = ""'.  */
+#define FIELD_FRAME 9
 
 typedef enum
 {
@@ -64,14 +55,6 @@ typedef struct
     bool secret_seen;
 } reader_t;
 
-typedef struct
-{
-    unsigned level;
-    span_t name;
-    span_t value;
-    bool has_value;
-} line_t;
-
 static sh_err_t SH_PRINTF (2, 3)
 s_refuse (const reader_t *reader, const char *format, ...)
 {
@@ -84,148 +67,14 @@ s_refuse (const reader_t *reader, const char *format, ...)
                     reader->line, text);
 }
 
-static bool
-s_is_name_char (char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
-           || (c >= '0' && c <= '9') || (c && strchr ("$-_@.&+/", c));
-}
-
-static bool
-s_is_blank (char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-static bool
-s_equals (span_t span, const char *text)
-{
-    return span.size == strlen (text) && memcmp (span.at, text, span.size) == 0;
-}
-
-static span_t
-s_skip (span_t span, size_t count)
-{
-    return (span_t){ span.at + count, span.size - count };
-}
-
-static span_t
-s_trim_left (span_t span)
-{
-    while (span.size > 0 && s_is_blank (span.at[0]))
-        span = s_skip (span, 1);
-    return span;
-}
-
-static span_t
-s_trim_right (span_t span)
-{
-    while (span.size > 0 && s_is_blank (span.at[span.size - 1]))
-        span.size--;
-    return span;
-}
-
-/*  The C1 control characters are UTF-8, but no text.  */
-static bool
-s_is_c1 (span_t span)
-{
-    return (unsigned char) span.at[0] == 0xc2
-           && (unsigned char) span.at[1] < 0xa0;
-}
-
-static bool
-s_is_text (span_t span)
-{
-    while (span.size > 0) {
-        char c = span.at[0];
-        size_t size = sh_utf8_size (span.at, span.size);
-        if (size == 0 || c == 0x7f || (c >= 0 && c < ' ' && c != '\t')
-            || (size == 2 && s_is_c1 (span)))
-            return false;
-        span = s_skip (span, size);
-    }
-    return true;
-}
-
-/*  The rest of a line behind what was wanted: blanks and a comment.  */
-static bool
-s_is_rest (span_t span)
-{
-    span = s_trim_left (span);
-    return span.size == 0 || span.at[0] == '#';
-}
-
-/*  The value may stand in either quotes, or bare up to a comment.  */
 static sh_err_t
-s_take_value (const reader_t *reader, span_t *value, span_t rest)
-{
-    if (rest.size > 0 && (rest.at[0] == '"' || rest.at[0] == '\'')) {
-        const char *end = memchr (rest.at + 1, rest.at[0], rest.size - 1);
-        if (!end)
-            return s_refuse (reader, "the value's closing quote is missing");
-        *value = (span_t){ rest.at + 1, (size_t) (end - rest.at) - 1 };
-        if (!s_is_rest (s_skip (rest, value->size + 2)))
-            return s_refuse (reader, "text behind the value's closing quote");
-        return SH_OK;
-    }
-
-    const char *hash = rest.size > 0 ? memchr (rest.at, '#', rest.size) : NULL;
-    if (hash && hash > rest.at && !s_is_blank (hash[-1]))
-        return s_refuse (reader, "a value that contains '#' needs quotes");
-    if (hash)
-        rest.size = (size_t) (hash - rest.at);
-    *value = s_trim_right (rest);
-    for (size_t i = 0; i < value->size; i++) {
-        if (value->at[i] == '"' || value->at[i] == '\'')
-            return s_refuse (reader, "a quote within a value without quotes");
-    }
-    return SH_OK;
-}
-
-/*  Take a line apart; a blank or comment line leaves an empty name.  */
-static sh_err_t
-s_split (const reader_t *reader, line_t *out, span_t line)
-{
-    *out = (line_t){ 0 };
-    if (s_is_rest (line))
-        return SH_OK;
-
-    size_t indent = 0;
-    while (line.at[indent] == ' ') /* there is another character: not rest */
-        indent++;
-    if (line.at[indent] == '\t' || indent % INDENT != 0)
-        return s_refuse (reader, "indent with four spaces");
-    out->level = (unsigned) (indent / INDENT);
-
-    line = s_skip (line, indent);
-    out->name.at = line.at;
-    while (out->name.size < line.size
-           && s_is_name_char (line.at[out->name.size]))
-        out->name.size++;
-    if (out->name.size == 0)
-        return s_refuse (reader, "a name is expected here");
-    if (line.at[0] == '/' || line.at[out->name.size - 1] == '/')
-        return s_refuse (reader, "a name cannot begin or end with '/'");
-
-    line = s_trim_left (s_skip (line, out->name.size));
-    if (line.size > 0 && line.at[0] == '=') {
-        out->has_value = true;
-        line = s_trim_left (s_skip (line, 1));
-        return s_take_value (reader, &out->value, line);
-    }
-    if (!s_is_rest (line))
-        return s_refuse (reader, "'=' is expected behind the name");
-    return SH_OK;
-}
-
-static sh_err_t
-s_append (sh_keyfile_t *self, span_t name, span_t value)
+s_append (sh_keyfile_t *self, sh_zpl_span_t name, sh_zpl_span_t value)
 {
     if (self->field_count >= SH_KEYFILE_FIELDS)
         return SH_E_TOO_LARGE;
     /*  What is kept must be readable again once it is written.  */
     if (name.size < 1 || name.size > NAME_MOST
-        || value.size > LINE_MOST - FIELD_FRAME - name.size)
+        || value.size > SH_ZPL_LINE_MOST - FIELD_FRAME - name.size)
         return SH_E_SYNTAX;
     /*  One at a time is fine: realloc is cheap at this many.  */
     sh_keyfield_t *fields = realloc (
@@ -246,7 +95,7 @@ s_append (sh_keyfile_t *self, span_t name, span_t value)
 }
 
 static sh_err_t
-s_read_field (reader_t *reader, const line_t *line)
+s_read_field (reader_t *reader, const sh_zpl_line_t *line)
 {
     sh_err_t rc = s_append (reader->key, line->name, line->value);
     if (rc == SH_E_SYNTAX)
@@ -260,8 +109,8 @@ s_read_field (reader_t *reader, const line_t *line)
 }
 
 static sh_err_t
-s_read_key (const reader_t *reader, char out[static SH_KEY_TEXT], span_t value,
-            const char *what)
+s_read_key (const reader_t *reader, char out[static SH_KEY_TEXT],
+            sh_zpl_span_t value, const char *what)
 {
     char text[SH_KEY_TEXT] = "";
     if (value.size == KEY_DIGITS)
@@ -276,15 +125,15 @@ s_read_key (const reader_t *reader, char out[static SH_KEY_TEXT], span_t value,
 }
 
 static sh_err_t
-s_read_curve (reader_t *reader, const line_t *line)
+s_read_curve (reader_t *reader, const sh_zpl_line_t *line)
 {
     sh_keyfile_t *key = reader->key;
-    if (s_equals (line->name, "public-key")) {
+    if (sh_zpl_equals (line->name, "public-key")) {
         if (key->public_key[0])
             return s_refuse (reader, "a second public-key");
         return s_read_key (reader, key->public_key, line->value, "public-key");
     }
-    if (s_equals (line->name, "secret-key")) {
+    if (sh_zpl_equals (line->name, "secret-key")) {
         if (reader->secret_seen)
             return s_refuse (reader, "a second secret-key");
         reader->secret_seen = true;
@@ -297,10 +146,10 @@ s_read_curve (reader_t *reader, const line_t *line)
 }
 
 static sh_err_t
-s_begin_section (reader_t *reader, const line_t *line)
+s_begin_section (reader_t *reader, const sh_zpl_line_t *line)
 {
     for (section_t i = SECTION_METADATA; i < SECTION_COUNT; i++) {
-        if (!s_equals (line->name, s_sections[i]))
+        if (!sh_zpl_equals (line->name, s_sections[i]))
             continue;
         if (line->has_value)
             return s_refuse (reader, "the section's name cannot have a value");
@@ -314,38 +163,28 @@ s_begin_section (reader_t *reader, const line_t *line)
 }
 
 static sh_err_t
-s_read_line (reader_t *reader, span_t text)
+s_read_line (reader_t *reader, const sh_zpl_line_t *line)
 {
-    if (text.size > LINE_MOST)
-        return s_refuse (reader, "the line is longer than %d bytes", LINE_MOST);
-    if (!s_is_text (text))
-        return s_refuse (reader, "control characters or bytes that are not "
-                                 "UTF-8");
-    line_t line;
-    sh_err_t rc = s_split (reader, &line, text);
-    if (rc != SH_OK || line.name.size == 0)
-        return rc;
-    if (line.level == 0)
-        return s_begin_section (reader, &line);
-    if (line.level > 1 || reader->section == SECTION_NONE)
+    if (line->name.size == 0)
+        return SH_OK;
+    if (line->level == 0)
+        return s_begin_section (reader, line);
+    if (line->level > 1 || reader->section == SECTION_NONE)
         return s_refuse (reader, "indented too far");
-    return reader->section == SECTION_METADATA ? s_read_field (reader, &line)
-                                               : s_read_curve (reader, &line);
+    return reader->section == SECTION_METADATA ? s_read_field (reader, line)
+                                               : s_read_curve (reader, line);
 }
 
 static sh_err_t
-s_read_lines (reader_t *reader, span_t text)
+s_read_lines (reader_t *reader, sh_zpl_span_t text)
 {
     sh_err_t rc = SH_OK;
     while (rc == SH_OK && text.size > 0) {
-        const char *end = memchr (text.at, '\n', text.size);
-        size_t size = end ? (size_t) (end - text.at) : text.size;
-        span_t line = { text.at, size };
-        if (line.size > 0 && line.at[line.size - 1] == '\r')
-            line.size--;
+        sh_zpl_line_t line;
         reader->line++;
-        rc = s_read_line (reader, line);
-        text = s_skip (text, end ? size + 1 : size);
+        const char *wrong = sh_zpl_read (&line, &text);
+        rc = wrong ? s_refuse (reader, "%s", wrong)
+                   : s_read_line (reader, &line);
     }
     return rc;
 }
@@ -432,7 +271,7 @@ sh_keyfile_parse (sh_keyfile_t **out, const char *text, size_t size,
     if (!reader.key)
         return sh_fail (why, SH_E_MEMORY, "%s: out of memory", label);
 
-    sh_err_t rc = s_read_lines (&reader, (span_t){ text, size });
+    sh_err_t rc = s_read_lines (&reader, (sh_zpl_span_t){ text, size });
     if (rc == SH_OK)
         rc = s_check_keys (&reader);
     if (rc == SH_OK)
@@ -536,16 +375,9 @@ sh_err_t
 sh_keyfile_add (sh_keyfile_t *self, const char *name, const char *value)
 {
     assert (self && name && value);
-    span_t name_span = { name, strlen (name) };
-    span_t value_span = { value, strlen (value) };
-    for (size_t i = 0; i < name_span.size; i++) {
-        if (!s_is_name_char (name[i]))
-            return SH_E_SYNTAX;
-    }
-    if (name[0] == '/' || (name[0] && name[name_span.size - 1] == '/'))
-        return SH_E_SYNTAX;
-    /*  A tab is a control byte too, and trimming would lose it.  */
-    if (!s_is_text (value_span) || strpbrk (value, "\"'\t"))
+    sh_zpl_span_t name_span = { name, strlen (name) };
+    sh_zpl_span_t value_span = { value, strlen (value) };
+    if (!sh_zpl_can_write (name_span, value_span))
         return SH_E_SYNTAX;
     return s_append (self, name_span, value_span);
 }
