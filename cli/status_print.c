@@ -108,12 +108,16 @@ s_print_head (const print_t *self)
     const json_t *scanners = s_part (self, "scanner_sums"), *one;
     bool works = ctl_status_works (self->document);
     int64_t subnets = s_number (s_part (self, "subnet_sums"), "scanned");
+    int64_t http = s_number (scanners, "http");
+    char by_http[40] = "";
+    if (http)
+        snprintf (by_http, sizeof by_http, ", %" PRId64 " by HTTP", http);
     s_line (self, works ? SH_MARK_GOOD : SH_MARK_ERROR,
-            "%s: %" PRId64 " of %" PRId64 " scanners connected, %" PRId64
+            "%s: %" PRId64 " of %" PRId64 " scanner%s connected%s, %" PRId64
             " subnet%s scanned",
             works ? "OK" : "NOT WORKING", s_number (scanners, "connected"),
             s_number (scanners, "known"),
-            subnets, subnets == 1 ? "" : "s");
+            s_number (scanners, "known") == 1 ? "" : "s", by_http, subnets, subnets == 1 ? "" : "s");
     size_t i;
     json_array_foreach (s_part (self, "problems"), i, one)
         s_line (self, s_mark (one), "%s: %s", s_text (one, "grade"),
@@ -154,6 +158,7 @@ s_print_work (const print_t *self)
     const json_t *memory = s_part (self, "memory");
     const json_t *files = s_part (self, "descriptors");
     const json_t *http = s_part (self, "http");
+    const json_t *previews = s_part (self, "previews");
     size_t i, busy = 0, count = 0;
     int64_t longest = 0;
     json_array_foreach (s_part (self, "workers"), i, one) {
@@ -181,6 +186,12 @@ s_print_work (const print_t *self)
                 "http: %" PRId64 " requests at work, %" PRId64
                 " reports in the spool",
                 s_number (http, "pending"), s_number (http, "spool"));
+    if (s_number (previews, "previews") || s_number (previews, "held"))
+        s_line (self, SH_MARK_NONE,
+                "previews: %" PRId64 " reports kept, %" PRId64
+                " held by the brake, %" PRId64 " changes in all",
+                s_number (previews, "previews"), s_number (previews, "held"),
+                s_number (previews, "changes"));
 }
 
 /*  The worst first, else by name or id, as the hub sent them.  */

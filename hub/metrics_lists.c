@@ -228,6 +228,20 @@ s_write_agents (FILE *to, const hub_metrics_sources_t *self,
     free (list);
 }
 
+/*  Two hubs with one registry have one digest.  */
+static void
+s_write_registry (FILE *to, hub_registry_t *registry)
+{
+    char digest[HUB_DIGEST_TEXT];
+    hub_metrics_single (to, "scanhub_registry_keys", "gauge",
+                        "Keys that are let in.",
+                        (double) hub_registry_size (registry));
+    hub_metrics_head (to, "scanhub_registry_info", "gauge",
+                      "A digest of all that is in force.");
+    if (hub_registry_digest (registry, digest))
+        fprintf (to, "scanhub_registry_info{digest=\"%s\"} 1\n", digest);
+}
+
 void
 hub_metrics_write_lists (FILE *to, const hub_metrics_sources_t *self)
 {
@@ -237,9 +251,7 @@ hub_metrics_write_lists (FILE *to, const hub_metrics_sources_t *self)
         .mono = sh_clock_mono (self->clock),
     };
     hub_assignments_t *all = hub_live_assignments (self->live);
-    hub_metrics_single (to, "scanhub_registry_keys", "gauge",
-                        "Keys that are let in.",
-                        (double) hub_registry_size (self->registry));
+    s_write_registry (to, self->registry);
     hub_metrics_single (to, "scanhub_pending_keys", "gauge",
                         "Unknown keys that knocked and wait for an answer.",
                         (double) hub_census_pending (self->registry,

@@ -68,7 +68,7 @@ s_add_lists (json_t *list, const hub_status_sums_t *sums)
     if (sums->scanners_wrong)
         s_add (list, "scanners", SH_FINDING_ERROR,
                "%zu of %zu scanners: see below", sums->scanners_wrong,
-               sums->known);
+               sums->known + sums->http);
     if (sums->refused)
         s_add (list, "subnets", SH_FINDING_ERROR,
                "reports about %zu subnet%s are refused; see below",
@@ -89,7 +89,7 @@ s_add_lists (json_t *list, const hub_status_sums_t *sums)
     if (sums->warned)
         s_add (list, "scanners", SH_FINDING_WARNING,
                "%zu of %zu scanners have something to look at", sums->warned,
-               sums->known);
+               sums->known + sums->http);
 }
 
 /*  Those of no scanner that the lists show: the sender may be an HTTP client

@@ -271,10 +271,13 @@ s_sum_scanners (const hub_requests_t *self, const hub_health_times_t *times,
                 hub_status_sums_t *sums)
 {
     hub_scanner_state_t *list;
-    sums->known = hub_census_take (self->registry,
-                                   hub_live_roster (self->live), &list);
-    for (size_t i = 0; i < sums->known; i++) {
+    size_t count = hub_census_take (self->registry,
+                                    hub_live_roster (self->live), &list);
+    for (size_t i = 0; i < count; i++) {
         hub_health_t health;
+        bool http = list[i].door == HUB_DOOR_HTTP;
+        sums->http += http;
+        sums->known += !http;
         hub_health_scanner (&health, &list[i], times);
         sums->connected += list[i].connected;
         sums->scanners_wrong += health.grade == SH_FINDING_ERROR;
@@ -308,8 +311,9 @@ static json_t *
 s_sums (const hub_status_sums_t *sums)
 {
     return json_pack (
-        "{s:{s:o, s:o, s:o, s:o}, s:{s:o, s:o, s:o, s:o, s:o}}", "scanners",
-        "known", hub_status_number (sums->known), "connected",
+        "{s:{s:o, s:o, s:o, s:o, s:o}, s:{s:o, s:o, s:o, s:o, s:o}}",
+        "scanners", "known", hub_status_number (sums->known), "http",
+        hub_status_number (sums->http), "connected",
         hub_status_number (sums->connected), "wrong",
         hub_status_number (sums->scanners_wrong), "warned",
         hub_status_number (sums->warned), "subnets", "scanned",

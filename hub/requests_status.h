@@ -29,7 +29,7 @@ bool hub_status_judge (const hub_requests_t *self,
 /*  How it is with everything that has a list.  */
 typedef struct
 {
-    size_t connected, known, scanners_wrong, warned;
+    size_t connected, known, http, scanners_wrong, warned;
     size_t scanned, paused, unsent, late, refused;
     size_t agents_silent, agents_never;
 } hub_status_sums_t;
