@@ -14,9 +14,8 @@ import time
 import harness
 from harness import case, equal, host
 from manager import Frozen, Manager, thread_named
-from service import Scanner
+from service import Scanner, Shim
 
-SHIM = harness.BUILD / 'shim' / 'scanhub-shim'
 WATCHDOG = 0.4  # seconds; signs of life come every quarter of it
 
 
@@ -149,35 +148,18 @@ def scanner_life(stage):
 
 @case('the shim says that it is ready, alive, reloads, and stops')
 def shim_life(stage):
-    if not SHIM.exists():
-        raise harness.Skip('built without the shim')
     stage.revive()
     manager = Manager(stage.directory / 'notify-shim')
     stage.extra.append(manager)
-    public, secret = stage.hub.scanner('shim', more='    shim = "1"\n')
-    cert = stage.directory / 'shim.cert'
-    cert.touch(0o600)
-    cert.write_text(f'curve\n    public-key = "{public}"\n'
-                    f'    secret-key = "{secret}"\n')
-    config = stage.directory / 'shim.yaml'
-    config.write_text(
-        f'hub:\n  endpoint: {stage.hub.endpoint}\n  key: \'{stage.hub.public}\'\n'
-        f'key: {cert}\nhttp:\n  listen: 127.0.0.1:{harness.free_port()}\n'
-        f'  spool: {stage.directory}/shim-notify.spool\n')
-    with open(stage.directory / 'shim.log', 'wb') as log:
-        shim = subprocess.Popen(
-            [str(SHIM), '-c', str(config)], stdout=log, stderr=log,
-            env={**os.environ, **manager.environment(WATCHDOG)},
-            preexec_fn=harness.die_with_us)
-    try:
-        manager.hears('READY=1\nSTATUS=takes reports')
-        assert manager.count('WATCHDOG=1', 3) >= 1
-        shim.send_signal(signal.SIGHUP)
-        tell_reload(manager, 'reloaded')
-        shim.terminate()
-        manager.hears('STOPPING=1')
-    finally:
-        equal(harness.end(shim), 0, 'exit status of the shim')
+    shim = Shim(stage)
+    stage.extra.append(shim)
+    shim.start(**manager.environment(WATCHDOG))
+    manager.hears('READY=1\nSTATUS=takes reports')
+    assert manager.count('WATCHDOG=1', 3) >= 1
+    shim.process.send_signal(signal.SIGHUP)
+    tell_reload(manager, 'reloaded')
+    shim.process.terminate()
+    manager.hears('STOPPING=1')
 
 
 if __name__ == '__main__':

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""The real scanhub-scanner of a test: its directory, key and configuration,
-and its runs."""
+"""The real scanhub-scanner and scanhub-shim of a test: directory, key and
+configuration, and their runs."""
 
 import os
 import re
@@ -11,6 +11,7 @@ import harness
 from harness import BUILD, CODE_A, end, equal, until
 
 SCANNER = BUILD / 'scanner' / 'scanhub-scanner'
+SHIM = BUILD / 'shim' / 'scanhub-shim'
 
 
 class Scanner:
@@ -119,3 +120,45 @@ class Scanner:
     def close(self):
         if self.process:
             equal(end(self.process), 0, 'exit status of the scanner')
+
+
+class Shim:
+    """A scanhub-shim in front of the stage's hub, with a directory and a key of
+    its own; it speaks for 'codes'."""
+
+    def __init__(self, stage, *codes, prefix=()):
+        if not SHIM.exists():
+            raise harness.Skip('built without the shim')
+        self.directory = stage.directory / f'shim-{time.monotonic_ns()}'
+        self.directory.mkdir()
+        self.prefix = list(prefix)
+        self.path = self.directory / 'shim.yaml'
+        self.port = harness.free_port()
+        self.process = None
+        public, secret = stage.hub.scanner(self.directory.name, *codes,
+                                           more='    shim = "1"\n')
+        stage.hub.reload()
+        cert = self.directory / 'shim.cert'
+        cert.touch(0o600)
+        cert.write_text(f'curve\n    public-key = "{public}"\n'
+                        f'    secret-key = "{secret}"\n')
+        self.path.write_text(
+            f"hub:\n  endpoint: {stage.hub.endpoint}\n"
+            f"  key: '{stage.hub.public}'\nkey: {cert}\n"
+            f'http:\n  listen: 127.0.0.1:{self.port}\n'
+            f'  spool: {self.directory}/shim.spool\n')
+
+    def start(self, **environment):
+        with open(self.directory / 'log', 'ab') as log:
+            self.process = subprocess.Popen(
+                [*self.prefix, str(SHIM), '-c', str(self.path)],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env={**os.environ, **environment},
+                preexec_fn=harness.die_with_us)
+
+    def log(self):
+        return (self.directory / 'log').read_text(errors='replace')
+
+    def close(self):
+        if self.process:
+            equal(end(self.process), 0, 'exit status of the shim')

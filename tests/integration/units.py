@@ -14,9 +14,10 @@ import sys
 sys.dont_write_bytecode = True
 
 import harness
+import http_stage
 import sandbox
 from harness import case, equal, host, until
-from service import Scanner
+from service import Scanner, Shim
 
 UNITS = harness.SOURCE / 'packaging' / 'systemd'
 HUB, SCANNER, SHIM = (UNITS / f'{name}.service' for name in (
@@ -145,6 +146,22 @@ def scanner_in_sandbox(stage):
     equal((scanner.status('Seccomp'), scanner.status('Uid')),
           (2, sandbox.USER))
     assert 'no right' not in scanner.log(), scanner.log()
+
+
+@case('the shim does its work in its sandbox')
+def shim_in_sandbox(stage):
+    stage.agent(4, 'old', http_stage.CODE)
+    stage.subnet(20, http_stage.CIDR, scanAgent=4)
+    shim = Shim(stage, http_stage.CODE)
+    shim.prefix = sandbox.prefix(SHIM, [shim.directory])
+    own(shim.directory)
+    shim.start()
+    stage.extra.append(shim)
+    until(lambda: 'link to the hub is up' in shim.log(), shim.log)
+    said = http_stage.Answer(http_stage.exchange(
+        shim.port, http_stage.request(http_stage.report(
+            http_stage.entry('10.0.7.9')), token='no-token-set')))
+    equal((said.status, stage.count(20)), (200, 1), said)
 
 
 def may():
