@@ -49,6 +49,10 @@ static const struct
     { "silent", "silent agents", NEEDS_DATABASE, ctl_check_silent },
     { "future", "future times", NEEDS_DATABASE, ctl_check_future },
     { "powerdns", "PowerDNS", NEEDS_DATABASE, ctl_check_powerdns },
+    { "scanners", "scanners", NEEDS_CONFIG, ctl_check_scanners },
+    { "clocks", "clocks", NEEDS_CONFIG, ctl_check_clocks },
+    { "held", "held reports", NEEDS_CONFIG, ctl_check_held },
+    { "digests", "other hubs", NEEDS_CONFIG, ctl_check_digests },
     { "old-server", "old server", NEEDS_CONFIG, ctl_check_old_server },
 };
 
@@ -114,6 +118,7 @@ s_clear (ctl_doctor_t *self)
     hub_survey_close (&self->survey);
     if (self->has_roster)
         ctl_roster_clear (&self->roster);
+    json_decref (self->scanners);
     json_decref (self->status);
     hub_config_destroy (&self->config);
     sh_findings_clear (&self->found);
@@ -139,6 +144,7 @@ ctl_doctor (ctl_t *self, int argc, char **argv)
 {
     static const struct option options[]
         = { { "json", no_argument, NULL, 'j' },
+            { "digest", required_argument, NULL, 'd' },
             { "help", no_argument, NULL, 'h' },
             { 0 } };
     ctl_doctor_t doctor = { .config_path = self->config_path,
@@ -150,9 +156,12 @@ ctl_doctor (ctl_t *self, int argc, char **argv)
             ctl_usage_command (stdout, self->command);
             return 0;
         }
-        if (option != 'j')
+        if (option == 'j')
+            json = true;
+        else if (option == 'd' && doctor.digest_count < CTL_DIGESTS_MOST)
+            doctor.digests[doctor.digest_count++] = optarg;
+        else
             return ctl_misused (self);
-        json = true;
     }
     if (optind != argc)
         return ctl_misused (self);

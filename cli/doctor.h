@@ -22,6 +22,8 @@ typedef enum
     CTL_HUB_UP
 } ctl_hub_state_t;
 
+#define CTL_DIGESTS_MOST 16
+
 typedef struct
 {
     const char *config_path;
@@ -33,6 +35,7 @@ typedef struct
     ctl_hub_state_t hub;
     long pid;       /* of the hub that runs; 0 unknown */
     json_t *status; /* what it says about itself, or NULL */
+    json_t *scanners; /* and about each of its scanners, or NULL */
     ctl_roster_t roster;
     bool has_roster;
     hub_survey_t *survey; /* NULL: there is no database to look at */
@@ -43,6 +46,8 @@ typedef struct
     hub_assignments_t *all; /* what phpIPAM assigns, or NULL */
     sh_zone_t zone;         /* phpIPAM's, as the hub takes it */
     int64_t now;            /* epoch seconds */
+    const char *digests[CTL_DIGESTS_MOST]; /* of other hubs' registries */
+    size_t digest_count;
 } ctl_doctor_t;
 
 typedef void (ctl_check_fn) (ctl_doctor_t *self);
@@ -53,12 +58,18 @@ ctl_check_fn ctl_check_config, ctl_check_key, ctl_check_registry,
 /*  The hub that runs, and its doors.  */
 ctl_check_fn ctl_check_hub, ctl_check_ports, ctl_check_zap, ctl_check_limits,
     ctl_check_old_server;
+/*  What it says about others.  */
+ctl_check_fn ctl_check_scanners, ctl_check_clocks, ctl_check_held,
+    ctl_check_digests;
 /*  The database.  */
 ctl_check_fn ctl_check_database, ctl_check_tls, ctl_check_tables,
     ctl_check_rights, ctl_check_excess, ctl_check_custom, ctl_check_zones;
 /*  What phpIPAM says.  */
 ctl_check_fn ctl_check_agents, ctl_check_subnets, ctl_check_unscanned,
     ctl_check_silent, ctl_check_future, ctl_check_powerdns;
+
+/*  A document that the running hub answers a request with, or NULL.  */
+json_t *ctl_doctor_ask (const ctl_doctor_t *self, const char *request);
 
 #define CTL_NAMES_SHOWN 5
 

@@ -133,7 +133,7 @@ s_check_entry (ctl_doctor_t *self, const ctl_entry_t *entry)
     }
     for (size_t i = 0; i < all->count; i++) {
         const ctl_entry_t *other = &all->items[i];
-        if (other == entry || other->bad != SH_OK
+        if (other == entry || entry->retired || other->bad != SH_OK
             || strcmp (other->who.key, entry->who.key) != 0)
             continue;
         sh_findings_error (&self->found,
@@ -154,6 +154,7 @@ ctl_check_registry (ctl_doctor_t *self)
     if (rc == SH_OK) {
         self->has_roster = true;
         rc = ctl_roster_read (&self->roster, directory, &why);
+        ctl_roster_mark_retired (&self->roster, self->config->retired);
     }
     if (rc == SH_E_MODE && geteuid () != 0)
         sh_findings_warning (&self->found,

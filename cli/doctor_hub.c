@@ -66,20 +66,6 @@ s_ask_ready (ctl_doctor_t *self)
     free (answer);
 }
 
-/*  A document of the hub's, or NULL.  */
-static json_t *
-s_ask_json (const ctl_doctor_t *self, const char *request)
-{
-    char *answer = NULL;
-    json_t *root = NULL;
-    if (sh_control_ask (&answer, self->config->control, HUB, request, ASK_MS,
-                        NULL) == SH_OK
-        && strncmp (answer, "ok {", 4) == 0)
-        root = json_loads (answer + 3, JSON_REJECT_DUPLICATES, NULL);
-    free (answer);
-    return root;
-}
-
 void
 ctl_check_hub (ctl_doctor_t *self)
 {
@@ -92,7 +78,7 @@ ctl_check_hub (ctl_doctor_t *self)
         self->hub = CTL_HUB_UP;
         if (!said || sscanf (said, "pid %ld", &self->pid) != 1)
             self->pid = 0;
-        self->status = s_ask_json (self, "status");
+        self->status = ctl_doctor_ask (self, "status");
         s_ask_ready (self);
         s_check_socket (self);
     } else if (rc == SH_E_NOT_FOUND) {

@@ -45,8 +45,8 @@ s_has_key (const ctl_doctor_t *self, const char *code)
 {
     for (size_t i = 0; i < self->roster.count; i++) {
         const ctl_entry_t *entry = &self->roster.items[i];
-        for (size_t j = 0; entry->bad == SH_OK && j < entry->who.code_count;
-             j++)
+        bool counts = ctl_entry_in_force (&self->roster, entry);
+        for (size_t j = 0; counts && j < entry->who.code_count; j++)
             if (strcmp (entry->who.codes[j].text, code) == 0)
                 return true;
     }
@@ -125,8 +125,8 @@ s_check_agentless (ctl_doctor_t *self)
     char text[400];
     for (size_t i = 0; i < self->roster.count; i++) {
         const ctl_entry_t *entry = &self->roster.items[i];
-        for (size_t j = 0; entry->bad == SH_OK && j < entry->who.code_count;
-             j++) {
+        bool counts = ctl_entry_in_force (&self->roster, entry);
+        for (size_t j = 0; counts && j < entry->who.code_count; j++) {
             s_judge_code (self, entry->who.codes[j].text, text, sizeof text);
             if (*text)
                 sh_findings_warning (&self->found, "key '%s': %s",

@@ -79,10 +79,10 @@ ctl_roster_read (ctl_roster_t *out, const char *directory, sh_why_t *why)
     return rc;
 }
 
-/*  What cannot be read is the hub's alone to know.  */
-static void
-s_mark_retired (ctl_roster_t *self, const char *path)
+void
+ctl_roster_mark_retired (ctl_roster_t *self, const char *path)
 {
+    assert (self && path);
     hub_retired_t *retired = NULL;
     if (hub_retired_new (&retired, path, NULL) != SH_OK)
         return;
@@ -104,7 +104,7 @@ ctl_roster_load (ctl_roster_t *out, ctl_t *ctl)
     if (rc == SH_OK)
         rc = ctl_roster_read (out, ctl->config->registry, &why);
     if (rc == SH_OK)
-        s_mark_retired (out, ctl->config->retired);
+        ctl_roster_mark_retired (out, ctl->config->retired);
     return rc == SH_OK ? 0 : ctl_fail_err (rc, &why);
 }
 

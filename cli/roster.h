@@ -34,6 +34,10 @@ sh_err_t ctl_roster_read (ctl_roster_t *out, const char *directory,
                           sh_why_t *why) SH_MUST_CHECK;
 void ctl_roster_clear (ctl_roster_t *self);
 
+/*  Mark the entries whose keys were replaced, by the hub's file of those.  What
+    cannot be read is the hub's alone to know.  */
+void ctl_roster_mark_retired (ctl_roster_t *self, const char *path);
+
 /*  The same for a command: the configured registry, if the hub would use it, and
     which keys were replaced, if that can be read; 0, or the status with a message
     printed.  */

@@ -12,7 +12,8 @@ import sys
 
 import doctor_site  # noqa: F401  its cases are played as well
 import harness
-from doctor_stage import (DAY, ERROR, GOOD, WARNING, Stage, may_be_other)
+from doctor_stage import (DAY, ERROR, GOOD, WARNING, Stage, finding,
+                          may_be_other)
 from harness import CODE_B, PATIENCE, SCANHUBCTL, ago, case, equal, wall
 
 
@@ -254,6 +255,56 @@ def limits(s):
     subprocess.run(['prlimit', f'--pid={s.hub.process.pid}',
                     '--nofile=16384:'], check=True)
     s.is_well('limits')
+
+
+@case('scanners: older and newer ones than the hub')
+def scanners(s):
+    s.is_well('scanners')
+    for version, words in (('scanhub-scanner 0.0.9', 'older than this hub'),
+                           ('scanhub-scanner 99.0.0', 'newer than this hub')):
+        peer = s.hub.peer(version=version)
+        s.sees('scanners', WARNING, words, 'site-a')
+        peer.socket.close()
+    s.peer()  # of no known version, and in its place
+    harness.until(lambda: all(result == GOOD for result, _
+                              in s.doctor()['scanners']), 'it took over')
+
+
+@case('clocks: one that is wrong')
+def clocks(s):
+    peer = s.hub.peer('site-b', now=ago(90))
+    s.sees('clocks', WARNING, "'site-b'", '90 s slow', 'NTP')
+    peer.socket.close()
+    s.peer('site-b')
+    harness.until(lambda: all(result == GOOD for result, _
+                              in s.doctor()['clocks']), 'it took over')
+
+
+@case('held reports: the brake has one, until it is dropped')
+def held(s):
+    s.is_well('held')
+    s.update('subnets', 10, lastScan=wall(ago(3600)),
+             lastDiscovery=wall(ago(3600)))
+    s.hub.policy('policy:\n  max_new: 1\n')
+    s.applied(*(harness.host(f'10.0.0.{number}') for number in (5, 6, 7)))
+    s.sees('held', WARNING, 'changes are held: 1;', 'scanhubctl preview list')
+    s.hub.ctl('preview', 'drop', '--all')
+    s.is_well('held')
+
+
+@case("the registry's digest is compared with another hub's")
+def digests(s):
+    found = json.loads(s.hub.ctl('scanner', 'list', '--json').stdout)
+    digest = found['digest']
+    s.sees('digests', GOOD, f'--digest {digest}')
+    s.hub.stop()  # the directory is looked at then
+    s.sees('digests', GOOD, f'--digest {digest}')
+    s.hub.start()
+    finding(s.doctor('--digest', digest, status=0), 'digests', GOOD,
+            'the same registry')
+    other = '0000' + digest[4:]
+    finding(s.doctor('--digest', digest, '--digest', other, status=1),
+            'digests', ERROR, other, digest)
 
 
 @case('the old scan server is seen where it runs')
