@@ -19,6 +19,8 @@
 static const ctl_command_t s_commands[] = {
     { "keygen", "FILE", "make a key pair: FILE (secret) and FILE.pub",
       ctl_keygen },
+    { "hub rotate", "[--at TIME | --cancel]",
+      "another key for the hub, announced beforehand", ctl_hub_rotate },
     { "scanner invite", "[--host HOST]", "show what a new site has to run",
       ctl_scanner_invite },
     { "scanner pending", "[--json]", "show unknown keys that knocked",
@@ -89,6 +91,7 @@ static const struct
 {
     const char *word, *summary;
 } s_groups[] = {
+    { "hub", "the hub's own key: rotate" },
     { "scanner", "who may come in: invite, approve, list, revoke ..." },
     { "preview", "what the hub holds: list, show, apply, drop" },
     { NULL, NULL },

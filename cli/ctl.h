@@ -68,6 +68,7 @@ int ctl_config_of_reload (ctl_t *self);
 
 int ctl_keygen (ctl_t *self, int argc, char **argv);
 int ctl_scanner_add (ctl_t *self, int argc, char **argv);
+int ctl_hub_rotate (ctl_t *self, int argc, char **argv);
 int ctl_scanner_show (ctl_t *self, int argc, char **argv);
 int ctl_scanner_rotate (ctl_t *self, int argc, char **argv);
 int ctl_scanner_rename (ctl_t *self, int argc, char **argv);

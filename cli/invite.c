@@ -11,6 +11,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "hub/keychange.h"
+#include "lib/clock.h"
 #include "lib/keyfile.h"
 #include "scanner-proto/invite.h"
 
@@ -92,21 +94,22 @@ s_public_key (ctl_t *self, char out[static SH_KEY_TEXT])
     sh_keyfile_t *key = NULL;
     char *other = NULL;
     sh_why_t why;
-    sh_err_t rc = sh_keyfile_load (&key, self->config->key, false, &why);
-    if (rc != SH_OK && asprintf (&other, "%s.pub", self->config->key) > 0
-        && sh_keyfile_load (&key, other, false, NULL) == SH_OK)
+    const char *path = self->config->key;
+    int64_t now = sh_clock_wall (sh_clock_system ());
+    sh_err_t rc = hub_keychange_peek (out, path, now, &why);
+    if (rc != SH_OK && asprintf (&other, "%s.pub", path) > 0
+        && sh_keyfile_load (&key, other, false, NULL) == SH_OK) {
+        memcpy (out, key->public_key, SH_KEY_TEXT);
         rc = SH_OK;
+    }
     free (other);
+    sh_keyfile_destroy (&key);
     if (rc == SH_E_NOT_FOUND)
         return ctl_fail (EX_NOINPUT,
                          "%s: there is no hub key yet; make one: scanhubctl "
                          "keygen %s",
-                         self->config->key, self->config->key);
-    if (rc != SH_OK)
-        return ctl_fail_err (rc, &why);
-    memcpy (out, key->public_key, SH_KEY_TEXT);
-    sh_keyfile_destroy (&key);
-    return 0;
+                         path, path);
+    return rc == SH_OK ? 0 : ctl_fail_err (rc, &why);
 }
 
 static void

@@ -13,6 +13,7 @@
 #include "hub/holders.h"
 #include "hub/zap.h"
 #include "lib/log.h"
+#include "lib/secret.h"
 #include "scanner-proto/limits.h"
 
 #define LOOK_MS 250       /* between two looks at the memory */
@@ -26,7 +27,8 @@ _Static_assert (HUB_HOLDERS_MOST + HUB_ADMITTED_MOST <= HUB_PUTOFF_MOST,
 
 struct hub_listener
 {
-    hub_listener_options_t options;
+    hub_listener_options_t options; /* but for the next one */
+    char secret_key[SH_KEY_TEXT];
     void *handle; /* NULL while closed */
     hub_greetings_t *greetings;
     hub_ceiling_t ceiling;
@@ -95,7 +97,7 @@ s_open (hub_listener_t *self, sh_why_t *why)
     if (!s_set_options (handle))
         rc = sh_fail (why, SH_E_IO, "socket option: %s", zmq_strerror (errno));
     if (rc == SH_OK)
-        rc = hub_zap_protect (handle, self->options.secret_key, why);
+        rc = hub_zap_protect (handle, self->secret_key, why);
     /*  Not when the last one was closed: libzmq lets go of it later.  */
     hub_knocks_clear (self->options.admitted);
     hub_greetings_clear (self->greetings);
@@ -120,6 +122,8 @@ hub_listener_new (hub_listener_t **out, const hub_listener_options_t *options,
     if (!self)
         return sh_fail (why, SH_E_MEMORY, "out of memory");
     self->options = *options;
+    snprintf (self->secret_key, sizeof self->secret_key, "%s",
+              options->secret_key);
     hub_ceiling_init (&self->ceiling, options->ceiling, options->keys);
     sh_err_t rc = hub_greetings_new (&self->greetings);
     if (rc != SH_OK)
@@ -142,6 +146,7 @@ hub_listener_destroy (hub_listener_t **self_p)
     if (self->handle)
         zmq_close (self->handle);
     hub_greetings_destroy (&self->greetings);
+    sh_secret_wipe (self->secret_key, sizeof self->secret_key);
     free (self);
     *self_p = NULL;
 }
@@ -279,6 +284,17 @@ s_put_off_all (hub_listener_t *self, hub_sessions_t *sessions, int64_t now)
 }
 
 static void
+s_shut (hub_listener_t *self, hub_sessions_t *sessions, int64_t now)
+{
+    hub_sessions_close_all (sessions);
+    int at_once = 0;
+    zmq_setsockopt (self->handle, ZMQ_LINGER, &at_once, sizeof at_once);
+    zmq_close (self->handle);
+    self->handle = NULL;
+    self->closed = now;
+}
+
+static void
 s_close (hub_listener_t *self, hub_sessions_t *sessions, int64_t now)
 {
     sh_log (SH_LOG_ERROR, "memory is above its ceiling: all connections are "
@@ -288,13 +304,20 @@ s_close (hub_listener_t *self, hub_sessions_t *sessions, int64_t now)
             SH_INT ("scanners", hub_sessions_size (sessions)),
             SH_INT ("number", ++self->closings));
     s_put_off_all (self, sessions, now);
-    hub_sessions_close_all (sessions);
-    int at_once = 0;
-    zmq_setsockopt (self->handle, ZMQ_LINGER, &at_once, sizeof at_once);
-    zmq_close (self->handle);
-    self->handle = NULL;
-    self->closed = now;
+    s_shut (self, sessions, now);
     self->reopen = now + hub_ceiling_pause (&self->ceiling, now);
+}
+
+void
+hub_listener_rekey (hub_listener_t *self, const char *secret_key,
+                    hub_sessions_t *sessions, int64_t now)
+{
+    assert (self && secret_key && sessions);
+    snprintf (self->secret_key, sizeof self->secret_key, "%s", secret_key);
+    if (!self->handle)
+        return; /* it opens with this one */
+    s_shut (self, sessions, now);
+    self->reopen = now + AGAIN_MS;
 }
 
 /*  libzmq closes in threads of its own: for a moment the port is still taken,

@@ -20,7 +20,7 @@
 typedef struct
 {
     const sh_strings_t *endpoints;
-    const char *secret_key;
+    const char *secret_key; /* copied */
     uint32_t ceiling;       /* MiB; 0: by the number of keys */
     size_t keys;            /* in the registry */
     hub_putoff_t *putoff;   /* shared with the ZAP actor */
@@ -45,6 +45,11 @@ void *hub_listener_handle (const hub_listener_t *self);
 void hub_listener_watch (hub_listener_t *self, hub_sessions_t *sessions,
                          int64_t now);
 int hub_listener_patience (const hub_listener_t *self);
+
+/*  The hub has another key: all connections are closed, and those that come when
+    the socket is open again meet that one.  */
+void hub_listener_rekey (hub_listener_t *self, const char *secret_key,
+                         hub_sessions_t *sessions, int64_t now);
 
 /*  Where to note who says hello.  */
 hub_greetings_t *hub_listener_greetings (hub_listener_t *self);

@@ -21,6 +21,7 @@
 
 #include "hub/descriptors.h"
 #include "hub/http_door.h"
+#include "hub/keychange.h"
 #include "hub/metrics.h"
 #include "hub/pulse.h"
 #include "hub/requests.h"
@@ -43,7 +44,7 @@ typedef struct
     sh_notify_t notify;
     bool stuck; /* and told so */
     hub_config_t *config;
-    sh_keyfile_t *key;
+    hub_keychange_t *key;
     unsigned reloads;
     int signals; /* signalfd */
     int looked;  /* eventfd: the watcher has looked at the assignments */
@@ -129,11 +130,8 @@ s_load (hub_t *self, const char *path, sh_why_t *why)
     rc = hub_config_prepare (self->config, why);
     if (rc != SH_OK)
         return rc;
-    rc = sh_keyfile_load (&self->key, self->config->key, true, why);
-    if (rc == SH_E_NOT_FOUND)
-        rc = sh_fail (why, SH_E_NOT_FOUND,
-                      "%s: no hub key there; make one: scanhubctl keygen %s",
-                      self->config->key, self->config->key);
+    rc = hub_keychange_new (&self->key, self->config->key,
+                            sh_clock_wall (sh_clock_system ()), why);
     if (rc == SH_OK)
         rc = hub_registry_new (&self->registry, self->config->registry, why);
     if (rc == SH_OK)
@@ -233,6 +231,8 @@ s_reload (void *context, char *answer, size_t size)
         rc = s_reload_actor (self->http, &why);
     SH_TSAN_TAKE (&self->http_args);
     if (rc == SH_OK)
+        rc = hub_keychange_read (self->key, &why);
+    if (rc == SH_OK)
         rc = s_reload_actor (self->zap, &why);
     if (rc == SH_OK) {
         hub_config_t *old = self->config;
@@ -313,7 +313,7 @@ s_start_router (hub_t *self, sh_why_t *why)
 {
     self->router_args = (hub_router_args_t){
         .config = self->config,
-        .secret_key = self->key->secret_key,
+        .key = self->key,
         .registry = self->registry,
         .pool = self->pool,
         .live = self->live,
@@ -413,7 +413,7 @@ s_ready_requests (hub_t *self)
 {
     self->requests = (hub_requests_t){
         .config = self->config,
-        .public_key = self->key->public_key,
+        .key = self->key,
         .registry = self->registry,
         .live = self->live,
         .pool = self->pool,
@@ -484,8 +484,10 @@ s_start (hub_t *self, sh_why_t *why)
         rc = hub_watch_new (&self->watch, &store, self->live,
                             hub_pulse_join (self->pulse, "watcher", 0),
                             sh_clock_system (), self->looked);
-    if (rc == SH_OK)
+    if (rc == SH_OK) {
+        hub_keychange_settle (self->key);
         rc = s_start_zap (self, why);
+    }
     if (rc == SH_OK)
         rc = s_start_router (self, why);
     if (rc == SH_OK)
@@ -595,7 +597,7 @@ s_stop (hub_t *self)
     hub_previews_destroy (&self->previews);
     hub_pauses_destroy (&self->pauses);
     hub_registry_destroy (&self->registry);
-    sh_keyfile_destroy (&self->key);
+    hub_keychange_destroy (&self->key);
     hub_config_destroy (&self->config);
     if (self->signals >= 0)
         close (self->signals);
@@ -610,15 +612,21 @@ s_run (const char *path, bool test)
     sh_why_t why = { "" };
     int status = EX_OK;
     sh_notify_open (&hub.notify);
+    char key[SH_KEY_TEXT] = "", fingerprint[SH_FINGERPRINT_TEXT] = "";
     sh_err_t rc = s_load (&hub, path, &why);
+    if (rc == SH_OK) {
+        hub_keychange_now (hub.key, key, NULL);
+        sh_key_fingerprint (fingerprint, key);
+    }
     if (rc == SH_OK && test)
         printf ("%s: good; %zu keys in the registry\npublic-key: %s\n", path,
-                hub_registry_size (hub.registry), hub.key->public_key);
+                hub_registry_size (hub.registry), key);
     else if (rc == SH_OK) {
         rc = s_start (&hub, &why);
         if (rc == SH_OK) {
             sh_log (SH_LOG_NOTICE, "scanhubd " PACKAGE_VERSION " is up",
-                    SH_STR ("public_key", hub.key->public_key),
+                    SH_STR ("public_key", key),
+                    SH_STR ("fingerprint", fingerprint),
                     SH_INT ("keys", hub_registry_size (hub.registry)),
                     SH_INT ("workers", hub.config->workers));
             sh_notify_ready (&hub.notify, "takes reports");

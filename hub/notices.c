@@ -71,3 +71,22 @@ hub_notices_push_revisions (const hub_notices_t *self)
          one = hub_sessions_next (sessions))
         s_push (self, one);
 }
+
+void
+hub_notices_push_hub_key (const hub_notices_t *self, const char *next,
+                          int64_t at, unsigned generation)
+{
+    uint8_t key[SP_HUB_KEY_BYTES];
+    sp_message_t message = { .type = SP_HUB_KEY };
+    if (next && zmq_z85_decode (key, next))
+        message.u.hub_key = (sp_hub_key_t){ .next_key = { key, sizeof key },
+                                            .next_at = at };
+    hub_sessions_t *sessions = self->speech->sessions;
+    for (hub_session_t *one = hub_sessions_first (sessions); one;
+         one = hub_sessions_next (sessions)) {
+        if (one->key_told == generation)
+            continue;
+        one->key_told = generation;
+        hub_speech_say (self->speech, one, &message);
+    }
+}

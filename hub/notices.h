@@ -21,6 +21,10 @@ typedef struct
     ms).  */
 void hub_notices_answer_waiting (const hub_notices_t *self, int64_t until);
 
+/*  What the hub says of its next key: NULL, that there is none.  */
+void hub_notices_push_hub_key (const hub_notices_t *self, const char *next,
+                               int64_t at, unsigned generation);
+
 /*  Tell every session whose assignments are others than it was told last.  */
 void hub_notices_push_revisions (const hub_notices_t *self);
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "hub/requests_within.h"
+#include "hub/router.h"
 
 #define REJECTED_MS INT64_C (86400000) /* in which a key is not listed again */
 
@@ -51,8 +52,9 @@ static void
 s_hub (const hub_requests_t *self, const char *rest, hub_reply_t *reply)
 {
     (void) rest;
-    char fingerprint[SH_FINGERPRINT_TEXT];
-    sh_key_fingerprint (fingerprint, self->public_key);
+    char key[SH_KEY_TEXT], fingerprint[SH_FINGERPRINT_TEXT];
+    hub_keychange_now (self->key, key, NULL);
+    sh_key_fingerprint (fingerprint, key);
     hub_reply_add (reply, "ok pid %ld, key %s", (long) getpid (),
                    fingerprint);
     const sh_strings_t *listen = &self->config->listen;
@@ -95,6 +97,36 @@ s_reject (const hub_requests_t *self, const char *key, hub_reply_t *reply)
     hub_reply_add (reply, "ok");
 }
 
+/*  What a person wants to know about the hub's key and the next one.  */
+static void
+s_hub_key (const hub_requests_t *self, const char *rest, hub_reply_t *reply)
+{
+    char key[SH_KEY_TEXT], fingerprint[SH_FINGERPRINT_TEXT];
+    int64_t at = 0;
+    sh_why_t why = { "" };
+    if (strcmp (rest, "read") == 0
+        && hub_keychange_read (self->key, &why) != SH_OK) {
+        hub_reply_add (reply, "error %s", why.text);
+        return;
+    }
+    hub_keychange_now (self->key, key, NULL);
+    sh_key_fingerprint (fingerprint, key);
+    json_t *document = json_pack ("{s:s}", "fingerprint", fingerprint);
+    if (hub_keychange_next (self->key, key, &at)) {
+        sh_key_fingerprint (fingerprint, key);
+        json_object_set_new (document, "next", json_string (fingerprint));
+        json_object_set_new (document, "at", json_integer (at));
+    }
+    char *told = hub_requests_ask_router (self, HUB_ROUTER_TOLD);
+    unsigned numbers[2] = { 0, 0 };
+    if (told)
+        (void) sscanf (told, "%u %u", &numbers[0], &numbers[1]);
+    zstr_free (&told);
+    json_object_set_new (document, "connected", json_integer (numbers[0]));
+    json_object_set_new (document, "told", json_integer (numbers[1]));
+    hub_reply_json (reply, document);
+}
+
 /*  The whole language.  What stands behind the word is handed on; a request
     that has nothing to say there is one word.
 
@@ -114,6 +146,11 @@ s_reject (const hub_requests_t *self, const char *key, hub_reply_t *reply)
                   so that whoever revokes a key sees where
         pending   "ok", then for each unknown key that knocked a line
                   "KEY ADDRESS COUNT FIRST LAST" (epoch ms), latest first
+        hub-key show, hub-key read
+                  a document: the hub's key (fingerprint), and if another is
+                  announced its fingerprint (next) and time (at, epoch ms); how
+                  many scanners are connected, and how many of them were told of
+                  it; 'read' looks at KEY.next before
         reject KEY
                   "ok": such a key is not listed for a day
         subnets AFTER
@@ -184,6 +221,7 @@ static const struct
     { "hub", false, s_hub },
     { "pending", false, s_pending },
     { "reject", true, s_reject },
+    { "hub-key", true, s_hub_key },
     { "subnets", true, hub_requests_subnets },
     { "subnet", true, hub_requests_subnet },
     { "pause", true, hub_requests_pause },

@@ -11,6 +11,7 @@
 #include "hub/applier.h"
 #include "hub/config.h"
 #include "hub/journal.h"
+#include "hub/keychange.h"
 #include "hub/knocks.h"
 #include "hub/live.h"
 #include "hub/pool.h"
@@ -20,7 +21,7 @@
 typedef struct
 {
     const hub_config_t *config;
-    const char *public_key;
+    hub_keychange_t *key;
     hub_registry_t *registry;
     hub_live_t *live;
     hub_pauses_t *pauses;

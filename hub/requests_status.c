@@ -50,8 +50,9 @@ s_strings (const sh_strings_t *list)
 static json_t *
 s_hub (const hub_requests_t *self, const hub_health_times_t *times)
 {
-    char fingerprint[SH_FINGERPRINT_TEXT];
-    sh_key_fingerprint (fingerprint, self->public_key);
+    char key[SH_KEY_TEXT], fingerprint[SH_FINGERPRINT_TEXT];
+    hub_keychange_now (self->key, key, NULL);
+    sh_key_fingerprint (fingerprint, key);
     return json_pack ("{s:s, s:I, s:I, s:I, s:s, s:o, s:o}", "version",
                       PACKAGE_VERSION, "pid", (json_int_t) getpid (), "since",
                       (json_int_t) times->started, "now",

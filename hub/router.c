@@ -18,6 +18,7 @@
 #include "hub/notices.h"
 #include "hub/speech.h"
 #include "lib/log.h"
+#include "lib/secret.h"
 #include "lib/tsan.h"
 #include "scanner-proto/codec.h"
 
@@ -51,6 +52,7 @@ typedef struct
     int64_t next_tick, next_flush;
     hub_assignments_t *pushed; /* that sessions were last compared with */
     unsigned generation; /* of the registry, when sessions were checked */
+    unsigned key_generation; /* of the announcements of the hub's next key */
 } router_t;
 
 /*  One message at hand.  */
@@ -146,6 +148,13 @@ s_welcome (router_t *self, const letter_t *letter, const sp_hello_t *hello,
             .revision = { session->revision, known ? SP_REVISION : 0 },
         },
     };
+    char next[SH_KEY_TEXT];
+    uint8_t key[SP_HUB_KEY_BYTES];
+    session->key_told = hub_keychange_generation (self->args->key);
+    if (hub_keychange_next (self->args->key, next,
+                            &message.u.welcome.next_at)
+        && zmq_z85_decode (key, next))
+        message.u.welcome.next_key = (sh_bytes_t){ key, sizeof key };
     hub_speech_send (&self->speech, letter->route, letter->route_size,
                      &message);
 }
@@ -630,6 +639,41 @@ s_ask_foreman (router_t *self, char *command)
     free (answer);
 }
 
+static void
+s_answer_told (router_t *self)
+{
+    unsigned generation = hub_keychange_generation (self->args->key);
+    size_t told = 0;
+    for (hub_session_t *one = hub_sessions_first (self->sessions); one;
+         one = hub_sessions_next (self->sessions))
+        told += one->key_told == generation;
+    char text[64];
+    snprintf (text, sizeof text, "%zu %zu", hub_sessions_size (self->sessions),
+              told);
+    zstr_send (self->pipe, text);
+}
+
+/*  Is it time for the next key, and does everybody know of it?  */
+static void
+s_watch_key (router_t *self, int64_t now)
+{
+    char next[SH_KEY_TEXT], secret[SH_KEY_TEXT];
+    int64_t at = 0;
+    if (hub_keychange_turn (self->args->key, sh_clock_wall (self->args->clock))) {
+        hub_keychange_now (self->args->key, next, secret);
+        hub_listener_rekey (self->listener, secret, self->sessions, now);
+        sh_secret_wipe (secret, sizeof secret);
+        self->speech.handle = hub_listener_handle (self->listener);
+    }
+    unsigned generation = hub_keychange_generation (self->args->key);
+    if (generation == self->key_generation)
+        return;
+    self->key_generation = generation;
+    bool is = hub_keychange_next (self->args->key, next, &at);
+    hub_notices_push_hub_key (&self->notices, is ? next : NULL, at,
+                              generation);
+}
+
 /*  A command of main; false: end.  */
 static bool
 s_command (router_t *self)
@@ -638,6 +682,8 @@ s_command (router_t *self)
     bool go_on = command && !streq (command, "$TERM");
     if (go_on && streq (command, "DRAIN"))
         self->drain_until = s_mono (self) + DRAIN_MS;
+    else if (go_on && streq (command, HUB_ROUTER_TOLD))
+        s_answer_told (self);
     else if (go_on)
         s_ask_foreman (self, command);
     zstr_free (&command);
@@ -650,6 +696,7 @@ s_tick (router_t *self)
     int64_t now = s_mono (self);
     hub_listener_watch (self->listener, self->sessions, now);
     self->speech.handle = hub_listener_handle (self->listener);
+    s_watch_key (self, now);
     s_sweep_revoked (self);
     /*  libzmq drops what it has not yet written when a socket is closed, even
         with a LINGER, so the last answers get some time.  */
@@ -722,9 +769,11 @@ static sh_err_t
 s_open (router_t *self)
 {
     hub_router_args_t *args = self->args;
+    char public_key[SH_KEY_TEXT], secret[SH_KEY_TEXT];
+    hub_keychange_now (args->key, public_key, secret);
     const hub_listener_options_t options = {
         .endpoints = &args->config->listen,
-        .secret_key = args->secret_key,
+        .secret_key = secret,
         .ceiling = args->config->memory_ceiling,
         .keys = hub_registry_size (args->registry),
         .putoff = args->putoff,
@@ -733,6 +782,7 @@ s_open (router_t *self)
     sh_err_t rc = hub_sessions_new (&self->sessions);
     if (rc == SH_OK)
         rc = hub_listener_new (&self->listener, &options, &args->why);
+    sh_secret_wipe (secret, sizeof secret);
     if (rc == SH_OK)
         self->speech = (hub_speech_t){
             .handle = hub_listener_handle (self->listener),

@@ -6,7 +6,8 @@
 
     zactor_new returns when the socket is bound, or with 'err' set.  Commands
     on its pipe: "DRAIN" stops taking reports and answers "DRAINED" when no
-    job is out or after ten seconds; those of hub/foreman.h answer as is said
+    job is out or after ten seconds; HUB_ROUTER_TOLD answers with how many
+    scanners are connected, and how many of them know the hub's next key; those of hub/foreman.h answer as is said
     there; "$TERM" ends it.  What it has to say of itself it puts into the live's
     meters and roster.  */
 
@@ -15,16 +16,19 @@
 
 #include <czmq.h>
 
+#include "hub/keychange.h"
 #include "hub/knocks.h"
 #include "hub/pool.h"
 #include "hub/pulse.h"
 #include "hub/putoff.h"
 #include "hub/watch.h"
 
+#define HUB_ROUTER_TOLD "TOLD"
+
 typedef struct
 {
     const hub_config_t *config;
-    const char *secret_key;
+    hub_keychange_t *key;
     hub_registry_t *registry;
     hub_pool_t *pool;
     hub_live_t *live;

@@ -21,6 +21,8 @@ typedef struct
     int64_t heard;   /* mono ms of its last message */
     int64_t touched; /* mono ms of the last last_access for it */
     uint8_t revision[SP_REVISION]; /* that it was told last */
+    unsigned key_told; /* up to which of the hub's announcements of its next
+                          key it was told; see hub/keychange.h */
     bool orders; /* it takes 'scan' and 'cancel' */
     int fd; /* of the connection, for looking at only; -1: not known */
     char peer[HUB_PEER_TEXT]; /* its other end */

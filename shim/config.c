@@ -41,6 +41,7 @@ s_bind_level (void *target, const sh_yaml_t *node, const char *path,
 static const sh_config_field_t s_fields[] = {
     { .key = "hub", .kind = SH_CONFIG_CALL, .call = s_bind_hub },
     { .key = "key", .kind = SH_CONFIG_STR, AT (key) },
+    { .key = "hub_keys", .kind = SH_CONFIG_STR, AT (hub_keys) },
     { .key = "http", .kind = SH_CONFIG_MAP, .fields = sh_http_fields,
       AT (http) },
     { .key = "log_level", .kind = SH_CONFIG_CALL, .call = s_bind_level },
@@ -108,7 +109,8 @@ s_bind (sm_config_t *self, const sh_yaml_t *tree, const struct stat *meta,
     self->path = strdup (path);
     self->key = strdup (DEFAULT_KEY);
     self->log_level = SH_LOG_INFO;
-    if (!self->path || !self->key)
+    if (!self->path || !self->key
+        || sh_config_state_path (&self->hub_keys, "shim.hubs") != SH_OK)
         return sh_fail (why, SH_E_MEMORY, "%s: out of memory", path);
     sh_err_t rc = sh_config_bind (self, s_fields, tree, path, why);
     if (rc == SH_OK && self->hubs.count == 0)
@@ -156,6 +158,7 @@ sm_config_destroy (sm_config_t **self_p)
     sh_http_clear (&self->http);
     free (self->path);
     free (self->key);
+    free (self->hub_keys);
     free (self);
     *self_p = NULL;
 }

@@ -5,6 +5,7 @@
           endpoint: tcp://hub.example:5766
           key: '40 characters of Z85'     (hub: may be a list of such maps)
         key: /etc/scanhub/shim.cert
+        hub_keys: /var/lib/scanhub/shim.hubs
         http: {...}                       (see lib/http_config.h)
         log_level: info
 */
@@ -20,6 +21,7 @@ typedef struct
     char *path; /* the file it came from */
     sp_hubs_t hubs;
     char *key; /* path of our secret certificate */
+    char *hub_keys; /* path: what hubs said about their keys */
     sh_http_config_t http;
     int log_level; /* sh_level_t */
 } sm_config_t;

@@ -23,6 +23,7 @@ typedef struct
     int pollset; /* signals and HTTP together: the client watches one more */
     int signals;
     sp_client_t *client;
+    sp_hub_keys_t *hub_keys;
     sp_spool_t *spool;
     sm_http_t *http;
     sm_door_t *door;
@@ -126,7 +127,12 @@ static sh_err_t
 s_open_client (remote_t *self, const sh_keyfile_t *key, const char *version,
                sh_why_t *why)
 {
+    sh_err_t rc
+        = sp_hub_keys_new (&self->hub_keys, self->config->hub_keys, why);
+    if (rc != SH_OK)
+        return rc;
     sp_client_options_t options = {
+        .hub_keys = self->hub_keys,
         .hubs = self->config->hubs.items,
         .hub_count = self->config->hubs.count,
         .public_key = key->public_key,
@@ -225,6 +231,7 @@ sm_remote_run (sm_config_t *config, const sh_keyfile_t *key,
     sm_door_destroy (&self.door);
     sm_setup_close (&self.http);
     sp_client_destroy (&self.client);
+    sp_hub_keys_destroy (&self.hub_keys);
     sp_spool_close (&self.spool);
     if (self.pollset >= 0)
         close (self.pollset);

@@ -338,5 +338,105 @@ def _(s):
     s.ctl('scanner', 'revoke', 'harbour')
 
 
+def rotate_hub(s, seconds):
+    """Announce another key of the hub; what is said."""
+    return s.ctl('hub', 'rotate', '--at', f'{seconds}s')
+
+
+def now_key(s):
+    return pair_of(s.hub.directory / 'hub.cert')[0]
+
+
+@case('the hub gets another key, with a scanner there and one away')
+def _(s):
+    stays, away, stranger = Scanner(s), Scanner(s), Scanner(s)
+    for scanner in (stays, away, stranger):
+        scanner.configure(hub_keys=scanner.directory / 'hubs')
+        s.extra.append(scanner)
+    stays.start()
+    stays.says('connected to the hub')
+    away.start()
+    away.says('connected to the hub')
+    former = s.hub.public
+    said = rotate_hub(s, 4)
+    began = time.monotonic()
+    try:
+        fresh = re.search(rf'next key: +({FINGERPRINT}), from ', said)[1]
+        assert 'that is soon' in said, said
+        for scanner in (stays, away):
+            scanner.says('the hub announces another key')
+        until(lambda: 'told so far:   2 of 2' in s.ctl('hub', 'rotate'),
+              'both were told')
+        said = s.ctl('hub', 'rotate', '--at', '2d', status=CANTCREAT)
+        assert 'announced already' in said, said
+        away.stop()
+        away.process = None
+
+        stays.says('the hub has the key now that it had announced', 30)
+        assert time.monotonic() - began >= 3
+        until(lambda: stays.count('connected to the hub') == 2, 'it is back')
+        s.hub.public = now_key(s)
+        equal(fingerprint_of(s.hub.public), fresh)
+        assert s.hub.public in (s.hub.directory / 'hub.cert.pub').read_text()
+        assert not (s.hub.directory / 'hub.cert.next').exists()
+        assert fresh in s.ctl('hub', 'rotate')
+        assert fresh in s.ctl('scanner', 'invite', '--host', '127.0.0.1:1')
+
+        away.start()  # its configuration has the former key
+        until(lambda: away.count('connected to the hub') == 2, 'it is in')
+        stranger.start()
+        stranger.says('hub key in our configuration is probably wrong')
+        # What was learnt holds after restarts of both.
+        s.hub.restart()
+        until(lambda: stays.count('connected to the hub') == 3, 'it is back')
+        stays.stop()
+        stays.start()
+        until(lambda: stays.count('connected to the hub') == 4, 'it is in')
+        assert former in stays.path.read_text()
+    finally:
+        s.hub.public = now_key(s)
+
+
+@case('an announcement is taken back, or made by dropping a file', long=True)
+def _(s):
+    scanner = Scanner(s)
+    scanner.configure(hub_keys=scanner.directory / 'hubs')
+    s.extra.append(scanner)
+    scanner.start()
+    scanner.says('connected to the hub')
+    before = now_key(s)
+    s.ctl('hub', 'rotate', '--at', '1h')
+    scanner.says('the hub announces another key')
+    said = s.ctl('hub', 'rotate', '--cancel')
+    assert 'no other key is announced' in said, said
+    scanner.says('the hub keeps its key')
+    s.ctl('hub', 'rotate', '--cancel', status=NOINPUT)
+    for wrong in ('2020-01-01', 'soon', '-1h'):
+        s.ctl('hub', 'rotate', '--at', wrong, status=USAGE)
+
+    dropped = s.hub.directory / 'hub.cert.next'
+    s.ctl('keygen', dropped)
+    said = s.ctl('reload', status=1)
+    assert 'from when on it counts' in said, said
+    text = dropped.read_text()
+    when = time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(time.time() + 3600))
+    dropped.write_text(text.replace('metadata\n',
+                                    f'metadata\n    at = "{when}"\n'))
+    s.ctl('reload')
+    until(lambda: scanner.count('the hub announces another key') == 2,
+          'it is told')
+    # The time comes while the hub is down.
+    s.hub.stop()
+    dropped.write_text(dropped.read_text().replace(when,
+                                                   '2026-01-01T00:00:00Z'))
+    s.hub.start()
+    try:
+        until(lambda: scanner.count('connected to the hub') == 2, 'it is in')
+        assert now_key(s) != before
+        assert not dropped.exists()
+    finally:
+        s.hub.public = now_key(s)
+
+
 if __name__ == '__main__':
     sys.exit(harness.main(Stage))
