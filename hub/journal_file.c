@@ -81,8 +81,8 @@ typedef enum
     STMT_REFUSE,
     STMT_OLD,
     STMT_OLD_IDLE,
-    STMT_OLDEST_IDLE,
-    STMT_OLDEST,
+    STMT_GREEDY_IDLE,
+    STMT_GREEDY,
     STMT_REMEMBER,
     STMT_DROP_CHANGES,
     STMT_DROP,
@@ -95,6 +95,13 @@ typedef enum
 #define DOOM(where)                                                            \
     "INSERT INTO " DOOMED " SELECT row FROM report WHERE " where               \
     " ORDER BY written LIMIT " TRIM_REPORTS
+/*  Of the scanner that has most of it: nobody shall drive out what others
+    did.  */
+#define DOOM_GREEDY(which)                                                     \
+    "INSERT INTO " DOOMED " SELECT row FROM report WHERE scanner ="            \
+    " (SELECT scanner FROM report GROUP BY scanner"                            \
+    " ORDER BY count(*) DESC LIMIT 1) " which                                  \
+    " ORDER BY row LIMIT " TRIM_REPORTS
 
 static const char *const s_sql[STMT_COUNT] = {
     [STMT_BEGIN] = "BEGIN IMMEDIATE",
@@ -131,8 +138,8 @@ static const char *const s_sql[STMT_COUNT] = {
       " SET count = count + ?5, last = max(last, ?6)",
     [STMT_OLD] = DOOM ("idle = 0 AND written < ?1"),
     [STMT_OLD_IDLE] = DOOM ("idle = 1 AND written < ?1"),
-    [STMT_OLDEST_IDLE] = DOOM ("idle = 1 AND written < ?1"),
-    [STMT_OLDEST] = DOOM ("idle = 0"),
+    [STMT_GREEDY_IDLE] = DOOM_GREEDY ("AND idle = 1"),
+    [STMT_GREEDY] = DOOM_GREEDY (""),
     /*  What happened before the newest of these may be missing.  */
     [STMT_REMEMBER]
     = "UPDATE state SET begun = max(begun, (SELECT coalesce(max(written), 0)"
@@ -143,8 +150,11 @@ static const char *const s_sql[STMT_COUNT] = {
                   " (SELECT row FROM " DOOMED ")",
     [STMT_OLD_REFUSALS] = "DELETE FROM refusal WHERE last < ?1",
     [STMT_MANY_REFUSALS]
-    = "DELETE FROM refusal WHERE last < (SELECT last FROM refusal"
-      " ORDER BY last DESC LIMIT 1 OFFSET ?1)",
+    = "DELETE FROM refusal WHERE (cause, host, scanner, subnet) IN"
+      " (SELECT cause, host, scanner, subnet FROM refusal WHERE scanner ="
+      " (SELECT scanner FROM refusal GROUP BY scanner"
+      " ORDER BY count(*) DESC LIMIT 1) ORDER BY last"
+      " LIMIT max(0, (SELECT count(*) FROM refusal) - ?1))",
 };
 
 struct hub_journal_file
@@ -452,26 +462,34 @@ s_doomed (hub_journal_file_t *self)
     return count;
 }
 
-/*  Choose what goes: what is too old; where there is too much, first what
-    changed nothing and is older than a day, then the oldest.  */
+/*  Choose what goes: what is too old; where there is too much, what changed
+    nothing and is older than a day, then of the scanner that has most of it
+    what changed nothing, then its oldest.  The first of these that there
+    is.  */
 static int
 s_choose (hub_journal_file_t *self, int64_t now)
 {
-    int64_t old = now - self->limits->age_ms;
+    const struct
+    {
+        stmt_t which;
+        int64_t before; /* 0: the statement asks for no time */
+        bool crowded;   /* only where there is too much */
+    } steps[] = {
+        { STMT_OLD, now - self->limits->age_ms, false },
+        { STMT_OLD_IDLE, now - self->limits->age_ms, false },
+        { STMT_OLD_IDLE, now - IDLE_KEPT_MS, true },
+        { STMT_GREEDY_IDLE, 0, true },
+        { STMT_GREEDY, 0, true },
+    };
+    bool crowded = hub_journal_file_size (self) > self->limits->size_bytes;
     int code = sqlite3_exec (self->db, "DELETE FROM " DOOMED, NULL, NULL,
                              NULL);
-    if (code == SQLITE_OK)
-        code = s_run_number (self, STMT_OLD, old);
-    if (code == SQLITE_OK && s_doomed (self) == 0)
-        code = s_run_number (self, STMT_OLD_IDLE, old);
-    if (hub_journal_file_size (self) <= self->limits->size_bytes)
-        return code;
-    if (code == SQLITE_OK && s_doomed (self) == 0)
-        code = s_run_number (self, STMT_OLDEST_IDLE, now - IDLE_KEPT_MS);
-    if (code == SQLITE_OK && s_doomed (self) == 0)
-        code = s_run (self, STMT_OLDEST);
-    if (code == SQLITE_OK && s_doomed (self) == 0)
-        code = s_run_number (self, STMT_OLDEST_IDLE, INT64_MAX);
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+        if (code == SQLITE_OK && s_doomed (self) == 0
+            && (crowded || !steps[i].crowded))
+            code = steps[i].before
+                       ? s_run_number (self, steps[i].which, steps[i].before)
+                       : s_run (self, steps[i].which);
     return code;
 }
 
@@ -495,7 +513,7 @@ hub_journal_file_trim (hub_journal_file_t *self, bool *more, sh_why_t *why)
         code = s_run_number (self, STMT_OLD_REFUSALS,
                              now - self->limits->age_ms);
     if (code == SQLITE_OK)
-        code = s_run_number (self, STMT_MANY_REFUSALS, REFUSALS_MOST - 1);
+        code = s_run_number (self, STMT_MANY_REFUSALS, REFUSALS_MOST);
     return s_end (self, code, why);
 }
 

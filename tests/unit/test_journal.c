@@ -22,6 +22,7 @@
 
 #include "hub/journal.h"
 #include "hub/journal_read.h"
+#include "lib/dbfile.h"
 
 #define DAY_MS (INT64_C (24) * 3600 * 1000)
 #define NOW_MS INT64_C (1800000000000)
@@ -154,7 +155,11 @@ s_write (hub_journal_file_t *file, hub_record_t *one)
     sh_why_t why = { "" };
     if (hub_journal_file_write (file, one, &why) != SH_OK)
         fail_msg ("%s", why.text);
-    hub_record_destroy (&one);
+    while (one) {
+        hub_record_t *next = one->next;
+        hub_record_destroy (&one);
+        one = next;
+    }
 }
 
 static hub_journal_reader_t *
@@ -507,7 +512,7 @@ test_too_much_goes (void **state)
     assert_true (left > 200 && left < 3000);
     assert_int_equal (s_reports ((hub_journal_filter_t){ .before = 2 }).count,
                       1);
-    /*  Where all of it is recent, or changed something, the oldest goes.  */
+    /*  Where all of it changed something, the oldest goes.  */
     for (int i = 0; i < 4000; i++) {
         one = s_record (0xee, 0);
         memcpy (one->id, &i, sizeof i);
@@ -518,6 +523,72 @@ test_too_much_goes (void **state)
     assert_true (hub_journal_file_size (file) <= limits.size_bytes);
     assert_int_equal (s_reports ((hub_journal_filter_t){ .before = 2 }).count,
                       0);
+    hub_journal_file_destroy (&file);
+}
+
+/*  Whoever floods the journal drives out his own lines.  */
+static void
+test_flood_hurts_its_sender (void **state)
+{
+    (void) state;
+    hub_journal_limits_t limits = s_limits ();
+    limits.size_bytes = 400 * 1024;
+    hub_journal_file_t *file = s_open (&limits);
+    for (int i = 0; i < 5; i++) {
+        hub_record_t *one = s_record ((uint8_t) i, 0);
+        if (i > 0)
+            s_change (one, "10.0.0.5", HUB_COLUMN_HOSTNAME, "a", "b", false);
+        s_write (file, one);
+    }
+    for (int i = 0; i < 6000; i++) {
+        hub_record_t *one = s_record (0xee, 0);
+        memcpy (one->id, &i, sizeof i);
+        strcpy (one->scanner, "flood");
+        if (i % 2)
+            s_change (one, "10.0.0.9", HUB_COLUMN_HOSTNAME, "a", "b", false);
+        s_write (file, one);
+    }
+    s_trim_all (file);
+    hub_journal_file_destroy (&file);
+    assert_int_equal (
+        s_reports ((hub_journal_filter_t){ .scanner = "site-a" }).count, 5);
+    size_t left
+        = s_reports ((hub_journal_filter_t){ .scanner = "flood" }).count;
+    assert_true (left > 100 && left < 3000);
+}
+
+/*  And his own refusals: he invents subnets.  */
+static void
+test_flood_of_refusals (void **state)
+{
+    (void) state;
+    hub_journal_limits_t limits = s_limits ();
+    hub_journal_file_t *file = s_open (&limits);
+    hub_record_t *list = NULL;
+    for (int i = 10009; i >= 0; i--) {
+        hub_record_t *one = s_record (0xef, 0);
+        one->has_report = false;
+        one->result = SP_REFUSED;
+        one->cause = SH_E_SUBNET_UNKNOWN;
+        one->subnet = (uint64_t) i;
+        strcpy (one->scanner, i ? "flood" : "site-a");
+        one->written += i;
+        one->next = list;
+        list = one;
+    }
+    s_write (file, list);
+    s_trim_all (file);
+    int64_t all = 0, others = 0;
+    sqlite3 *db = NULL;
+    assert_int_equal (sqlite3_open (s_path, &db), SQLITE_OK);
+    assert_int_equal (sh_dbfile_ask (db, "SELECT count(*) FROM refusal", &all,
+                                     NULL, 0), SQLITE_OK);
+    assert_int_equal (sh_dbfile_ask (db, "SELECT count(*) FROM refusal WHERE "
+                                         "scanner = 'site-a'",
+                                     &others, NULL, 0), SQLITE_OK);
+    sqlite3_close (db);
+    assert_int_equal (all, 10000);
+    assert_int_equal (others, 1);
     hub_journal_file_destroy (&file);
 }
 
@@ -706,6 +777,8 @@ main (void)
         TEST (test_changes_and_news),
         TEST (test_old_goes),
         TEST (test_too_much_goes),
+        TEST (test_flood_hurts_its_sender),
+        TEST (test_flood_of_refusals),
         TEST (test_broken_file_is_set_aside),
         TEST (test_actor_writes),
         TEST (test_full_queue),
