@@ -1189,6 +1189,21 @@ def _(s):
     s.hub.start()
 
 
+@case('the journal tells by which door and token a report came')
+def _(s):
+    s.took(entry('10.0.7.77'))
+
+    def look():
+        done = s.hub.ctl('reports', '--scanner', 'every', '--json',
+                         check=False)
+        found = json.loads(done.stdout or '{}').get('reports')
+        return found and found[0]['closed'] and found[0]
+    one = until(look, 'the report, all of it')
+    equal([one[key] for key in ('door', 'scanner', 'code', 'agent', 'subnet',
+                                'new', 'result')],
+          ['http', 'every', CODE, 'old-site', SUBNET, 1, 'applied'])
+
+
 @case('scanhub-shim: what it cannot start with, exit 78')
 def _(s):
     shim = Shim(s, (), register=False)
