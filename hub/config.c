@@ -8,13 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/http_config.h"
+#include "hub/config_database.h"
 #include "hub/config_legacy.h"
 #include "hub/config_metrics.h"
 #include "hub/config_policy.h"
 #include "hub/config_scan.h"
-#include "lib/addr.h"
 #include "lib/file.h"
+#include "lib/http_config.h"
 #include "lib/secret.h"
 #include "scanner-proto/limits.h"
 
@@ -29,9 +29,6 @@
 #define CEILING_MOST (1024 * 1024)
 #define STRING(x) #x
 #define NUMBER(x) STRING (x)
-
-const char *const hub_tls_words[]
-    = { "off", "preferred", "required", "verify-full", NULL };
 
 static const char *const s_log_words[] = { "none", "events", NULL };
 
@@ -65,7 +62,6 @@ s_bind_http (void *target, const sh_yaml_t *node, const char *path,
 }
 
 #define HUB(m) offsetof (hub_config_t, m)
-#define DATABASE(m) offsetof (hub_database_config_t, m)
 
 static const sh_config_field_t s_hub_fields[] = {
     { .key = "listen", .kind = SH_CONFIG_LIST, .offset = HUB (listen) },
@@ -99,36 +95,12 @@ static const sh_config_field_t s_hub_fields[] = {
     { 0 },
 };
 
-static const sh_config_field_t s_database_fields[] = {
-    { .key = "host", .kind = SH_CONFIG_STR, .offset = DATABASE (host) },
-    { .key = "port",
-      .kind = SH_CONFIG_UINT,
-      .offset = DATABASE (port),
-      .low = 1,
-      .high = 65535 },
-    { .key = "socket", .kind = SH_CONFIG_STR, .offset = DATABASE (socket) },
-    { .key = "name", .kind = SH_CONFIG_STR, .offset = DATABASE (name) },
-    { .key = "user", .kind = SH_CONFIG_STR, .offset = DATABASE (user) },
-    { .key = "password",
-      .kind = SH_CONFIG_STR,
-      .offset = DATABASE (password) },
-    { .key = "password_file",
-      .kind = SH_CONFIG_STR,
-      .offset = DATABASE (password_file) },
-    { .key = "tls",
-      .kind = SH_CONFIG_ENUM,
-      .offset = DATABASE (tls),
-      .words = hub_tls_words },
-    { .key = "tls_ca", .kind = SH_CONFIG_STR, .offset = DATABASE (tls_ca) },
-    { 0 },
-};
-
 static const sh_config_field_t s_fields[] = {
     { .key = "hub", .kind = SH_CONFIG_MAP, .fields = s_hub_fields },
     { .key = "database",
       .kind = SH_CONFIG_MAP,
       .offset = HUB (database),
-      .fields = s_database_fields },
+      .fields = hub_database_fields },
     { .key = "http", .kind = SH_CONFIG_CALL, .call = s_bind_http },
     { .key = "metrics",
       .kind = SH_CONFIG_MAP,
@@ -299,62 +271,6 @@ s_check_texts (const hub_config_t *self, sh_why_t *why)
     return SH_OK;
 }
 
-/*  Does the way to the database stay on this machine?  */
-static bool
-s_is_local (const hub_database_config_t *self)
-{
-    sh_addr_t addr;
-    if (self->socket || strcmp (self->host, "localhost") == 0)
-        return true;
-    if (sh_addr_parse (&addr, self->host) != SH_OK)
-        return false;
-    if (addr.family == 4)
-        return addr.bytes[0] == 127;
-    static const uint8_t loopback[16] = { [15] = 1 };
-    return memcmp (addr.bytes, loopback, sizeof loopback) == 0;
-}
-
-static void
-s_settle_tls (hub_database_config_t *self, bool legacy, bool quiet)
-{
-    bool local = s_is_local (self);
-    if (self->tls == HUB_TLS_DEFAULT)
-        self->tls = local ? HUB_TLS_OFF : HUB_TLS_VERIFY_FULL;
-    if (!local && !quiet
-        && (self->tls == HUB_TLS_OFF || self->tls == HUB_TLS_PREFERRED))
-        sh_log (SH_LOG_WARNING,
-                "whoever is between here and the database can read and change "
-                "all that goes there",
-                SH_STR ("host", self->host),
-                SH_STR ("tls", hub_tls_words[self->tls]),
-                SH_STR ("remedy", legacy ? "mysql_tls: verify-full"
-                                         : "database: tls: verify-full"));
-}
-
-static sh_err_t
-s_settle_password (hub_config_t *self, bool peek, sh_why_t *why)
-{
-    hub_database_config_t *database = &self->database;
-    char *path = NULL;
-    sh_err_t rc = SH_OK;
-    if (database->password_file && !peek) {
-        rc = sh_config_beside (&path, self->path, database->password_file);
-        if (rc == SH_OK) {
-            rc = sh_secret_read (&database->password, path, why);
-            free (path);
-            return rc;
-        }
-    }
-    else if (!database->password) {
-        database->password = strdup ("");
-        if (!database->password)
-            rc = SH_E_MEMORY;
-    }
-    if (rc == SH_E_MEMORY)
-        return sh_fail (why, rc, "%s: out of memory", self->path);
-    return rc;
-}
-
 /*  The tree of the very file whose mode 'meta' tells.  */
 static sh_err_t
 s_read (sh_yaml_t **out, struct stat *meta, const char *path, sh_why_t *why)
@@ -458,7 +374,8 @@ s_take (hub_config_t *self, const sh_yaml_t *tree, const struct stat *meta,
     if (rc == SH_OK)
         rc = s_check_mode (self, meta, peek, why);
     if (rc == SH_OK)
-        rc = s_settle_password (self, peek, why);
+        rc = hub_database_settle_password (&self->database, self->path, peek,
+                                           why);
     if (rc == SH_OK)
         rc = s_settle_http (self, tree, peek, why);
     if (rc == SH_OK)
@@ -466,7 +383,7 @@ s_take (hub_config_t *self, const sh_yaml_t *tree, const struct stat *meta,
     if (rc != SH_OK)
         return rc;
     hub_scan_settings_settle (&self->scan);
-    s_settle_tls (&self->database, self->legacy, peek);
+    hub_database_settle_tls (&self->database, self->legacy, peek);
     if (self->legacy && !peek)
         hub_legacy_announce (self, tree);
     return SH_OK;
@@ -569,86 +486,4 @@ hub_config_destroy (hub_config_t **self_p)
     hub_scan_settings_clear (&self->scan);
     free (self);
     *self_p = NULL;
-}
-
-static bool
-s_same_list (const sh_strings_t *a, const sh_strings_t *b)
-{
-    if (a->count != b->count)
-        return false;
-    for (size_t i = 0; i < a->count; i++) {
-        if (strcmp (a->items[i], b->items[i]) != 0)
-            return false;
-    }
-    return true;
-}
-
-static bool
-s_same_text (const char *a, const char *b)
-{
-    return a == b || (a && b && strcmp (a, b) == 0);
-}
-
-/*  Workers read these without a lock, hence the restart.  */
-static bool
-s_same_database (const hub_database_config_t *a,
-                 const hub_database_config_t *b)
-{
-    return s_same_text (a->host, b->host) && a->port == b->port
-           && s_same_text (a->socket, b->socket)
-           && s_same_text (a->name, b->name) && s_same_text (a->user, b->user)
-           && s_same_text (a->password, b->password) && a->tls == b->tls
-           && s_same_text (a->tls_ca, b->tls_ca);
-}
-
-/*  Tokens, certificate and the rest are the door's to reload.  */
-static const char *
-s_http_needs_restart (const hub_config_t *self, const hub_config_t *fresh)
-{
-    if (self->http_on != fresh->http_on)
-        return "http";
-    if (!self->http_on)
-        return NULL;
-    if (!s_same_list (&self->http.listen, &fresh->http.listen))
-        return self->legacy ? "http_listen or http_port" : "http.listen";
-    if (strcmp (self->http.spool, fresh->http.spool) != 0)
-        return "http.spool";
-    return NULL;
-}
-
-const char *
-hub_config_needs_restart (const hub_config_t *self, const hub_config_t *fresh)
-{
-    assert (self && fresh);
-    if (!s_same_list (&self->listen, &fresh->listen))
-        return "hub.listen";
-    if (strcmp (self->key, fresh->key) != 0)
-        return "hub.key";
-    if (strcmp (self->registry, fresh->registry) != 0)
-        return "hub.registry";
-    if (strcmp (self->control, fresh->control) != 0)
-        return "hub.control";
-    if (strcmp (self->pauses, fresh->pauses) != 0)
-        return "hub.pauses";
-    if (strcmp (self->retired, fresh->retired) != 0)
-        return "hub.retired";
-    if (!s_same_text (self->journal, fresh->journal))
-        return "hub.journal";
-    if (self->journal_days != fresh->journal_days)
-        return "hub.journal_days";
-    if (self->journal_size != fresh->journal_size)
-        return "hub.journal_size";
-    if (strcmp (self->previews, fresh->previews) != 0)
-        return "hub.previews";
-    if (self->workers != fresh->workers)
-        return "hub.workers";
-    if (self->memory_ceiling != fresh->memory_ceiling)
-        return "hub.memory_ceiling";
-    if (strcmp (self->timezone, fresh->timezone) != 0)
-        return "phpipam_timezone";
-    if (!s_same_database (&self->database, &fresh->database))
-        return self->legacy ? "mysql_*" : "database";
-    if (!s_same_list (&self->metrics.listen, &fresh->metrics.listen))
-        return "metrics.listen";
-    return s_http_needs_restart (self, fresh);
 }

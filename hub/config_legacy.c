@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hub/config_database.h"
 #include "lib/keyfile.h"
 #include "scanner-proto/limits.h"
 

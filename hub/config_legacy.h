@@ -10,8 +10,6 @@
 
 #define HUB_LEGACY_KEY "nofusscomputing_phpipam_scan_server"
 
-extern const char *const hub_tls_words[];
-
 /*  Is it the old server's file?  */
 bool hub_legacy_recognise (const sh_yaml_t *tree);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/hash.h"
+#include "lib/text.h"
 
 #define SLOTS_FIRST 64 /* a power of two */
 
@@ -185,18 +186,12 @@ hub_entry_destroy (hub_entry_t **self_p)
     *self_p = NULL;
 }
 
-static bool
-s_same_text (const char *a, const char *b)
-{
-    return a == b || (a && b && strcmp (a, b) == 0);
-}
-
 bool
 hub_entry_same (const hub_entry_t *a, const hub_entry_t *b)
 {
     if (!a || !b)
         return a == b;
-    if (a->bad != b->bad || !s_same_text (a->why, b->why)
+    if (a->bad != b->bad || !sh_text_same (a->why, b->why)
         || strcmp (a->who.key, b->who.key) != 0
         || strcmp (a->who.name, b->who.name) != 0
         || strcmp (a->who.replaces, b->who.replaces) != 0

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/text.h"
 #include "scanner-proto/codec.h"
 
 struct sp_whole
@@ -166,12 +167,6 @@ sp_whole_add (sp_whole_t *self, sh_bytes_t frame, sh_why_t *why)
     return SH_OK;
 }
 
-static bool
-s_same_text (const char *a, const char *b)
-{
-    return a == b || (a && b && strcmp (a, b) == 0);
-}
-
 /*  Do the frames belong together: closing ones at the end and only there, and
     all of one scan?  Sums up how much there is in them.  */
 static bool
@@ -185,8 +180,8 @@ s_add_up (const sp_whole_t *self, size_t *hosts, size_t *ranges)
         const sp_report_t *part = &self->messages[i]->u.report;
         if (part->last != (i >= end->parts) || part->kind != end->kind
             || part->subnet != end->subnet || part->started != end->started
-            || !s_same_text (part->code, end->code)
-            || !s_same_text (part->cidr, end->cidr))
+            || !sh_text_same (part->code, end->code)
+            || !sh_text_same (part->cidr, end->cidr))
             return false;
         *hosts += part->host_count;
         *ranges += part->covered_count;

@@ -7,6 +7,7 @@
 
 #include "lib/keyfile.h"
 #include "lib/log.h"
+#include "lib/text.h"
 #include "scanner-proto/limits.h"
 
 #define AT(member) .offset = offsetof (sp_hub_t, member)
@@ -164,21 +165,15 @@ sp_hubs_clear (sp_hubs_t *self)
     *self = (sp_hubs_t){ 0 };
 }
 
-static bool
-s_same_text (const char *a, const char *b)
-{
-    return a && b ? strcmp (a, b) == 0 : a == b;
-}
-
 bool
 sp_hubs_equal (const sp_hubs_t *a, const sp_hubs_t *b)
 {
     if (a->count != b->count)
         return false;
     for (size_t i = 0; i < a->count; i++) {
-        if (!s_same_text (a->items[i].endpoint, b->items[i].endpoint)
-            || !s_same_text (a->items[i].public_key, b->items[i].public_key)
-            || !s_same_text (a->items[i].socks, b->items[i].socks))
+        if (!sh_text_same (a->items[i].endpoint, b->items[i].endpoint)
+            || !sh_text_same (a->items[i].public_key, b->items[i].public_key)
+            || !sh_text_same (a->items[i].socks, b->items[i].socks))
             return false;
     }
     return true;
