@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <sodium.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "lib/text.h"
 #include "scanner-proto/codec.h"
