@@ -125,6 +125,10 @@ def _(s):
     s.applied(host('10.0.0.5'))
 
 
+def digest(hub):
+    return hub.ctl('scanner', 'list').stdout.splitlines()[-1]
+
+
 @case('two hubs: a copy of the registry lets the same scanners in')
 def _(s):
     other = s.new_hub('other')
@@ -138,10 +142,12 @@ def _(s):
     equal(peer.deliver(message)[0]['result'], 'applied')
     peer.socket.close()
     equal(s.count(), 1)
+    equal(digest(other), digest(s.hub))
     (other.registry / 'site-a.cert').unlink()
     other.reload()
     listed = other.ctl('scanner', 'list').stdout
     assert CODE_A not in listed and 'site-b' in listed, listed
+    assert digest(other) != digest(s.hub), 'the digests are the same'
 
 
 if __name__ == '__main__':
