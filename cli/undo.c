@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  scanhubctl undo: the SQL that takes back what a report wrote.  It is printed
-    and never run.  Each statement changes a row only if that still is what the
-    report made of it, so what anybody wrote since stays.  Nothing that came from
-    outside gets out of a literal, and nothing of it into a comment.  */
+/*  scanhubctl undo: the SQL that takes back what a report wrote.  It is
+    printed and never run.  Each statement changes a row only if that still is
+    what the report made of it, so what anybody wrote since stays.  Nothing
+    that came from outside gets out of a literal, nor into a comment but names
+    made safe.  */
 
 #include "cli/ctl.h"
 
@@ -218,11 +219,11 @@ s_print_header (const json_t *about, const tally_t *tally)
             tally->columns == 1 ? "column" : "columns");
     printf (
         "-- Where more than one report is undone: the newest first.\n"
-        "-- A row changes only if it still is what the report made of it: what\n"
-        "-- persons, phpIPAM or later reports wrote since stays as it is.\n"
+        "-- A row changes only if it still is what the report made of it:\n"
+        "-- what persons, phpIPAM or later reports wrote since stays.\n"
         "-- lastSeen, lastScan and lastDiscovery are not taken back, and an\n"
-        "-- empty text becomes NULL. The next scan writes new rows again, unless\n"
-        "-- what made it find them has an end.\n"
+        "-- empty text becomes NULL. The next scan makes new rows again,\n"
+        "-- unless what made it find them has an end.\n"
         "-- The hub's account may not DELETE; run this with one that may.\n");
 }
 

@@ -23,8 +23,8 @@ typedef struct
     sh_why_t error;            /* the last one, also when it is over; or "" */
 } hub_journal_status_t;
 
-/*  'limits' are copied; the file is opened by the actor, and if that fails tried
-    again once a minute.  SH_E_MEMORY, SH_E_IO: no thread.  */
+/*  'limits' are copied; the file is opened by the actor, and if that fails
+    tried again once a minute.  SH_E_MEMORY, SH_E_IO: no thread.  */
 sh_err_t hub_journal_new (hub_journal_t **out,
                           const hub_journal_limits_t *limits,
                           const sh_clock_t *clock) SH_MUST_CHECK;

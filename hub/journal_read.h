@@ -96,8 +96,8 @@ sh_err_t hub_journal_changes_at (hub_journal_reader_t *self,
                                  hub_told_change_fn *tell, void *context,
                                  sh_why_t *why) SH_MUST_CHECK;
 
-/*  What there is to tell of a time: rows that are new, tags that are Offline and
-    were not, MACs that replaced others; of each address the last of its
+/*  What there is to tell of a time: rows that are new, tags that are Offline
+    and were not, MACs that replaced others; of each address the last of its
     kind.  */
 sh_err_t hub_journal_news (hub_journal_reader_t *self, int64_t since,
                            hub_told_change_fn *tell, void *context,
@@ -108,8 +108,8 @@ sh_err_t hub_journal_refusals (hub_journal_reader_t *self,
                                hub_told_refusal_fn *tell, void *context,
                                sh_why_t *why) SH_MUST_CHECK;
 
-/*  When the last report of a subnet was written that was neither refused nor put
-    off; 0: none is known.  */
+/*  When the last report of a subnet was written that was neither refused nor
+    put off; 0: none is known.  */
 sh_err_t hub_journal_last_of_subnet (hub_journal_reader_t *self,
                                      uint64_t subnet, int64_t *out,
                                      sh_why_t *why) SH_MUST_CHECK;

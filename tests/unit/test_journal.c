@@ -218,8 +218,8 @@ s_take_change (void *context, const hub_told_change_t *one)
     size_t used = strlen (self->text);
     char ip[SH_ADDR_TEXT];
     sh_addr_text (&one->ip, ip);
-    snprintf (self->text + used, sizeof self->text - used, "%lld %s%s %s %s>%s\n",
-              (long long) one->report, one->added ? "+" : "", ip,
+    snprintf (self->text + used, sizeof self->text - used,
+              "%lld %s%s %s %s>%s\n", (long long) one->report, one->added ? "+" : "", ip,
               hub_column_word ((hub_column_t) one->column),
               one->before ? one->before : "", one->after ? one->after : "");
     return true;
