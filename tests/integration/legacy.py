@@ -137,6 +137,19 @@ def _(s):
 
 # --- who and where ----------------------------------------------------------
 
+@case('what the brake holds of a report over HTTP is applied like any other')
+def _(s):
+    s.update('subnets', SUBNET, lastScan=wall(ago(7200)))
+    s.hub.policy('policy: {max_new: 1}')
+    counts = s.took(entry('10.0.7.5'), entry('10.0.7.6'))
+    equal((counts['held'], counts['new'], s.count(SUBNET)), (2, 0, 0))
+    held = json.loads(s.hub.ctl('preview', 'list', '--json').stdout)
+    equal([(one['door'], one['code'], one['changes']) for one in held],
+          [('http', CODE, 2)])
+    s.hub.ctl('preview', 'apply', '--all')
+    equal(s.addresses(), ['10.0.7.5', '10.0.7.6'])
+
+
 @case('an unknown code is refused')
 def _(s):
     s.turned_away('agent-unknown', entry('10.0.7.5'), code='NoSuchCode',
