@@ -209,7 +209,9 @@ s_account_applied (const hub_part_t *self, hub_live_t *live)
                     1);
     if (self->report->last)
         sh_log (SH_LOG_INFO,
-                self->unfinished ? "scan written in part" : "scan written",
+                !self->unfinished ? "scan written"
+                : self->place.counted ? "scan written in part"
+                                      : "scan counted in part, for the brake",
                 SH_STR ("scanner", self->job->who.name),
                 SH_INT ("subnet", self->subnet_id),
                 SH_STR ("cidr", self->report->cidr),

@@ -100,7 +100,7 @@ typedef enum
     X (E_DB_BUSY, RETRY, "database-busy",                                      \
        "the database asked to repeat the transaction")                         \
     X (E_UNFINISHED, RETRY, "unfinished",                                      \
-       "part of it is written; the rest is when the same is sent again")       \
+       "a part of the work is done; the rest is when the same is sent again")       \
     X (E_MAINTENANCE, RETRY, "maintenance",                                    \
        "phpIPAM is in maintenance mode, so nothing is written; reports are "   \
        "taken again when it is switched off there")                            \
