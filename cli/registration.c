@@ -13,7 +13,6 @@
 
 #include "cli/roster.h"
 #include "hub/registry.h"
-#include "hub/retired.h"
 #include "lib/keyfile.h"
 
 int
@@ -129,15 +128,11 @@ ctl_registry_lock (int *out, ctl_t *ctl)
 static int
 s_check_retired (const ctl_t *ctl, const char *key)
 {
-    hub_retired_t *retired = NULL;
-    if (hub_retired_new (&retired, ctl->config->retired, NULL) != SH_OK)
-        return 0; /* the hub alone knows, and ctl_tell_force will tell */
-    bool is = hub_retired_has (retired, key);
-    hub_retired_destroy (&retired);
-    return is ? ctl_fail (EX_CANTCREAT,
-                          "this key was replaced by another one and stays out "
-                          "of force; make a new key at the site")
-              : 0;
+    if (!ctl_key_is_retired (ctl, key))
+        return 0;
+    return ctl_fail (EX_CANTCREAT,
+                     "this key was replaced by another one and stays out of "
+                     "force; make a new key at the site");
 }
 
 static int

@@ -109,6 +109,17 @@ ctl_roster_load (ctl_roster_t *out, ctl_t *ctl)
 }
 
 bool
+ctl_key_is_retired (const ctl_t *ctl, const char *key)
+{
+    hub_retired_t *retired = NULL;
+    if (hub_retired_new (&retired, ctl->config->retired, NULL) != SH_OK)
+        return false;
+    bool is = hub_retired_has (retired, key);
+    hub_retired_destroy (&retired);
+    return is;
+}
+
+bool
 ctl_entry_in_force (const ctl_roster_t *self, const ctl_entry_t *entry)
 {
     if (entry->bad != SH_OK || entry->retired)

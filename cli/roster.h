@@ -47,6 +47,14 @@ int ctl_roster_load (ctl_roster_t *out, ctl_t *ctl);
     key?  */
 bool ctl_entry_in_force (const ctl_roster_t *self, const ctl_entry_t *entry);
 
+/*  Was this key replaced by another one, as far as we may know?  */
+bool ctl_key_is_retired (const ctl_t *ctl, const char *key);
+
+/*  The document that holds a whole registry: this key with this version, the
+    digest, and under "scanners" a list of what ctl_entry_json makes.  */
+#define CTL_EXPORT_KEY "scanhub_registry"
+#define CTL_EXPORT_VERSION 1
+
 /*  The registry's digest, as the hub makes it; 0, or the status with a message
     printed.  */
 int ctl_roster_digest (const ctl_roster_t *self,

@@ -21,7 +21,7 @@ from service import Scanner
 
 SCANNER = BUILD / 'scanner' / 'scanhub-scanner'
 FINGERPRINT = r'[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}'
-TEMPFAIL, USAGE, NOINPUT, CANTCREAT, DATAERR = 75, 64, 66, 73, 65
+TEMPFAIL, USAGE, NOINPUT, CANTCREAT, DATAERR, IOERR = 75, 64, 66, 73, 65, 74
 
 
 class Stage(harness.Stage):
@@ -336,6 +336,85 @@ def _(s):
     said = s.ctl('scanner', 'rename', 'harbour', 'port', status=DATAERR)
     assert 'is a link' in said, said
     s.ctl('scanner', 'revoke', 'harbour')
+
+
+@case('a registry is exported, compared and imported, all or nothing')
+def _(s):
+    s.ctl('scanner', 'add', 'shim-x', '--shim', '--code', CODE_A, '--code',
+          CODE_B, '--public-key', zmq.curve_keypair()[0].decode())
+    exported = s.directory / 'registry.json'
+    exported.unlink(missing_ok=True)
+    s.ctl('scanner', 'export', exported)
+    document = json.loads(exported.read_text())
+    before = {path.name: path.read_text()
+              for path in s.hub.registry.glob('*.cert')}
+    equal(len(document['scanners']), len(before))
+    equal(json.loads(s.ctl('scanner', 'export')), document)
+    said = s.ctl('scanner', 'import', exported)
+    assert f'0 to change, {len(before)} stay' in said, said
+
+    def load(change, *words, status=0):
+        fresh = json.loads(exported.read_text())
+        change(fresh['scanners'])
+        path = s.directory / 'changed.json'
+        path.write_text(json.dumps(fresh))
+        return s.ctl('scanner', 'import', path, *words, status=status)
+
+    new = {'name': 'plant', 'codes': ['c'],
+           'key': zmq.curve_keypair()[0].decode()}
+    said = load(lambda all: all.append(new), '--dry-run')
+    assert re.search(r'^new +plant ', said, re.M), said
+    equal({path.name: path.read_text() for path in s.hub.registry.iterdir()},
+          before)
+    # One that is wrong, and nothing of the others.
+    other = {**new, 'name': 'quay', 'key': new['key'][::-1]}
+    for wrong, text in (({**new, 'name': '../x'}, 'name cannot be'),
+                        ({**new, 'key': 'short'}, 'no public key'),
+                        ({**new, 'codes': ['a b']}, 'codes are not good'),
+                        ({**new, 'codes': []}, 'codes are not good'),
+                        ({**new, 'kind': 'boss'}, 'neither scanner nor shim'),
+                        ({'name': 'x'}, 'no name, key and codes'),
+                        ({**other, 'key': document['scanners'][0]['key']},
+                         'the same key'),
+                        ({**new, 'name': 'site-a'}, 'the same name')):
+        said = load(lambda all: all.extend([other, wrong]), status=DATAERR)
+        assert text in said, said
+    said = load(lambda all: all.__setitem__(
+        slice(None), [{**new, 'name': 'site-a'}]), status=CANTCREAT)
+    assert 'has another key here' in said, said
+    # Something is in the way of the last of several: the others are put back.
+    def all_renamed(all):
+        for entry in all:
+            entry['name'] += '-2'
+        all.insert(0, new)
+    last = document['scanners'][-1]['fingerprint']
+    for name in (f'.{last}.import', f'.{last}.was'):
+        (s.hub.registry / name).mkdir()
+        said = load(all_renamed, status=IOERR)
+        (s.hub.registry / name).rmdir()
+        equal({path.name: path.read_text()
+               for path in s.hub.registry.iterdir()}, before, name)
+    # A file that is called so already stays.
+    (s.hub.registry / 'quay.cert').mkdir()
+    load(lambda all: all.extend([new, other]))
+    assert re.search('^quay', s.ctl('scanner', 'list', status=1), re.M)
+    (s.hub.registry / 'quay.cert').rmdir()
+
+    # The whole of it again, in place of what is there.
+    said = s.ctl('scanner', 'import', exported, '--replace')
+    assert 'removed plant' in said and 'removed quay' in said, said
+    equal({path.name: path.read_text() for path in s.hub.registry.iterdir()},
+          before)
+
+    def rename(all):
+        all[0]['name'] = 'renamed'
+    said = load(rename)
+    assert re.search(r'^changed renamed ', said, re.M), said
+    equal(len(list(s.hub.registry.iterdir())), len(before))
+    s.ctl('scanner', 'import', exported)
+    equal(json.loads(s.ctl('scanner', 'export'))['digest'],
+          document['digest'])
+    s.ctl('scanner', 'revoke', 'shim-x')
 
 
 def rotate_hub(s, seconds):
