@@ -143,7 +143,8 @@ void
 ctl_check_rights (ctl_doctor_t *self)
 {
     size_t tried = 0, before = self->found.of_check;
-    sh_err_t rc = hub_survey_rights (self->survey, false, s_missing, self,
+    bool events = self->config->phpipam_log == HUB_LOG_EVENTS;
+    sh_err_t rc = hub_survey_rights (self->survey, events, s_missing, self,
                                      &tried);
     if (!s_failed (self, rc) && self->found.of_check == before)
         sh_findings_good (&self->found, "%s has all %zu that the hub uses",

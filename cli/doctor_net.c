@@ -22,32 +22,45 @@ s_port (const char *endpoint)
     return port <= UINT16_MAX ? (uint16_t) port : 0;
 }
 
+/*  "python3 (process 123)", or what can be said without the right to look.  */
 static void
-s_check_port (ctl_doctor_t *self, const char *endpoint, const char *door)
+s_owner_text (char *out, size_t size, const ctl_port_t *owner)
+{
+    if (owner->pid > 0)
+        snprintf (out, size, "%s (process %ld)",
+                  *owner->name ? owner->name : "a program", owner->pid);
+    else
+        snprintf (out, size, "another program");
+}
+
+/*  'must': the hub does not start without it.  */
+static void
+s_check_port (ctl_doctor_t *self, const char *endpoint, const char *door,
+              bool must)
 {
     ctl_port_t owner;
+    void (*bad) (sh_findings_t *, const char *, ...) SH_PRINTF (2, 3)
+        = must ? sh_findings_error : sh_findings_warning;
+    char who[64];
     uint16_t port = s_port (endpoint);
     if (port == 0)
         return;
     ctl_port_look (&owner, port, self->pid);
-    const char *name = *owner.name ? owner.name : "a program";
+    s_owner_text (who, sizeof who, &owner);
     if (self->hub == CTL_HUB_DOWN && owner.listening)
-        sh_findings_error (&self->found,
-                           "%s (process %ld) has port %u, which the hub needs "
-                           "for %s; end it, or choose another port", name,
-                           owner.pid, port, door);
+        bad (&self->found,
+             "%s has port %u, which the hub needs for %s; end it, or choose "
+             "another port", who, port, door);
     else if (self->hub == CTL_HUB_DOWN)
         sh_findings_good (&self->found, "%u is free for %s", port, door);
     else if (!owner.listening)
-        sh_findings_error (&self->found,
-                           "nobody listens on port %u for %s, although %s is "
-                           "configured: restart the hub and look at its log",
-                           port, door, endpoint);
+        bad (&self->found,
+             "nobody listens on port %u for %s, although %s is configured: "
+             "restart the hub and look at its log", port, door, endpoint);
     else if (self->pid > 0 && owner.pid > 0 && owner.pid != self->pid)
-        sh_findings_error (&self->found,
-                           "%s (process %ld) has port %u, not the hub "
-                           "(process %ld): end it and restart the hub", name,
-                           owner.pid, port, self->pid);
+        bad (&self->found,
+             "%s has port %u, not the hub (process %ld): end it and restart "
+             "the hub", who, port, self->pid);
     else
         sh_findings_good (&self->found, "%u is listened on for %s", port,
                           door);
@@ -58,9 +71,12 @@ ctl_check_ports (ctl_doctor_t *self)
 {
     const hub_config_t *config = self->config;
     for (size_t i = 0; i < config->listen.count; i++)
-        s_check_port (self, config->listen.items[i], "scanners");
+        s_check_port (self, config->listen.items[i], "scanners", true);
     for (size_t i = 0; config->http_on && i < config->http.listen.count; i++)
-        s_check_port (self, config->http.listen.items[i], "HTTP");
+        s_check_port (self, config->http.listen.items[i], "HTTP", true);
+    for (size_t i = 0; i < config->metrics.listen.count; i++)
+        s_check_port (self, config->metrics.listen.items[i], "metrics",
+                      config->metrics.said);
 }
 
 /*  Where to knock at what the hub listens on.  */

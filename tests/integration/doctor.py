@@ -419,6 +419,17 @@ def rights(s):
     s.hub.ready()
 
 
+@case("rights: phpIPAM's Events page takes one more, where it is wanted")
+def events_right(s):
+    copy = s.hub.directory / 'copy.yaml'
+    copy.write_text(s.hub.path.read_text() + 'phpipam_log: events\n')
+    text = s.sees('rights', WARNING, 'phpipam_log', 'logs', config=copy)
+    s.sql.rows(re.search(r'GRANT .*;', text)[0].rstrip(';'))
+    s.sees('rights', GOOD, 'has all', config=copy)
+    s.sql.rows(f'REVOKE ALL ON logs FROM {s.account()}')
+    s.is_well('rights')
+
+
 @case('extra rights: DELETE, SUPER and the whole database are warned about')
 def excess(s):
     name = s.database.env['DB_NAME']

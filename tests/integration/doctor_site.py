@@ -157,7 +157,7 @@ def site_assignments(s):
                       in one.doctor()['assignments']), 'and again')
 
 
-@case('site: the spool, with what waits, broken, in use, none')
+@case('site: the spool, with what waits, broken, in use, none', long=True)
 def site_spool(s):
     one = site(s)
     one.sees('spool', GOOD, 'is made when it is needed')
@@ -225,7 +225,7 @@ def site_ways(s):
     finding(found, 'ways', GOOD, 'on links of this machine')
 
 
-@case('site: name servers that answer, refuse, and are silent')
+@case('site: name servers that answer, refuse, and are silent', long=True)
 def site_names(s):
     class Here:
         inside = contextlib.nullcontext
