@@ -37,9 +37,9 @@ s_end (int number)
     s_ended = 1;
 }
 
-/*  Get one page after the other and make one list of them.  'key' is that of the
-    list; with 'id' the next page is asked for behind the last item's, else by
-    the number of items so far.  */
+/*  Get one page after the other and make one list of them.  'key' is that of
+    the list; with 'id' the next page is asked for behind the last item's, else
+    by the number of items so far.  */
 static int
 s_take_pages (ctl_t *ctl, json_t *document, const char *request,
               const char *key, const char *id)

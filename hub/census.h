@@ -10,7 +10,7 @@
 #include "hub/roster.h"
 
 /*  Ascending by name, malloc'ed; how many.  Of one that was never heard all but
-    'key', 'name', 'shim' and 'heard' (-1) is zero.  0 with '*out' NULL if there
+    'key', 'name', 'shim' and 'heard' (-1) is zero. 0 with '*out' NULL if there
     is nobody, or no memory.  */
 size_t hub_census_take (hub_registry_t *registry, hub_roster_t *roster,
                         hub_scanner_state_t **out);

@@ -32,7 +32,8 @@ s_add_default (sh_strings_t *list)
 }
 
 static sh_err_t
-s_settle_one (char **item, const sh_yaml_t *at, const char *path, sh_why_t *why)
+s_settle_one (char **item, const sh_yaml_t *at, const char *path,
+              sh_why_t *why)
 {
     sh_addr_t addr;
     sh_err_t rc = sh_listen_settle (item, HUB_METRICS_PORT, &addr);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  What became of each subnet's reports since the hub's start: the last verdict,
-    and when its last scans began that were written.  Filled by the workers, read
-    by 'scanhubctl status' and /metrics.  Bounded: a full one forgets the subnet
-    whose last verdict is oldest.  Thread-safe.  */
+/*  What became of each subnet's reports since the hub's start: the last
+    verdict, and when its last scans began that were written.  Filled by the
+    workers, read by 'scanhubctl status' and /metrics.  Bounded: a full one
+    forgets the subnet whose last verdict is oldest.  Thread-safe.  */
 
 #ifndef HUB_COVERAGE_H
 #define HUB_COVERAGE_H

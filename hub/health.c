@@ -9,7 +9,7 @@
 
 #include "lib/span.h"
 
-#define LATE_LEAST_MS (10 * 60 * 1000)       /* after the time that it was due */
+#define LATE_LEAST_MS (10 * 60 * 1000)        /* after it was due */
 #define QUIET_MS (INT64_C (24) * 3600 * 1000) /* what quiet hours can add */
 
 static void SH_PRINTF (4, 5)

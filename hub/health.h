@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  Is it working, and if not, why?  Judges what the hub knows of one scanner, of
-    one subnet and of itself, so that 'scanhubctl status', /metrics and doctor
-    cannot disagree.  Pure.  */
+/*  Is it working, and if not, why?  Judges what the hub knows of one scanner,
+    of one subnet and of itself, so that 'scanhubctl status', /metrics and
+    doctor cannot disagree.  Pure.  */
 
 #ifndef HUB_HEALTH_H
 #define HUB_HEALTH_H
@@ -12,7 +12,7 @@
 #include "hub/silence.h"
 #include "lib/findings.h"
 
-#define HUB_HEALTH_TEXT 256
+#define HUB_HEALTH_TEXT 512
 #define HUB_AWAY_MS (15 * 60 * 1000)  /* a scanner away that long is missed */
 #define HUB_RECENT_MS (60 * 60 * 1000) /* trouble that long ago is over */
 #define HUB_SKEW_MS 60000 /* a clock that far off is worth a word */
@@ -41,8 +41,8 @@ int64_t hub_health_due (const hub_assignment_t *one,
                         const hub_subnet_state_t *state);
 
 /*  'unsent' is what hub_assignments_unsent says, 'state' NULL without a report
-    since the start.  States: scanned, waiting (no report yet, and none is late),
-    paused, unsent, late, refused.  */
+    since the start.  States: scanned, waiting (no report yet, and none is
+    late), paused, unsent, late, refused.  */
 void hub_health_subnet (hub_health_t *out, const hub_assignment_t *one,
                         sh_err_t unsent, const hub_subnet_state_t *state,
                         const hub_health_times_t *times);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  The hub's own small HTTP server: GET /metrics (Prometheus's text format), /livez
-    and /readyz.  One thread of its own, libmicrohttpd within its loop; a few
-    connections at a time, each for a few seconds; HTTP/1.1 without TLS.  What it
-    tells has no secret in it, so it may be reached from anywhere, if one wants
-    the names of scanners to be.  */
+/*  The hub's own small HTTP server: GET /metrics (Prometheus's text format),
+    /livez and /readyz.  One thread of its own, libmicrohttpd within its loop; a
+    few connections at a time, each for a few seconds; HTTP/1.1 without TLS.
+    What it tells has no secret in it, so it may be reached from anywhere, if
+    one wants the names of scanners to be.  */
 
 #ifndef HUB_METRICS_H
 #define HUB_METRICS_H
@@ -12,7 +12,7 @@
 #include "hub/metrics_text.h"
 
 #define HUB_METRICS_CONNECTIONS 16
-#define HUB_METRICS_MS 10000    /* for a connection, to the end of its answer; */
+#define HUB_METRICS_MS 10000    /* for a connection, */
 #define HUB_METRICS_FULL_MS 500 /* and when all of them are taken */
 
 typedef struct hub_metrics hub_metrics_t;

@@ -43,8 +43,8 @@ struct hub_metrics
     bool running;
 };
 
-/*  One place for each connection, so that its time can be limited: the library's
-    own time-out is of idle time only.  */
+/*  One place for each connection, so that its time can be limited: the
+    library's own time-out is of idle time only.  */
 static void
 s_notify (void *cls, struct MHD_Connection *connection, void **place_p,
           enum MHD_ConnectionNotificationCode code)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  What /metrics says, in Prometheus's text format 0.0.4.  Asks nobody: it reads
-    the tables that router, workers, ZAP and watcher fill.  */
+/*  What /metrics says, in Prometheus's text format 0.0.4.  Asks nobody: it
+    reads the tables that router, workers, ZAP and watcher fill.  */
 
 #ifndef HUB_METRICS_TEXT_H
 #define HUB_METRICS_TEXT_H
@@ -15,7 +15,7 @@
 #include "hub/pulse.h"
 #include "hub/registry.h"
 
-#define HUB_METRICS_NAMES 1000 /* scanners, and agents, with series of their own */
+#define HUB_METRICS_NAMES 1000 /* of scanners, and of agents, in labels */
 
 /*  All of it is borrowed.  */
 typedef struct

@@ -2,10 +2,12 @@
 /*  The lists of 'scanhubctl status', in pages: scanners and subnets, each with
     how it is and what to do.  */
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "hub/census.h"
+#include "hub/remarks.h"
 #include "hub/requests_status.h"
 
 #define PAGE 500 /* items; each takes less than 2,000 bytes */
@@ -150,6 +152,12 @@ s_subnet (const hub_requests_t *self, const hub_assignments_t *all,
     const hub_known_agent_t *agent
         = hub_assignments_agent_of (all, one->row->agent);
     bool known = hub_status_judge (self, all, one, times, &health, &state);
+    sh_err_t unsent = hub_assignments_unsent (all, one);
+    char text[HUB_REMARK_TEXT];
+    if (unsent != SH_OK) {
+        hub_remarks_unsent_text (text, all, one, unsent);
+        snprintf (health.text, sizeof health.text, "%s", text);
+    }
     if (one->row->prefix.base.family)
         sh_prefix_text (&one->row->prefix, cidr);
     json_t *object = json_pack (

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  What is wrong with the hub, in sentences that say what to do: the first lines
-    of 'scanhubctl status'.  */
+/*  What is wrong with the hub, in sentences that say what to do: the first
+    lines of 'scanhubctl status'.  */
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,6 +13,7 @@
 #include "lib/span.h"
 
 #define TEXT_MOST 768
+#define FRESH_MS (10 * 60 * 1000) /* older ones may have been mended */
 
 static void SH_PRINTF (4, 5)
 s_add (json_t *list, const char *what, sh_grade_t grade, const char *format,
@@ -107,7 +108,9 @@ s_add_refusals (json_t *list, const hub_requests_t *self,
         if (one.count == 0 || !never || times->now - one.last >= HUB_RECENT_MS)
             continue;
         sh_span_about (span, (times->now - one.last) / 1000);
-        s_add (list, "refusals", SH_FINDING_ERROR,
+        s_add (list, "refusals",
+               times->now - one.last < FRESH_MS ? SH_FINDING_ERROR
+                                                : SH_FINDING_WARNING,
                "%llu report parts refused (%s), the last %s ago: %s",
                (unsigned long long) one.count, sh_err_word ((sh_err_t) i),
                span, sh_err_text ((sh_err_t) i));

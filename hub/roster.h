@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  What is known of each scanner: is it connected, from where, with which clock,
-    and what came of its reports.  One entry for each key, and one for each
-    token and code of the HTTP door.  Filled by the router and by the workers,
-    read by 'scanhubctl status' and /metrics; gone with the process.  Bounded: a
-    full roster forgets who is not connected and was heard longest ago.
-    Thread-safe.  */
+/*  What is known of each scanner: is it connected, from where, with which
+    clock, and what came of its reports.  One entry for each key, and one for
+    each token and code of the HTTP door.  Filled by the router and by the
+    workers, read by 'scanhubctl status' and /metrics; gone with the process.
+    Bounded: a full roster forgets who is not connected and was heard longest
+    ago.  Thread-safe.  */
 
 #ifndef HUB_ROSTER_H
 #define HUB_ROSTER_H
@@ -62,9 +62,9 @@ void hub_roster_beat (hub_roster_t *self, const char *key,
 bool hub_roster_take_over (hub_roster_t *self, const char *key,
                            const char *older, const char *newer, int64_t mono);
 
-/*  Who is connected: begin, tell each session's key with the mono ms of its last
-    word, and end; who was not told is not connected any more.  For one thread
-    alone.  */
+/*  Who is connected: begin, tell each session's key with the mono ms of its
+    last word, and end; who was not told is not connected any more.  For one
+    thread alone.  */
 void hub_roster_begin (hub_roster_t *self);
 void hub_roster_present (hub_roster_t *self, const char *key, int64_t heard);
 void hub_roster_end (hub_roster_t *self, int64_t now);
@@ -74,7 +74,7 @@ void hub_roster_report (hub_roster_t *self, const hub_principal_t *who,
                         const char *code, uint64_t subnet, sp_result_t result,
                         sh_err_t cause, int64_t now, int64_t mono);
 
-/*  A copy of all entries, malloc'ed; how many.  0 with '*out' NULL if there are
+/*  A copy of all entries, malloc'ed; how many. 0 with '*out' NULL if there are
     none, or no memory.  */
 size_t hub_roster_list (hub_roster_t *self, hub_scanner_state_t **out);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*  When phpIPAM's scan agents were last alive, by scanAgents.last_access.  The
-    assignments do not have it, for a picture of them must not change with every
-    minute.  Filled by the watcher at each look; thread-safe.
+    assignments do not have it, for a picture of them must not change with
+    every minute.  Filled by the watcher at each look; thread-safe.
 
     It matters because phpIPAM's remove_offline_addresses.php deletes every
     address of a subnet with host checks that was not seen for seven days,
@@ -29,8 +29,8 @@ sh_err_t hub_silence_new (hub_silence_t **out) SH_MUST_CHECK;
 void hub_silence_destroy (hub_silence_t **self_p);
 
 /*  What a look at phpIPAM has found; 'zone' is that of its times.  Agents that
-    cannot be asked for (no code, or of phpIPAM's own type) are left out.  Without
-    memory the last look's stay.  */
+    cannot be asked for (no code, or of phpIPAM's own type) are left out.
+    Without memory the last look's stay.  */
 void hub_silence_note (hub_silence_t *self, const hub_plan_t *plan,
                        sh_zone_t zone);
 

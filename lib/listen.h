@@ -28,7 +28,7 @@ typedef struct
 sh_err_t sh_listeners_parse (sh_listeners_t *out, const sh_strings_t *texts,
                              const char *setting, sh_why_t *why)
     SH_MUST_CHECK;
-/*  Bind and listen.  "[::1]" is left out with a warning on a machine without
+/*  Bind and listen. "[::1]" is left out with a warning on a machine without
     IPv6, unless it is the only one.  SH_E_IO; where somebody else has the port,
     'taken' (a question) says who that may be.  */
 sh_err_t sh_listeners_bind (sh_listeners_t *self, const char *taken,
@@ -39,10 +39,10 @@ void sh_listeners_clear (sh_listeners_t *self);
 /*  The first that is not of this machine alone, or NULL.  */
 const sh_listener_t *sh_listeners_open (const sh_listeners_t *self);
 
-/*  Make an address with a port of '*item' (malloc'ed): one that names none gets
-    'port'.  IPv6 without brackets is taken where no end of it can be meant as a
-    port, because [::] without quotes is a list in YAML.  SH_E_CONFIG: it is no
-    such thing; SH_E_MEMORY.  */
+/*  Make an address with a port of '*item' (malloc'ed): one that names none
+    gets 'port'.  IPv6 without brackets is taken where no end of it can be meant
+    as a port, because [::] without quotes is a list in YAML.  SH_E_CONFIG: it
+    is no such thing; SH_E_MEMORY.  */
 sh_err_t sh_listen_settle (char **item, uint32_t port, sh_addr_t *addr)
     SH_MUST_CHECK;
 

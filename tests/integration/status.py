@@ -262,10 +262,28 @@ def _(s):
     text = s.text()
     assert '... and 581 more (--all)' in text, text
     text = s.text('--all')
+    assert '  subnet 650: ' in text and 'folder' in text, text
     equal(len(re.findall(r'^ *\d+  10\.\S+ +(?:waiting|scanned|unsent) ', text,
                          re.M)), 601)
     listed = re.findall(r'^ *(\d+)  10\.', text, re.M)
     equal(listed[-1], '650')  # not scanned, which is no fault of anybody's
+
+
+@case('what is not the sender\'s leaves no trace with the subnet')
+def _(s):
+    s.scanned()
+    s.subnet(12, '10.0.2.0/24', scanAgent=3)
+    s.hub.reload()
+    until(lambda: any(one['subnet'] == 12 for one in
+                      s.hub.status()['subnets']), 'the subnet')
+    s.refused('subnet-not-assigned', host('10.0.2.9'), subnet=12,
+              cidr='10.0.2.0/24')
+    s.refused('subnet-unknown', host('10.0.3.9'), subnet=99999,
+              cidr='10.0.3.0/24')
+    equal(s.subnet_of(12)['last_report'], None)
+    equal([one['subnet'] for one in s.hub.status()['subnets']], [10, 12])
+    equal(s.scanner()['cause'], 'subnet-unknown')
+    s.hub.restart()  # which forgets
 
 
 @case('a pause is shown')

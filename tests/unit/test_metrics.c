@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  The text of /metrics: one that the parser below takes, whatever is in it.  */
+/*  The text of /metrics: one that the parser below takes, whatever is in
+    it.  */
 
 #include <setjmp.h>
 #include <stdarg.h>
