@@ -7,6 +7,7 @@ import contextlib
 import json
 import re
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -85,7 +86,8 @@ def _(s):
     s.forget()
     s.sql.rows('UPDATE settings SET updateTags = 1')
     s.subnet(11, '10.9.0.0/28')
-    s.seen_row('10.9.0.1', ago(900), 11, state=2, hostname='old.example',
+    old = 'm\u00fcller;\n-- \u20ac'
+    s.seen_row('10.9.0.1', ago(900), 11, state=2, hostname=old,
                description='-- autodiscovered --')
     s.seen_row('10.9.0.2', ago(900), 11, state=1, hostname='')
     s.seen_row('10.9.0.3', ago(900), 11, state=2)
@@ -125,7 +127,7 @@ def _(s):
         assert word in text, (word, text)
     changes = s.json('why', '10.9.0.1')['changes']
     equal({one['column']: (one['before'], one['after']) for one in changes},
-          {'hostname': ('old.example', 'new.example'),
+          {'hostname': (old, 'new.example'),
            'mac': (nasty, MAC % 1)})
     text = ' '.join(s.ctl('why', '10.9.0.3').stdout.split())
     assert 'tag: Used -> Offline' in text, text
@@ -467,6 +469,29 @@ def _(s):
     assert 'no report 999999' in s.ctl('undo', '999999', '--sql',
                                        status=1).stderr
     s.ctl('reports', '--subnet', '10.77.0.0/24', status=1)
+
+
+@case('requests that make no sense get a clear error')
+def _(s):
+    s.ready()
+    huge = '9' * 100
+    for request in ('reports', 'reports 1', f'reports {huge} 0 - -',
+                    'reports 0 0 x -', 'reports 0  0 - -', 'reports 0 0 - - -',
+                    'report 1', f'report {huge} 0', 'report -1 0', 'report 1 0 ',
+                    'why', 'why x 0', 'why 10.0.0.5', 'why 10.0.0.5 0 0',
+                    'refusals 0 -', 'refusals a - -', "refusals 0 - x';--",
+                    'digest', 'digest x', f'digest {huge}', 'digest -5'):
+        with socket.socket(socket.AF_UNIX) as control:
+            control.settimeout(10)
+            control.connect(str(s.hub.directory / 'control.sock'))
+            control.sendall(request.encode() + b'\n')
+            answer = b''
+            while data := control.recv(65536):
+                answer += data
+        assert answer.startswith((b'ok {', b'error ')), (request, answer[:99])
+        if answer.startswith(b'ok'):
+            json.loads(answer[3:])
+    s.hub.ready()
 
 
 if __name__ == '__main__':
