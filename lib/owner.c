@@ -20,9 +20,8 @@ s_lies_in (const char *path, const char *directory)
 {
     struct stat a, b;
     const char *slash = strrchr (path, '/');
-    if (!slash)
-        return false;
-    char *parent = strndup (path, (size_t) (slash - path) + 1);
+    char *parent = slash ? strndup (path, (size_t) (slash - path) + 1)
+                         : strdup (".");
     bool same = parent && stat (parent, &a) == 0 && stat (directory, &b) == 0
                 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
     free (parent);

@@ -95,6 +95,11 @@ def free_port():
                 return port
 
 
+def connects(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(('127.0.0.1', port)) == 0
+
+
 def die_with_us():
     """In a child before exec: SIGTERM when the test program is gone."""
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)

@@ -21,14 +21,14 @@ sys.dont_write_bytecode = True
 
 import harness
 from harness import (BUILD, CODE_A, PATIENCE, SCANHUBD, SOURCE, Hub, Skip, ago,
-                     case, equal, free_port, host, until, wall)
+                     case, connects, equal, free_port, host, until, wall)
 from http_stage import (AGENT, BOUND, CIDR, CODE, DOOR, HTTP, OTHER,
                         OTHER_AGENT, SUBNET, TOKEN, Answer, Door, entry,
                         epoch_ms, read_all, report, request, tool)
 from peer import now_ms
+from service import SHIM, Shim
 
 SAMPLES = SOURCE / 'tests' / 'legacy-reports'
-SHIM = BUILD / 'shim' / 'scanhub-shim'
 MADE = '-- autodiscovered --'
 PORT_5766 = 5766  # where CURVE listens with the old server's file
 CONFIG = 78
@@ -688,11 +688,6 @@ def _(s):
     near(s.times(SUBNET)[0], first + 10000, 8)
 
 
-def connects(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(('127.0.0.1', port)) == 0
-
-
 @case('the database hangs: queued, and a row when it goes on',
       long=True)
 def _(s):
@@ -1013,63 +1008,6 @@ def _(s):
 
 
 # --- scanhub-shim -----------------------------------------------------------
-
-class Shim:
-    """A scanhub-shim before the stage's hub."""
-
-    def __init__(self, stage, codes, http=HTTP, register=True):
-        self.stage, self.hub = stage, stage.hub
-        self.directory = stage.directory / f'shim-{now_ms()}'
-        self.directory.mkdir()
-        self.port = free_port()
-        self.path = self.directory / 'shim.yaml'
-        self.log_path = self.directory / 'shim.log'
-        self.process = None
-        self.hub.ctl('keygen', str(self.directory / 'shim.cert'))
-        text = (self.directory / 'shim.cert.pub').read_text()
-        self.public = re.search(r'public-key = "(.{40})"', text)[1]
-        self.path.touch(0o600)
-        self.path.write_text(f'''\
-hub:
-  endpoint: {self.hub.endpoint}
-  key: '{self.hub.public}'
-key: {self.directory}/shim.cert
-{http.format(port=self.port, dir=self.directory)}
-log_level: debug
-''')
-        if register:
-            words = [word for code in codes for word in ('--code', code)]
-            self.hub.ctl('scanner', 'add', 'far', '--shim', *words,
-                         '--public-key', self.public)
-
-    def start(self, wait=True):
-        with open(self.log_path, 'ab') as log:
-            self.process = subprocess.Popen(
-                [str(SHIM), '--config', str(self.path)], stdout=log,
-                stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT,
-                preexec_fn=harness.die_with_us)
-        until(lambda: self.process.poll() is not None or connects(self.port),
-              'the shim opens')
-        if wait:
-            until(lambda: 'link to the hub is up' in self.said(), 'the link')
-
-    def said(self, mark=0):
-        return self.log_path.read_text()[mark:]
-
-    def stop(self):
-        status = harness.end(self.process) if self.process else 0
-        self.process = None
-        return status
-
-    def close(self):
-        status = self.stop()
-        entry_path = self.hub.registry / 'far.cert'
-        if entry_path.exists():
-            entry_path.unlink()
-        said = self.said()
-        assert status == 0 and 'Sanitizer' not in said \
-            and 'runtime error' not in said, (status, said[-3000:])
-
 
 @case('scanhub-shim forwards over CURVE')
 def _(s):

@@ -8,7 +8,9 @@ import subprocess
 import time
 
 import harness
-from harness import BUILD, CODE_A, end, equal, until
+from harness import (BUILD, CODE_A, connects, end, equal, free_port, until)
+from http_stage import HTTP
+from peer import now_ms
 
 SCANNER = BUILD / 'scanner' / 'scanhub-scanner'
 SHIM = BUILD / 'shim' / 'scanhub-shim'
@@ -123,42 +125,59 @@ class Scanner:
 
 
 class Shim:
-    """A scanhub-shim in front of the stage's hub, with a directory and a key of
-    its own; it speaks for 'codes'."""
+    """A scanhub-shim before the stage's hub, with a key of its own."""
 
-    def __init__(self, stage, *codes, prefix=()):
-        if not SHIM.exists():
-            raise harness.Skip('built without the shim')
-        self.directory = stage.directory / f'shim-{time.monotonic_ns()}'
+    def __init__(self, stage, codes, http=HTTP, register=True, prefix=()):
+        self.stage, self.hub = stage, stage.hub
+        self.directory = stage.directory / f'shim-{now_ms()}'
         self.directory.mkdir()
-        self.prefix = list(prefix)
+        self.port = free_port()
         self.path = self.directory / 'shim.yaml'
-        self.port = harness.free_port()
+        self.log_path = self.directory / 'shim.log'
         self.process = None
-        public, secret = stage.hub.scanner(self.directory.name, *codes,
-                                           more='    shim = "1"\n')
-        stage.hub.reload()
-        cert = self.directory / 'shim.cert'
-        cert.touch(0o600)
-        cert.write_text(f'curve\n    public-key = "{public}"\n'
-                        f'    secret-key = "{secret}"\n')
-        self.path.write_text(
-            f"hub:\n  endpoint: {stage.hub.endpoint}\n"
-            f"  key: '{stage.hub.public}'\nkey: {cert}\n"
-            f'http:\n  listen: 127.0.0.1:{self.port}\n'
-            f'  spool: {self.directory}/shim.spool\n')
+        self.prefix = list(prefix)
+        self.hub.ctl('keygen', str(self.directory / 'shim.cert'))
+        text = (self.directory / 'shim.cert.pub').read_text()
+        self.public = re.search(r'public-key = "(.{40})"', text)[1]
+        self.path.touch(0o600)
+        self.path.write_text(f'''\
+hub:
+  endpoint: {self.hub.endpoint}
+  key: '{self.hub.public}'
+key: {self.directory}/shim.cert
+{http.format(port=self.port, dir=self.directory)}
+log_level: debug
+''')
+        if register:
+            words = [word for code in codes for word in ('--code', code)]
+            self.hub.ctl('scanner', 'add', 'far', '--shim', *words,
+                         '--public-key', self.public)
 
-    def start(self, **environment):
-        with open(self.directory / 'log', 'ab') as log:
+    def start(self, wait=True, **environment):
+        with open(self.log_path, 'ab') as log:
             self.process = subprocess.Popen(
-                [*self.prefix, str(SHIM), '-c', str(self.path)],
+                [*self.prefix, str(SHIM), '--config', str(self.path)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env={**os.environ, **environment},
                 preexec_fn=harness.die_with_us)
+        until(lambda: self.process.poll() is not None or connects(self.port),
+              'the shim opens')
+        if wait:
+            until(lambda: 'link to the hub is up' in self.said(), 'the link')
 
-    def log(self):
-        return (self.directory / 'log').read_text(errors='replace')
+    def said(self, mark=0):
+        return self.log_path.read_text()[mark:]
+
+    def stop(self):
+        status = harness.end(self.process) if self.process else 0
+        self.process = None
+        return status
 
     def close(self):
-        if self.process:
-            equal(end(self.process), 0, 'exit status of the shim')
+        status = self.stop()
+        entry_path = self.hub.registry / 'far.cert'
+        if entry_path.exists():
+            entry_path.unlink()
+        said = self.said()
+        assert status == 0 and 'Sanitizer' not in said \
+            and 'runtime error' not in said, (status, said[-3000:])

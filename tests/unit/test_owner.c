@@ -72,6 +72,15 @@ a_key_becomes_the_services (void **state)
     s_make ();
     assert_int_equal (sh_owner_give (s_file, s_dir, "nobody", NULL), SH_OK);
     s_assert_is (nobody->pw_uid, nobody->pw_gid);
+
+    s_make (); /* by its mere name, in that directory */
+    char *here = getcwd (NULL, 0);
+    assert_non_null (here);
+    assert_int_equal (chdir (s_dir), 0);
+    assert_int_equal (sh_owner_give ("key", s_dir, "nobody", NULL), SH_OK);
+    assert_int_equal (chdir (here), 0);
+    free (here);
+    s_assert_is (nobody->pw_uid, nobody->pw_gid);
 }
 
 static void
