@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  scanhubd: puts the parts together in the one order that never leaves a
-    socket open to strangers, and takes them down in the reverse.  */
+/*  scanhubd: the command line, and what the main thread does until a signal ends
+    it.  */
 
 #include "build-config.h"
 
@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -19,58 +18,11 @@
 #include <czmq.h>
 #include <sodium.h>
 
+#include "hub/daemon.h"
 #include "hub/descriptors.h"
-#include "hub/http_door.h"
-#include "hub/keychange.h"
-#include "hub/metrics.h"
-#include "hub/pulse.h"
-#include "hub/requests.h"
-#include "hub/router.h"
-#include "hub/watch.h"
-#include "hub/zap.h"
 #include "lib/completion.h"
-#include "lib/control.h"
 #include "lib/log.h"
-#include "lib/notify.h"
 #include "lib/secret.h"
-#include "lib/tsan.h"
-
-#define PENDING_EACH 8   /* of one address */
-#define HOME_JOBS 65536 /* more than all workers' queues together */
-
-/*  Members in the order in which they come up.  */
-typedef struct
-{
-    sh_notify_t notify;
-    bool stuck; /* and told so */
-    hub_config_t *config;
-    hub_keychange_t *key;
-    unsigned reloads;
-    int signals; /* signalfd */
-    int looked;  /* eventfd: the watcher has looked at the assignments */
-    hub_registry_t *registry;
-    hub_pauses_t *pauses;
-    hub_previews_t *previews;
-    hub_live_t *live;
-    hub_journal_t *journal; /* NULL: none is kept */
-    hub_knocks_t *pending, *admitted;
-    hub_putoff_t *putoff;
-    hub_pulse_t *pulse;
-    hub_queue_t *home;
-    hub_pool_t *pool;
-    hub_applier_t *applier;
-    hub_watch_t *watch;
-    zactor_t *zap;
-    hub_zap_args_t zap_args;
-    zactor_t *router;
-    hub_router_args_t router_args;
-    hub_queue_t *http_home;
-    zactor_t *http; /* NULL: no such door */
-    hub_http_door_args_t http_args;
-    hub_metrics_t *metrics; /* NULL: off */
-    hub_requests_t requests;
-    sh_control_t *control;
-} hub_t;
 
 static void
 s_print_help (void)
@@ -117,388 +69,6 @@ s_complain (sh_err_t rc, const sh_why_t *why)
     default:
         return EX_OSERR;
     }
-}
-
-/*  What -t checks too.  */
-static sh_err_t
-s_load (hub_t *self, const char *path, sh_why_t *why)
-{
-    sh_err_t rc = hub_config_load (&self->config, path, why);
-    if (rc != SH_OK)
-        return rc;
-    sh_log_set_level ((sh_level_t) self->config->log_level);
-    rc = hub_config_prepare (self->config, why);
-    if (rc != SH_OK)
-        return rc;
-    rc = hub_keychange_new (&self->key, self->config->key,
-                            sh_clock_wall (sh_clock_system ()), why);
-    if (rc == SH_OK)
-        rc = hub_registry_new (&self->registry, self->config->registry, why);
-    if (rc == SH_OK)
-        rc = hub_registry_keep_retired (self->registry, self->config->retired,
-                                        why);
-    if (rc == SH_OK)
-        rc = hub_pauses_new (&self->pauses, self->config->pauses, why);
-    return rc;
-}
-
-/*  TZ is set here, before there are threads, or never.  */
-static sh_err_t
-s_choose_zone (const char *name, hub_zone_mode_t *mode, sh_why_t *why)
-{
-    *mode = HUB_ZONE_AUTO;
-    if (streq (name, "auto"))
-        return SH_OK;
-    *mode = streq (name, "UTC") ? HUB_ZONE_UTC : HUB_ZONE_LOCAL;
-    return *mode == HUB_ZONE_UTC ? SH_OK : sh_zone_adopt (name, why);
-}
-
-static void
-s_publish_policies (hub_t *self)
-{
-    hub_policies_t *policies = malloc (sizeof *policies);
-    if (!policies)
-        return;
-    *policies = self->config->policies;
-    hub_policies_init (&self->config->policies);
-    hub_live_set_policies (self->live, &policies);
-}
-
-static void
-s_publish_scan (hub_t *self)
-{
-    hub_scan_settings_t *settings = malloc (sizeof *settings);
-    if (!settings)
-        return;
-    *settings = self->config->scan;
-    hub_scan_settings_init (&self->config->scan);
-    hub_live_set_scan (self->live, &settings);
-}
-
-/*  Scanners are to know at once, whether the database answers or not.  */
-static void
-s_renew (void *context)
-{
-    hub_t *self = context;
-    const uint64_t one = 1;
-    hub_live_renew (self->live, sh_clock_wall (sh_clock_system ()));
-    ssize_t ignored = write (self->looked, &one, sizeof one);
-    (void) ignored;
-    hub_watch_poke (self->watch);
-}
-
-static sh_err_t
-s_reload_actor (zactor_t *actor, sh_why_t *why)
-{
-    zstr_send (actor, "RELOAD");
-    char *error = zstr_recv (actor);
-    sh_err_t rc = SH_OK;
-    if (!error || *error)
-        rc = sh_fail (why, SH_E_CONFIG, "%s", error ? error : "no answer");
-    zstr_free (&error);
-    return rc;
-}
-
-/*  The log has them already.  */
-static void
-s_add_strangers (const hub_t *self, char *answer, size_t size)
-{
-    char text[HUB_STRANGERS_TEXT];
-    size_t used = strlen (answer);
-    hub_live_strangers (self->live, text);
-    if (*text)
-        snprintf (answer + used, size - used, "\nwarning: %s", text);
-}
-
-/*  All or nothing: on any error what is in force stays in force.  */
-static void
-s_reload (void *context, char *answer, size_t size)
-{
-    hub_t *self = context;
-    sh_why_t why = { "" };
-    hub_config_t *fresh = NULL;
-    sh_notify_reloading (&self->notify);
-    sh_err_t rc = hub_config_load (&fresh, self->config->path, &why);
-    const char *fixed
-        = rc == SH_OK ? hub_config_needs_restart (self->config, fresh) : NULL;
-    if (fixed)
-        rc = sh_fail (&why, SH_E_CONFIG,
-                      "'%s' changed, which takes a restart; nothing was "
-                      "reloaded", fixed);
-    self->http_args.fresh = fresh;
-    SH_TSAN_GIVE (&self->http_args);
-    if (rc == SH_OK && self->http)
-        rc = s_reload_actor (self->http, &why);
-    SH_TSAN_TAKE (&self->http_args);
-    if (rc == SH_OK)
-        rc = hub_keychange_read (self->key, &why);
-    if (rc == SH_OK)
-        rc = s_reload_actor (self->zap, &why);
-    if (rc == SH_OK) {
-        hub_config_t *old = self->config;
-        /*  Threads go on reading the old one's database and listen settings,
-            which are equal; only what may change moves over.  */
-        old->log_level = fresh->log_level;
-        old->phpipam_log = fresh->phpipam_log;
-        hub_live_set_events (self->live,
-                             old->phpipam_log == HUB_LOG_EVENTS);
-        hub_policies_clear (&old->policies);
-        old->policies = fresh->policies;
-        hub_policies_init (&fresh->policies);
-        s_publish_policies (self);
-        hub_scan_settings_clear (&old->scan);
-        old->scan = fresh->scan;
-        hub_scan_settings_init (&fresh->scan);
-        s_publish_scan (self);
-        sh_log_set_level ((sh_level_t) old->log_level);
-        s_renew (self);
-    }
-    self->http_args.fresh = NULL;
-    hub_config_destroy (&fresh);
-    if (rc == SH_OK)
-        snprintf (answer, size, "ok reloaded, %zu keys in the registry",
-                  hub_registry_size (self->registry));
-    else
-        snprintf (answer, size, "error not reloaded: %s", why.text);
-    /*  Numbered, so that a line is never held back as a repeat.  */
-    sh_log (rc == SH_OK ? SH_LOG_NOTICE : SH_LOG_ERROR, "reload",
-            SH_INT ("number", ++self->reloads), SH_STR ("result", answer));
-    sh_notify_ready (&self->notify, answer);
-    if (rc == SH_OK)
-        s_add_strangers (self, answer, size);
-}
-
-/*  Blocked here, before there are threads, so that every thread leaves them
-    to the descriptor.  */
-static sh_err_t
-s_catch_signals (hub_t *self, sh_why_t *why)
-{
-    sigset_t set;
-    sigemptyset (&set);
-    sigaddset (&set, SIGTERM);
-    sigaddset (&set, SIGINT);
-    sigaddset (&set, SIGHUP);
-    sigprocmask (SIG_BLOCK, &set, NULL);
-    signal (SIGPIPE, SIG_IGN);
-    self->signals = signalfd (-1, &set, SFD_CLOEXEC);
-    self->looked = eventfd (0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (self->signals < 0 || self->looked < 0)
-        return sh_fail (why, SH_E_IO, "signalfd or eventfd: %s",
-                        strerror (errno));
-    return SH_OK;
-}
-
-static sh_err_t
-s_start_zap (hub_t *self, sh_why_t *why)
-{
-    self->zap_args = (hub_zap_args_t){
-        .registry = self->registry,
-        .pending = self->pending,
-        .admitted = self->admitted,
-        .putoff = self->putoff,
-        .beat = hub_pulse_join (self->pulse, "authentication", 0),
-        .meters = hub_live_meters (self->live),
-    };
-    self->zap = zactor_new (hub_zap_actor, &self->zap_args);
-    SH_TSAN_TAKE (&self->zap_args);
-    if (!self->zap || self->zap_args.failed)
-        return sh_fail (why, SH_E_IO,
-                        "the authentication handler did not start; refusing "
-                        "to listen, for every key would be let in");
-    return SH_OK;
-}
-
-static sh_err_t
-s_start_router (hub_t *self, sh_why_t *why)
-{
-    self->router_args = (hub_router_args_t){
-        .config = self->config,
-        .key = self->key,
-        .registry = self->registry,
-        .pool = self->pool,
-        .live = self->live,
-        .clock = sh_clock_system (),
-        .looked = self->looked,
-        .putoff = self->putoff,
-        .admitted = self->admitted,
-        .beat = hub_pulse_join (self->pulse, "router", 0),
-        .home = self->home,
-        .watch = self->watch,
-    };
-    self->router = zactor_new (hub_router_actor, &self->router_args);
-    SH_TSAN_TAKE (&self->router_args);
-    if (!self->router)
-        return sh_fail (why, SH_E_MEMORY, "the router did not start");
-    *why = self->router_args.why;
-    return self->router_args.err;
-}
-
-/*  Only where it is configured.  */
-static sh_err_t
-s_start_http (hub_t *self, sh_why_t *why)
-{
-    if (!self->config->http_on)
-        return SH_OK;
-    sh_err_t rc = hub_queue_new (&self->http_home, HOME_JOBS, SIZE_MAX);
-    if (rc != SH_OK)
-        return rc;
-    self->http_args = (hub_http_door_args_t){
-        .config = self->config,
-        .pool = self->pool,
-        .clock = sh_clock_system (),
-        .beat = hub_pulse_join (self->pulse, "HTTP door", 0),
-        .meters = hub_live_meters (self->live),
-        .home = self->http_home,
-    };
-    self->http = zactor_new (hub_http_door_actor, &self->http_args);
-    SH_TSAN_TAKE (&self->http_args);
-    if (!self->http)
-        return sh_fail (why, SH_E_MEMORY, "the HTTP door did not start");
-    *why = self->http_args.why;
-    return self->http_args.err;
-}
-
-static sh_err_t
-s_make_lists (hub_t *self)
-{
-    sh_err_t rc = hub_knocks_new (&self->pending, HUB_PENDING_KEYS,
-                                  PENDING_EACH);
-    if (rc == SH_OK)
-        rc = hub_knocks_new (&self->admitted, HUB_ADMITTED_MOST,
-                             HUB_ADMITTED_MOST);
-    if (rc == SH_OK)
-        rc = hub_putoff_new (&self->putoff);
-    if (rc == SH_OK)
-        rc = hub_pulse_new (&self->pulse, sh_clock_system ());
-    return rc;
-}
-
-/*  It opens its file by itself: however that is, reports are taken.  */
-static sh_err_t
-s_start_journal (hub_t *self)
-{
-    const hub_config_t *config = self->config;
-    if (!config->journal)
-        return SH_OK;
-    return hub_journal_new (
-        &self->journal,
-        &(hub_journal_limits_t){
-            .path = config->journal,
-            .age_ms = (int64_t) config->journal_days * 86400 * 1000,
-            .size_bytes = (uint64_t) config->journal_size * 1024 * 1024 },
-        sh_clock_system ());
-}
-
-static sh_err_t
-s_start_metrics (hub_t *self, sh_why_t *why)
-{
-    const hub_metrics_sources_t sources = {
-        .registry = self->registry,
-        .live = self->live,
-        .pool = self->pool,
-        .pulse = self->pulse,
-        .pending = self->pending,
-        .journal = self->journal,
-        .previews = self->previews,
-        .clock = sh_clock_system (),
-        .started = self->requests.started,
-    };
-    return hub_metrics_new (&self->metrics, &self->config->metrics, &sources,
-                            why);
-}
-
-/*  Nobody is served before all of it is there.  */
-static void
-s_ready_requests (hub_t *self)
-{
-    self->requests = (hub_requests_t){
-        .config = self->config,
-        .key = self->key,
-        .registry = self->registry,
-        .live = self->live,
-        .pool = self->pool,
-        .pending = self->pending,
-        .router = self->router,
-        .http = self->http,
-        .pauses = self->pauses,
-        .previews = self->previews,
-        .applier = self->applier,
-        .journal = self->journal,
-        .started = sh_clock_wall (sh_clock_system ()),
-        .reload = s_reload,
-        .renew = s_renew,
-        .context = self,
-    };
-}
-
-static sh_err_t
-s_start (hub_t *self, sh_why_t *why)
-{
-    hub_zone_mode_t zone;
-    hub_store_t *store = NULL;
-    sh_err_t rc = s_choose_zone (self->config->timezone, &zone, why);
-    if (rc == SH_OK)
-        rc = s_catch_signals (self, why);
-    if (rc == SH_OK)
-        rc = hub_live_new (&self->live, zone);
-    if (rc == SH_OK)
-        rc = s_make_lists (self);
-    if (rc == SH_OK) {
-        hub_live_set_pauses (self->live, self->pauses);
-        hub_live_set_events (self->live,
-                             self->config->phpipam_log == HUB_LOG_EVENTS);
-        s_publish_policies (self);
-        s_publish_scan (self);
-        rc = hub_queue_new (&self->home, HOME_JOBS, SIZE_MAX);
-    }
-    /*  First of all the right to listen at all: no other hub at work here. */
-    if (rc == SH_OK)
-        rc = sh_control_new (
-            &self->control, self->config->control,
-            &(sh_control_options_t){ .program = "scanhubd",
-                                     .accept = hub_descriptors_accept,
-                                     .answer = hub_requests_answer,
-                                     .context = &self->requests },
-            why);
-    if (rc == SH_OK)
-        rc = hub_store_mariadb_new (&store, &self->config->database,
-                                    sh_clock_system ());
-    if (rc == SH_OK)
-        rc = s_start_journal (self);
-    if (rc == SH_OK)
-        rc = hub_previews_new (&self->previews, self->config->previews,
-                               sh_clock_system ());
-    if (rc == SH_OK)
-        rc = hub_pool_new (
-            &self->pool, &(hub_pool_options_t){ .config = self->config,
-                                                .registry = self->registry,
-                                                .live = self->live,
-                                                .pulse = self->pulse,
-                                                .journal = self->journal,
-                                                .previews = self->previews,
-                                                .clock = sh_clock_system () });
-    if (rc == SH_OK)
-        rc = hub_applier_new (&self->applier, self->previews, self->pool,
-                              self->registry, sh_clock_system ());
-    if (rc == SH_OK)
-        rc = hub_watch_new (&self->watch, &store, self->live,
-                            hub_pulse_join (self->pulse, "watcher", 0),
-                            sh_clock_system (), self->looked);
-    if (rc == SH_OK) {
-        hub_keychange_settle (self->key);
-        rc = s_start_zap (self, why);
-    }
-    if (rc == SH_OK)
-        rc = s_start_router (self, why);
-    if (rc == SH_OK)
-        rc = s_start_http (self, why);
-    if (rc == SH_OK)
-        s_ready_requests (self);
-    if (rc == SH_OK)
-        rc = s_start_metrics (self, why);
-    if (store)
-        store->destroy (&store);
-    return rc;
 }
 
 /*  The service manager's watchdog ends a hub of which a thread is stuck; said
@@ -552,7 +122,7 @@ s_serve (hub_t *self)
             || read (self->signals, &info, sizeof info) != sizeof info)
             continue;
         if (info.ssi_signo == SIGHUP)
-            s_reload (self, answer, sizeof answer);
+            hub_daemon_reload (self, answer, sizeof answer);
         else
             go_on = false;
     }
@@ -572,39 +142,6 @@ s_drain (hub_t *self)
     zstr_free (&answer);
 }
 
-/*  The reverse of s_start.  ZAP goes last: a CURVE socket without a handler
-    would let everybody in.  */
-static void
-s_stop (hub_t *self)
-{
-    hub_metrics_destroy (&self->metrics);
-    zactor_destroy (&self->http);
-    zactor_destroy (&self->router);
-    zactor_destroy (&self->zap);
-    hub_watch_destroy (&self->watch);
-    hub_applier_stop (self->applier);
-    hub_pool_destroy (&self->pool);
-    hub_applier_destroy (&self->applier);
-    hub_journal_destroy (&self->journal);
-    hub_queue_destroy (&self->http_home);
-    hub_queue_destroy (&self->home);
-    sh_control_destroy (&self->control);
-    hub_pulse_destroy (&self->pulse);
-    hub_putoff_destroy (&self->putoff);
-    hub_knocks_destroy (&self->admitted);
-    hub_knocks_destroy (&self->pending);
-    hub_live_destroy (&self->live);
-    hub_previews_destroy (&self->previews);
-    hub_pauses_destroy (&self->pauses);
-    hub_registry_destroy (&self->registry);
-    hub_keychange_destroy (&self->key);
-    hub_config_destroy (&self->config);
-    if (self->signals >= 0)
-        close (self->signals);
-    if (self->looked >= 0)
-        close (self->looked);
-}
-
 static int
 s_run (const char *path, bool test)
 {
@@ -613,7 +150,7 @@ s_run (const char *path, bool test)
     int status = EX_OK;
     sh_notify_open (&hub.notify);
     char key[SH_KEY_TEXT] = "", fingerprint[SH_FINGERPRINT_TEXT] = "";
-    sh_err_t rc = s_load (&hub, path, &why);
+    sh_err_t rc = hub_daemon_load (&hub, path, &why);
     if (rc == SH_OK) {
         hub_keychange_now (hub.key, key, NULL);
         sh_key_fingerprint (fingerprint, key);
@@ -622,7 +159,7 @@ s_run (const char *path, bool test)
         printf ("%s: good; %zu keys in the registry\npublic-key: %s\n", path,
                 hub_registry_size (hub.registry), key);
     else if (rc == SH_OK) {
-        rc = s_start (&hub, &why);
+        rc = hub_daemon_start (&hub, &why);
         if (rc == SH_OK) {
             sh_log (SH_LOG_NOTICE, "scanhubd " PACKAGE_VERSION " is up",
                     SH_STR ("public_key", key),
@@ -637,7 +174,7 @@ s_run (const char *path, bool test)
     }
     if (rc != SH_OK)
         status = s_complain (rc, &why);
-    s_stop (&hub);
+    hub_daemon_stop (&hub);
     sh_notify_close (&hub.notify);
     if (rc == SH_OK && !test)
         sh_log (SH_LOG_NOTICE, "scanhubd has stopped");
