@@ -110,7 +110,7 @@ ctl_check_tables (ctl_doctor_t *self)
     else
         sh_findings_good (&self->found,
                           phpipam->pool ? "1.5.0 or later, by its columns"
-                                        : "1.4.0 or later");
+                                        : "of which version is not known");
     if (phpipam->maintenance)
         sh_findings_warning (&self->found,
                              "it is in maintenance mode: nothing is written "

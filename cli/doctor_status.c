@@ -152,8 +152,8 @@ ctl_check_clocks (ctl_doctor_t *self)
                              ms > 0 ? "slow" : "fast");
     }
     if (self->found.of_check == 0 && told > 0)
-        sh_findings_good (&self->found, "those of %zu scanners are right",
-                          told);
+        sh_findings_good (&self->found, "right, of %zu connected scanner%s",
+                          told, told == 1 ? "" : "s");
 }
 
 void

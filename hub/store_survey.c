@@ -134,48 +134,25 @@ s_version_text (char *out, size_t size, const char *stored)
         snprintf (out, size, "%s%s", stored, length == 3 ? ".0" : "");
 }
 
+/*  A column of phpIPAM's only row of settings; "" if it is not there, or not
+    granted.  */
 static sh_err_t
-s_read_version (hub_survey_t *self, hub_survey_phpipam_t *out)
+s_setting (hub_survey_t *self, const char *column, char *out, size_t size)
 {
     MYSQL_RES *result;
     MYSQL_ROW row;
     bool there;
-    hub_sql_start (&self->sql, "SELECT version, dbversion FROM settings "
-                               "LIMIT 0");
+    out[0] = '\0';
+    hub_sql_start (&self->sql, "SELECT ");
+    hub_sql_add (&self->sql, column);
+    hub_sql_add (&self->sql, " FROM settings WHERE id = 1");
     sh_err_t rc = hub_sql_probe (&self->sql, &there);
     if (rc != SH_OK || !there)
         return rc;
-    hub_sql_start (&self->sql, "SELECT version, dbversion FROM settings "
-                               "WHERE id = 1");
-    rc = s_one (self, &result, &row);
+    rc = s_one (self, &result, &row); /* the same statement */
     if (rc != SH_OK)
         return rc;
-    if (row) {
-        s_version_text (out->version, sizeof out->version,
-                        row[0] ? row[0] : "");
-        s_copy (out->dbversion, sizeof out->dbversion, row[1]);
-    }
-    mysql_free_result (result);
-    return SH_OK;
-}
-
-static sh_err_t
-s_read_maintenance (hub_survey_t *self, hub_survey_phpipam_t *out)
-{
-    MYSQL_RES *result;
-    MYSQL_ROW row;
-    bool there;
-    hub_sql_start (&self->sql, "SELECT maintaneanceMode FROM settings "
-                               "LIMIT 0");
-    sh_err_t rc = hub_sql_probe (&self->sql, &there);
-    if (rc != SH_OK || !there)
-        return rc;
-    hub_sql_start (&self->sql, "SELECT maintaneanceMode FROM settings "
-                               "WHERE id = 1");
-    rc = s_one (self, &result, &row);
-    if (rc != SH_OK)
-        return rc;
-    out->maintenance = row && hub_store_is_true (row[0]);
+    s_copy (out, size, row ? row[0] : NULL);
     mysql_free_result (result);
     return SH_OK;
 }
@@ -184,10 +161,17 @@ sh_err_t
 hub_survey_phpipam (hub_survey_t *self, hub_survey_phpipam_t *out)
 {
     assert (self && out);
+    char version[8], maintenance[8] = "";
     memset (out, 0, sizeof *out);
-    sh_err_t rc = s_read_version (self, out);
+    sh_err_t rc = s_setting (self, "version", version, sizeof version);
+    s_version_text (out->version, sizeof out->version, version);
     if (rc == SH_OK)
-        rc = s_read_maintenance (self, out);
+        rc = s_setting (self, "dbversion", out->dbversion,
+                        sizeof out->dbversion);
+    if (rc == SH_OK)
+        rc = s_setting (self, "maintaneanceMode", maintenance,
+                        sizeof maintenance);
+    out->maintenance = hub_store_is_true (maintenance);
     hub_sql_start (&self->sql, "SELECT isPool FROM subnets LIMIT 0");
     if (rc == SH_OK)
         rc = hub_sql_probe (&self->sql, &out->pool);

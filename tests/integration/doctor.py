@@ -10,6 +10,8 @@ import socket
 import subprocess
 import sys
 
+sys.dont_write_bytecode = True
+
 import doctor_site  # noqa: F401  its cases are played as well
 import harness
 from doctor_stage import (DAY, ERROR, GOOD, WARNING, Stage, finding,

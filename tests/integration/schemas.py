@@ -8,6 +8,7 @@ import sys
 sys.dont_write_bytecode = True
 
 import harness
+from doctor_stage import finding, findings
 from harness import (PRIVATE_DB, SOURCE, SqlError, Stage, ago, case, equal,
                      host, until, wall)
 
@@ -64,6 +65,13 @@ class Schemas(Stage):
         until(lambda: [row['id'] for row in self.peer().assignments()] == [10],
               'assignments')
         equal([row['ip'][3] for row in self.peer().targets(10)], [5, 6, 7])
+        found = self.doctor()
+        for check in ('tables', 'rights', 'excess', 'columns'):
+            equal([result for result, _ in found[check]], ['good'],
+                  found[check])
+
+    def doctor(self):
+        return findings(self.hub.ctl('doctor', '--json', check=False))
 
 
 @case('phpIPAM 1.8.2')
@@ -147,6 +155,7 @@ def _(s):
           (wall(seen), 'a', 'T1'))
     equal(s.count(), 1)
     assert 'custom_ticket' in s.hub.log_from(mark), 'the log names the column'
+    finding(s.doctor(), 'columns', 'error', 'ipaddresses.custom_ticket')
     s.sql.rows("ALTER TABLE ipaddresses MODIFY custom_ticket VARCHAR(32) "
                "NOT NULL DEFAULT ''")
     equal(s.applied(host('10.0.0.6', seen))['added'], 1)
@@ -169,6 +178,8 @@ def _(s):
     done = s.hub.ctl('ping', '--wait', '2', check=False)
     assert done.returncode, 'it says that it is ready'
     assert '1.4.0' in done.stderr and 'missing' in done.stderr, done.stderr
+    finding(s.doctor(), 'tables', 'error', '1.3.0 is too old')
+    finding(s.doctor(), 'rights', 'error', 'hostname', 'ipaddresses')
     before = s.tables()
     message = s.report().part([host('10.0.0.5')])
     s.peer().send(message)
