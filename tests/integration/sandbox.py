@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MPL-2.0
 """What a unit's sandbox forbids, without systemd as process 1, for programs of
 the tests: another user, the capabilities of the unit, no new privileges, its
-list of system calls and of address families, and a file system to be read only.
+list of system calls and of address families, no memory that becomes code, and a
+file system to be read only.
 
 usage: sandbox.py UNIT COMMAND...   (applies the filter and runs the command)
 
@@ -57,6 +58,12 @@ class Compare(ctypes.Structure):
                 ('a', ctypes.c_uint64), ('b', ctypes.c_uint64)]
 
 
+def forbid_new_code(unit):
+    """As MemoryDenyWriteExecute= does it, where the kernel is 6.3 or newer."""
+    if 'yes' in settings(unit, 'MemoryDenyWriteExecute'):
+        ctypes.CDLL(None).prctl(65, 1, 0, 0, 0)  # PR_SET_MDWE
+
+
 def load_filter(unit):
     """Everything else fails with EPERM, as in the unit."""
     library = ctypes.CDLL('libseccomp.so.2')
@@ -94,6 +101,7 @@ def prefix(unit, writable):
 
 
 def main():
+    forbid_new_code(sys.argv[1])
     load_filter(sys.argv[1])
     os.execv(sys.argv[2], sys.argv[2:])
 

@@ -132,17 +132,31 @@ def no_rights(stage):
         and 'as a member of that group' in done.stderr, done.stderr
 
 
-@case('the scanner does its work in its sandbox')
-def scanner_in_sandbox(stage):
+def scan(stage, **config):
+    """A scanner in the sandbox that has scanned six addresses."""
     stage.sql.rows('DELETE FROM subnets')
     stage.subnet(20, '127.0.0.0/29')
-    scanner = Scanner(stage, interval=1)
+    scanner = Scanner(stage, interval=1, **config)
     scanner.prefix = sandbox.prefix(SCANNER, [scanner.directory])
     own(scanner.directory)
     scanner.start()
     stage.extra.append(scanner)
     scanner.says('subnet scanned')
     equal(stage.count(20), 6)
+    return scanner
+
+
+@case('nmap and fping do theirs in the scanner\'s sandbox')
+def engines_in_sandbox(stage):
+    for engine in 'nmap', 'fping':
+        if not shutil.which(engine):
+            raise harness.Skip(f'there is no {engine}')
+        scan(stage, engine=engine).stop()
+
+
+@case('the scanner does its work in its sandbox')
+def scanner_in_sandbox(stage):
+    scanner = scan(stage)
     until(lambda: scanner.status('CapEff') == 0, 'no capability')
     equal((scanner.status('Seccomp'), scanner.status('Uid')),
           (2, sandbox.USER))
