@@ -253,7 +253,8 @@ def need_root():
 def _(s):
     need_root()
     key = secret_of(s.hub.directory / 'hub.cert')
-    check_memory(s.hub.process.pid, key)
+    # The hub's, and the listener's own, which may be the key before.
+    check_memory(s.hub.process.pid, key, copies=2)
     check_memory(s.hub.process.pid, TOKEN,
                  f'secret-key = "{key}',
                  f'token: {TOKEN}', s.database.env['DB_PASSWORD'] + '\n')
