@@ -100,6 +100,10 @@ an_empty_file_is_the_defaults (void **state)
                          RUNSTATEDIR "/scanhub/control.sock");
     assert_int_equal (config->workers, 2);
     assert_int_equal (config->memory_ceiling, 0);
+    assert_non_null (strstr (config->journal, "/journal.db"));
+    assert_int_equal (config->journal_days, 90);
+    assert_int_equal (config->journal_size, 256);
+    assert_int_equal (config->phpipam_log, HUB_LOG_NONE);
     assert_string_equal (config->database.host, "127.0.0.1");
     assert_int_equal (config->database.port, 3306);
     assert_null (config->database.socket);
@@ -201,6 +205,10 @@ what_is_wrong_is_refused (void **state)
         { "hub:\n  workers: 65\n", "1 to 64" },
         { "hub:\n  workers: two\n", "number" },
         { "hub:\n  memory_ceiling: 63\n", "64 to 1048576" },
+        { "hub:\n  journal: journal.db\n", "hub.journal" },
+        { "hub:\n  journal_days: 0\n", "1 to 3650" },
+        { "hub:\n  journal_size: 7\n", "8 to 65536" },
+        { "phpipam_log: all\n", "none, events" },
         { "hub:\n  memory_ceiling: 1048577\n", "64 to 1048576" },
         { "hub: 5\n", "must be a map" },
         { "hub:\n  listen: []\n", "empty" },
@@ -823,6 +831,11 @@ what_needs_a_restart_is_named (void **state)
         { "hub:\n  workers: 3\n", "hub.workers" },
         { "metrics:\n  listen: off\n", "metrics.listen" },
         { "hub:\n  memory_ceiling: 300\n", "hub.memory_ceiling" },
+        { "hub:\n  journal: off\n", "hub.journal" },
+        { "hub:\n  journal: /x\n", "hub.journal" },
+        { "hub:\n  journal_days: 7\n", "hub.journal_days" },
+        { "hub:\n  journal_size: 8\n", "hub.journal_size" },
+        { "phpipam_log: events\n", NULL },
         { "phpipam_timezone: UTC\n", "phpipam_timezone" },
         { "database:\n  host: 127.0.0.2\n", "database" },
         { "database:\n  port: 3307\n", "database" },
