@@ -47,6 +47,17 @@ s_mono_ms (void *context)
     return time.tv_sec * 1000 + time.tv_nsec / 1000000;
 }
 
+/*  Each look at this one finds that a minute has passed.  */
+static int64_t
+s_hasty_ms (void *context)
+{
+    static int64_t now;
+    (void) context;
+    return now += 60000;
+}
+
+static const sh_clock_t s_hasty
+    = { .wall_ms = s_wall_ms, .mono_ms = s_hasty_ms };
 static const sh_clock_t s_clock
     = { .wall_ms = s_wall_ms, .mono_ms = s_mono_ms };
 
@@ -437,6 +448,35 @@ test_changes_and_news (void **state)
     hub_journal_reader_destroy (&reader);
 }
 
+/*  A question that takes too long has an end, and the next one an answer.  */
+static void
+test_question_is_cut_off (void **state)
+{
+    (void) state;
+    hub_journal_limits_t limits = s_limits ();
+    hub_journal_file_t *file = s_open (&limits);
+    hub_record_t *list = NULL;
+    for (int i = 0; i < 2000; i++) {
+        hub_record_t *one = s_record (1, 0);
+        memcpy (one->id, &i, sizeof i);
+        one->next = list;
+        list = one;
+    }
+    s_write (file, list);
+    hub_journal_file_destroy (&file);
+    hub_journal_reader_t *reader = NULL;
+    reports_t found = { 0 };
+    sh_why_t why = { "" };
+    hub_journal_filter_t filter = { .most = 100000 };
+    assert_int_equal (hub_journal_reader_new (&reader, s_path, &s_hasty, &why),
+                      SH_OK);
+    assert_int_equal (hub_journal_reports (reader, &filter, s_take_report,
+                                           &found, &why), SH_E_TIMEOUT);
+    assert_non_null (strstr (why.text, "ask for less"));
+    hub_journal_reader_destroy (&reader);
+    assert_int_equal (s_reports (filter).count, 2000);
+}
+
 static void
 s_trim_all (hub_journal_file_t *file)
 {
@@ -775,6 +815,7 @@ main (void)
         TEST (test_results),
         TEST (test_refusals_are_counted),
         TEST (test_changes_and_news),
+        TEST (test_question_is_cut_off),
         TEST (test_old_goes),
         TEST (test_too_much_goes),
         TEST (test_flood_hurts_its_sender),
