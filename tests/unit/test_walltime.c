@@ -296,6 +296,32 @@ test_never (void **state)
         assert_false (sh_wall_is_never (some[i]));
 }
 
+/*  Back from the text, but for the hour that runs twice.  */
+static void
+test_epoch (void **state)
+{
+    (void) state;
+    static const char *const wrong[]
+        = { "", "0000-00-00 00:00:00", "1970-01-01 00:00:01", "nonsense",
+            "2026-06-01", "2026-06-01 12:00:00.5", "2026-13-01 12:00:00" };
+    int64_t epoch = 7;
+    for (size_t i = 0; i < COUNT (wrong); i++)
+        assert_false (sh_wall_epoch (&epoch, SH_ZONE_UTC, wrong[i]));
+    assert_false (sh_wall_epoch (&epoch, SH_ZONE_UTC, NULL));
+    assert_int_equal (epoch, 7);
+    assert_true (sh_wall_epoch (&epoch, SH_ZONE_UTC, "2026-06-01 12:00:00"));
+    assert_int_equal (epoch, 1780315200);
+    s_set_zone ("Europe/Berlin");
+    assert_true (sh_wall_epoch (&epoch, SH_ZONE_LOCAL, "2026-06-01 14:00:00"));
+    assert_int_equal (epoch, 1780315200);
+    assert_true (sh_wall_epoch (&epoch, SH_ZONE_UTC, "2026-06-01 12:00:00"));
+    assert_int_equal (epoch, 1780315200);
+    assert_true (
+        sh_wall_epoch (&epoch, SH_ZONE_LOCAL, "2026-10-25 02:30:00"));
+    assert_true (epoch == BERLIN_AUTUMN - 1800
+                 || epoch == BERLIN_AUTUMN + 1800);
+}
+
 static void
 test_clock (void **state)
 {
@@ -327,6 +353,7 @@ main (void)
         cmocka_unit_test_setup (test_new_york, s_reset),
         cmocka_unit_test_setup (test_three_hours, s_reset),
         cmocka_unit_test_setup (test_latest_is_greatest, s_reset),
+        cmocka_unit_test_setup (test_epoch, s_reset),
         cmocka_unit_test_setup (test_adopt, s_reset),
         cmocka_unit_test_setup (test_adopt_refuses, s_reset),
         cmocka_unit_test_setup (test_adopt_tzdir, s_reset),
