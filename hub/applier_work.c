@@ -207,8 +207,15 @@ s_apply_parts (hub_applier_t *self, size_t at, hub_apply_t *one,
         sh_err_t rc = hub_previews_frame (self->previews, one->number,
                                           &frame.part, &frame.data,
                                           &frame.size, &frame.received, why);
-        if (rc == SH_E_NOT_FOUND && one->done > 0)
+        if (rc == SH_E_NOT_FOUND && one->done > 0 && one->done >= one->parts)
             return SH_OK;
+        if (rc == SH_E_NOT_FOUND)
+            return sh_fail (why, rc,
+                            "a newer report of its subnet took its place when "
+                            "%llu of %llu parts had been applied; see "
+                            "scanhubctl preview list",
+                            (unsigned long long) one->done,
+                            (unsigned long long) one->parts);
         if (rc != SH_OK)
             return rc;
         rc = s_apply_part (self, one, who, &frame, made, why);
@@ -246,11 +253,12 @@ s_finish (hub_applier_t *self, hub_apply_t *one, const hub_preview_t *entry,
 {
     if (rc == SH_OK)
         rc = hub_applied_compare (made, one, self->previews, why);
-    if (rc == SH_OK)
+    if (rc == SH_OK) {
         rc = hub_previews_drop (self->previews, one->number, entry->report,
                                 why);
-    if (rc == SH_E_NOT_FOUND)
-        rc = SH_OK; /* a newer report took its place meanwhile */
+        if (rc == SH_E_NOT_FOUND)
+            rc = SH_OK; /* a newer report took its place meanwhile */
+    }
     one->state = rc == SH_OK ? HUB_APPLY_DONE : HUB_APPLY_FAILED;
     if (rc != SH_OK) {
         snprintf (one->failed, sizeof one->failed, "%s",

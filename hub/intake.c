@@ -44,6 +44,7 @@ struct hub_intake
     int vain;
     sh_err_t all;
     hub_unfinished_t unfinished;
+    hub_unfinished_t noted; /* reports whose hosts were kept for preview */
     /*  Agents that showed life, for hub_intake_after.  */
     hub_agent_t alive[ALIVE_MOST];
     size_t alive_count;
@@ -137,11 +138,33 @@ s_read_rows (hub_intake_t *self, hub_part_t *part)
     return rc;
 }
 
+/*  All parts of a report count as one there.  */
+static sp_report_t
+s_whole (const sp_report_t *report)
+{
+    sp_report_t whole = *report;
+    whole.part = 0;
+    return whole;
+}
+
+/*  Policy may change in the middle of a report.  If its hosts were kept for
+    preview, their rows do not say that they answered, and its closing part
+    would set them Offline.  */
+static bool
+s_was_noted (const hub_intake_t *self, const hub_part_t *part)
+{
+    hub_place_t place;
+    sp_report_t whole = s_whole (part->report);
+    return part->report->last
+           && hub_unfinished_find (&self->noted, part->subnet_id, &whole,
+                                   &place);
+}
+
 static hub_facts_t
 s_facts (const hub_intake_t *self, const hub_part_t *part)
 {
     int64_t now = s_now (self);
-    return (hub_facts_t){
+    hub_facts_t facts = {
         .report = part->report,
         .agent = &part->agent,
         .subnet = &part->subnet,
@@ -154,6 +177,9 @@ s_facts (const hub_intake_t *self, const hub_part_t *part)
         .now = now,
         .by_hand = part->job->by_hand,
     };
+    if (s_was_noted (self, part))
+        facts.policy.preview = HUB_PREVIEW_YES;
+    return facts;
 }
 
 static sh_err_t
@@ -637,6 +663,10 @@ s_note_place (hub_intake_t *self, const hub_part_t *part)
     else if (part->report->last)
         hub_unfinished_forget (&self->unfinished, part->subnet_id,
                                part->report);
+    sp_report_t whole = s_whole (part->report);
+    if (part->held == HUB_HELD_PREVIEW && !part->report->last)
+        hub_unfinished_note (&self->noted, part->subnet_id, &whole,
+                             &part->place);
 }
 
 /*  Only now, for only what was committed is to be found there.  */

@@ -195,10 +195,10 @@ s_hub_key (const hub_requests_t *self, const char *rest, hub_reply_t *reply)
     And these are about what is held:
 
         previews AFTER
-                  "ok " and a JSON document of up to 500 entries with numbers
+                  "ok " and a JSON document of up to 300 entries with numbers
                   above AFTER
         preview N AFTER
-                  "ok " and a JSON document: the entry, and up to 2,000 lines of
+                  "ok " and a JSON document: the entry, and up to 500 lines of
                   what it would change, behind the line AFTER
         apply N   "ok N": the entry is being applied, or waits for that
         applied N "ok " and a JSON document: how far that is, or what was done

@@ -9,8 +9,9 @@
 #include "hub/requests_within.h"
 #include "lib/clean.h"
 
-#define ENTRIES_MOST 500 /* in one answer */
-#define LINES_MOST 2000
+/*  In one answer, also with the longest texts.  */
+#define ENTRIES_MOST 300
+#define LINES_MOST 500
 
 /*  A number and nothing else, or, if 'second' is wanted, two with a space.  */
 static bool

@@ -2043,6 +2043,33 @@ test_preview (void **state)
     s_shut (&world);
 }
 
+/*  A report that began under preview ends so, though the policy is another by
+    then: its closing part would set Offline who has answered.  */
+static void
+test_preview_ends (void **state)
+{
+    (void) state;
+    world_t world;
+    s_open (&world);
+    s_set_policy (&world, HUB_PREVIEW_YES, LIMIT (0), LIMIT (100));
+    s_add_three (&world);
+    s_work (&world);
+    s_assert_verdict (&world, 0, SP_NOTED, NULL);
+    s_forget (&world);
+    s_set_policy (&world, HUB_PREVIEW_NO, LIMIT (1000), LIMIT (100));
+    tables_t before = world.fake.now;
+    REPORT (&world, .tag = 1, .part = 1, .subnet = 7, .cidr = "10.0.7.0/24");
+    s_work (&world);
+    s_assert_verdict (&world, 0, SP_NOTED, NULL);
+    s_assert_unchanged (&world, &before);
+    s_forget (&world);
+    REPORT (&world, .tag = 2, .part = 1, .subnet = 7, .cidr = "10.0.7.0/24");
+    s_work (&world);
+    s_assert_verdict (&world, 0, SP_APPLIED, NULL);
+    assert_int_equal (s_verdict (&world, 0)->tagged, 2);
+    s_shut (&world);
+}
+
 /*  A key that is revoked before COMMIT leaves nothing in the list either.  */
 static void
 test_preview_revoked (void **state)
@@ -2504,6 +2531,7 @@ main (void)
         cmocka_unit_test (test_differing_mac_rolled_back),
         cmocka_unit_test (test_policy_of_the_moment),
         cmocka_unit_test (test_preview),
+        cmocka_unit_test (test_preview_ends),
         cmocka_unit_test (test_preview_revoked),
         cmocka_unit_test (test_brake_new),
         cmocka_unit_test (test_brake_offline),
