@@ -154,8 +154,10 @@ s_run (const char *path, bool test)
         sh_key_fingerprint (fingerprint, key);
     }
     if (rc == SH_OK && test)
-        printf ("%s: good; %zu keys in the registry\npublic-key: %s\n", path,
-                hub_registry_size (hub.registry), key);
+        printf ("%s: good; %zu keys in the registry\npublic-key: %s\n"
+                "fingerprint: %s\n",
+                path,
+                hub_registry_size (hub.registry), key, fingerprint);
     else if (rc == SH_OK) {
         rc = hub_daemon_start (&hub, &why);
         if (rc == SH_OK) {

@@ -405,6 +405,8 @@ s_log_change (const change_t *change)
         s_log_bad (change->fresh);
         return;
     }
+    char fingerprint[SH_FINGERPRINT_TEXT];
+    sh_key_fingerprint (fingerprint, entry->who.key);
     const char *text = "registry entry changed";
     if (!change->fresh)
         text = "registry entry removed";
@@ -413,6 +415,7 @@ s_log_change (const change_t *change)
     sh_log (SH_LOG_INFO, text, SH_STR ("file", entry->file),
             SH_STR ("scanner", entry->who.name),
             SH_STR ("key", entry->who.key),
+            SH_STR ("fingerprint", fingerprint),
             SH_INT ("codes", entry->who.code_count));
 }
 

@@ -25,11 +25,11 @@ s_refuse (const hub_retired_t *self, sh_why_t *why)
                     "%s: is no list of replaced keys; put it right: a line "
                     "'scanhub-retired 1', then one key on a line, or move it "
                     "away if no key was ever replaced",
-                    self->path);
+                    self->path ? self->path : "the list");
 }
 
-static sh_err_t
-s_parse (hub_retired_t *self, char *text, size_t size, sh_why_t *why)
+sh_err_t
+hub_retired_parse (hub_retired_t *self, char *text, size_t size, sh_why_t *why)
 {
     if (strlen (text) != size || size == 0 || text[size - 1] != '\n'
         || strncmp (text, HEAD, sizeof HEAD - 1) != 0)
@@ -54,7 +54,7 @@ s_load (hub_retired_t *self, sh_why_t *why)
     if (rc == SH_E_NOT_FOUND)
         return SH_OK;
     if (rc == SH_OK)
-        rc = s_parse (self, text, size, why);
+        rc = hub_retired_parse (self, text, size, why);
     free (text);
     return rc == SH_E_TOO_LARGE ? s_refuse (self, why) : rc;
 }

@@ -23,6 +23,10 @@ sh_err_t hub_retired_new (hub_retired_t **out, const char *path,
                           sh_why_t *why) SH_MUST_CHECK;
 void hub_retired_destroy (hub_retired_t **self_p);
 
+/*  Add the keys of a file's text, which is written to.  SH_E_CONFIG.  */
+sh_err_t hub_retired_parse (hub_retired_t *self, char *text, size_t size,
+                            sh_why_t *why) SH_MUST_CHECK;
+
 bool hub_retired_has (const hub_retired_t *self, const char *key);
 size_t hub_retired_count (const hub_retired_t *self);
 const char *hub_retired_key (const hub_retired_t *self, size_t at);

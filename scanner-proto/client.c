@@ -365,6 +365,12 @@ s_look_failed (sp_client_t *self, const char *why)
                          randombytes_random ());
 }
 
+static bool
+s_shows_next_key (const sp_client_t *self)
+{
+    return self->next_key.offer && !self->next_key.only_when_refused;
+}
+
 /*  Show the hub in use our next key, if there is one.  */
 static void
 s_look_with_next_key (sp_client_t *self, int64_t now)
@@ -397,7 +403,7 @@ s_look (sp_client_t *self, int64_t now)
             != SH_OK)
             s_look_failed (self, why.text);
         self->look_end = now + ATTEMPT_MS;
-    } else if (self->next_key.offer && now >= self->key_due)
+    } else if (s_shows_next_key (self) && now >= self->key_due)
         s_look_with_next_key (self, now);
 }
 
@@ -553,7 +559,7 @@ s_next_timer (const sp_client_t *self)
         return self->due;
     int64_t silence = self->heard + SP_SILENCE_MS;
     int64_t look = self->look ? self->look_end : self->rota.look_due;
-    if (!self->look && self->next_key.offer && self->key_due < look)
+    if (!self->look && s_shows_next_key (self) && self->key_due < look)
         look = self->key_due;
     int64_t next = self->beat_due < silence ? self->beat_due : silence;
     return look < next ? look : next;

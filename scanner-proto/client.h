@@ -31,6 +31,7 @@ typedef struct
         it yet.  */
     void (*taken) (void *context);
     void *context;
+    bool only_when_refused; /* a session that stands is left alone */
 } sp_next_key_t;
 
 typedef struct

@@ -48,8 +48,8 @@ s_parse_line (item_t *out, const char *line)
     return sh_key_valid (out->next);
 }
 
-static sh_err_t
-s_parse (sp_hub_keys_t *self, char *text, size_t size, sh_why_t *why)
+sh_err_t
+sp_hub_keys_parse (sp_hub_keys_t *self, char *text, size_t size, sh_why_t *why)
 {
     char *rest = NULL;
     bool good = strlen (text) == size && size > 0 && text[size - 1] == '\n';
@@ -65,7 +65,7 @@ s_parse (sp_hub_keys_t *self, char *text, size_t size, sh_why_t *why)
     return sh_fail (why, SH_E_SYNTAX,
                     "%s: is no list of hubs' keys; move it away, and if the hub "
                     "has another key by now put that into the configuration",
-                    self->path);
+                    self->path ? self->path : "the list");
 }
 
 static sh_err_t
@@ -78,7 +78,7 @@ s_load (sp_hub_keys_t *self, sh_why_t *why)
     if (rc == SH_E_NOT_FOUND)
         return SH_OK;
     if (rc == SH_OK)
-        rc = s_parse (self, text, size, why);
+        rc = sp_hub_keys_parse (self, text, size, why);
     free (text);
     return rc;
 }

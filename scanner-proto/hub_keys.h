@@ -25,6 +25,10 @@ sh_err_t sp_hub_keys_new (sp_hub_keys_t **out, const char *path,
                           sh_why_t *why) SH_MUST_CHECK;
 void sp_hub_keys_destroy (sp_hub_keys_t **self_p);
 
+/*  Take the items of a file's text, which is written to.  SH_E_SYNTAX.  */
+sh_err_t sp_hub_keys_parse (sp_hub_keys_t *self, char *text, size_t size,
+                            sh_why_t *why) SH_MUST_CHECK;
+
 /*  The key that this hub has now, as far as is known: the configured one, or the
     one that it has got since.  Borrowed until the next change.  */
 const char *sp_hub_keys_now (const sp_hub_keys_t *self, const sp_hub_t *hub);

@@ -143,8 +143,9 @@ s_client (sc_link_t *self, const sc_config_t *config, const char *version,
                                     .clock = self->clock,
                                     .orders = !self->tell->once,
                                     .hub_keys = self->hub_keys,
-                                    .next_key = { s_offer_next_key,
-                                                  s_next_key_taken, self },
+                                    .next_key
+                                    = { s_offer_next_key, s_next_key_taken,
+                                        self, self->tell->once },
                                     .return_ms = config->hub_return
                                                  * INT64_C (1000) };
     rc = sp_client_new (&self->client, &options, why);
