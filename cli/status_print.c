@@ -158,6 +158,7 @@ s_print_work (const ctl_status_t *self)
     const json_t *files = ctl_status_part (self, "descriptors");
     const json_t *http = ctl_status_part (self, "http");
     const json_t *previews = ctl_status_part (self, "previews");
+    const json_t *journal = ctl_status_part (self, "journal");
     size_t i, busy = 0, count = 0;
     int64_t longest = 0;
     json_array_foreach (ctl_status_part (self, "workers"), i, one) {
@@ -189,6 +190,13 @@ s_print_work (const ctl_status_t *self)
                          " reports in the spool",
                          ctl_status_number (http, "pending"),
                          ctl_status_number (http, "spool"));
+    if (json_is_object (journal))
+        ctl_status_line (self, SH_MARK_NONE,
+                         "journal: %" PRId64 " records written, %" PRId64
+                         " dropped; its file has %" PRId64 " KiB",
+                         ctl_status_number (journal, "written"),
+                         ctl_status_number (journal, "dropped"),
+                         ctl_status_number (journal, "bytes") >> 10);
     if (ctl_status_number (previews, "previews")
         || ctl_status_number (previews, "held"))
         ctl_status_line (self, SH_MARK_NONE,

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: MPL-2.0
 """scanhubctl status: is it working, and if not, why?  Asked of a real hub."""
 
+import http.client
+import json
 import os
 import pty
 import re
@@ -284,6 +286,58 @@ def _(s):
     equal([one['subnet'] for one in s.hub.status()['subnets']], [10, 12])
     equal(s.scanner()['cause'], 'subnet-unknown')
     s.hub.restart()  # which forgets
+
+
+CODE_C = 'AgentC0000000000000000000000000C'
+DOOR = '''http:
+  listen: 127.0.0.1:{port}
+  spool: {dir}/shim.spool
+  tokens:
+    - label: old-site
+      token: open-sesame-and-more-of-it
+'''
+
+
+def post(hub, code, network, **one):
+    """A report as the older agent sends it; status and body."""
+    seen = time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime())
+    body = json.dumps({'code': code, 'scan': {
+        'subnet': network, 'results': [{'lastSeen': seen, **one}]},
+        'tz': '+0000'})
+    link = http.client.HTTPConnection('127.0.0.1', hub.http_port, timeout=20)
+    try:
+        link.request('POST', '/', body, {
+            'Authorization': 'Bearer open-sesame-and-more-of-it',
+            'Content-Type': 'application/json'})
+        answer = link.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        link.close()
+
+
+@case('who comes by HTTP is there by label and code, if phpIPAM knows the code')
+def _(s):
+    s.agent(9, 'old', CODE_C)
+    s.subnet(20, '10.0.4.0/24', scanAgent=9)
+    hub = s.new_hub('door', http=DOOR)
+    s.extra.append(hub)
+    hub.start()
+    until(lambda: any(one['subnet'] == 20 for one in hub.status()['subnets']),
+          'the subnet')
+    equal(post(hub, CODE_C, '10.0.4.0/24', ip='10.0.4.7', subnetId=20),
+          (200, ''))
+    status, said = post(hub, 'x' * 32, '10.0.4.0/24', ip='10.0.4.7',
+                        subnetId=20)
+    assert status == 200 and 'agent-unknown' in said, said
+    document = hub.status()
+    found = [one for one in document['scanners'] if one['door'] == 'http']
+    equal([(one['name'], one['code'], one['state'], one['key'])
+           for one in found], [('old-site', CODE_C, 'http', None)])
+    equal(found[0]['results']['applied'], 2)
+    equal(document['scanner_sums']['http'], 1)
+    equal(document['parts']['http']['refused'], 1)
+    assert any(one['what'] == 'refusals' and 'agent-unknown' in one['text']
+               for one in document['problems']), document['problems']
 
 
 @case('a pause is shown')
