@@ -3,7 +3,6 @@
     kernel says of it.  */
 
 #include <errno.h>
-#include <grp.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "cli/doctor.h"
 #include "hub/ceiling.h"
 #include "lib/control.h"
+#include "lib/owner.h"
 #include "lib/span.h"
 
 #define HUB "scanhubd"
@@ -35,15 +35,16 @@ s_check_socket (ctl_doctor_t *self)
     if (stat (path, &meta) != 0)
         return;
     unsigned mode = meta.st_mode & 0777;
-    const struct group *group = getgrgid (meta.st_gid);
+    char group[SH_GROUP_TEXT];
+    sh_owner_group (group, meta.st_gid);
     if (mode & S_IWOTH)
         sh_findings_error (&self->found,
                            "everybody on this machine may give the hub orders "
                            "at %s (mode %04o): restart the hub", path, mode);
-    else if ((mode & S_IWGRP) && group)
+    else if (mode & S_IWGRP)
         sh_findings_good (&self->found,
                           "members of the group %s may ask at %s",
-                          group->gr_name, path);
+                          group, path);
 }
 
 static void
@@ -88,9 +89,7 @@ ctl_check_hub (ctl_doctor_t *self)
                            "start scanhubd, and look at journalctl -u scanhubd "
                            "if it ends again", path);
     } else if (rc == SH_E_MODE)
-        sh_findings_warning (&self->found,
-                             "%s; run this as root, or be a member of the "
-                             "socket's group", why.text);
+        sh_findings_warning (&self->found, "%s", why.text);
     else
         sh_findings_error (&self->found, "%s", why.text);
     free (answer);

@@ -4,7 +4,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <grp.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -312,14 +311,8 @@ s_fail_rights (const char *path, sh_why_t *why)
                         "%s: permission denied by a directory above it; run "
                         "this as root or as its user",
                         path);
-    char group[64];
-    char buffer[4096];
-    struct group entry, *found = NULL;
-    if (getgrgid_r (meta.st_gid, &entry, buffer, sizeof buffer, &found) == 0
-        && found)
-        snprintf (group, sizeof group, "%s", entry.gr_name);
-    else
-        snprintf (group, sizeof group, "%u", (unsigned) meta.st_gid);
+    char group[SH_GROUP_TEXT];
+    sh_owner_group (group, meta.st_gid);
     return sh_fail (why, SH_E_MODE,
                     "%s: permission denied: its mode is %04o and its group is "
                     "%s; run this as root or as a member of that group",

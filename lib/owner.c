@@ -7,6 +7,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -63,4 +64,15 @@ sh_owner_share (const char *path, const char *group, sh_why_t *why)
         || !found)
         return SH_OK;
     return s_change (path, (uid_t) -1, found->gr_gid, group, why);
+}
+
+void
+sh_owner_group (char out[static SH_GROUP_TEXT], gid_t group)
+{
+    char names[NAMES_ROOM];
+    struct group entry, *found = NULL;
+    if (getgrgid_r (group, &entry, names, sizeof names, &found) == 0 && found)
+        snprintf (out, SH_GROUP_TEXT, "%s", entry.gr_name);
+    else
+        snprintf (out, SH_GROUP_TEXT, "%u", (unsigned) group);
 }

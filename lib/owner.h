@@ -8,6 +8,8 @@
 #ifndef SH_OWNER_H
 #define SH_OWNER_H
 
+#include <sys/types.h>
+
 #include "lib/err.h"
 
 #define SH_OWNER_NAME "scanhub"
@@ -20,5 +22,10 @@ sh_err_t sh_owner_give (const char *path, const char *directory,
 /*  Let 'group' be the file's group; its user stays.  SH_E_IO.  */
 sh_err_t sh_owner_share (const char *path, const char *group, sh_why_t *why)
     SH_MUST_CHECK;
+
+#define SH_GROUP_TEXT 64
+
+/*  A group's name, or its number where it has none.  */
+void sh_owner_group (char out[static SH_GROUP_TEXT], gid_t group);
 
 #endif

@@ -41,7 +41,7 @@ sc_check_service (sc_doctor_t *self)
                              "runs 'scanhub-scanner once': systemctl enable "
                              "--now scanhub-scanner");
     else if (rc == SH_E_MODE)
-        sh_findings_warning (&self->found, "%s; run this as root", why.text);
+        sh_findings_warning (&self->found, "%s", why.text);
     else
         sh_findings_error (&self->found, "%s", why.text);
 }

@@ -185,6 +185,17 @@ def down(s):
     s.is_well('ports')
 
 
+@case('the control socket is open to everybody')
+def open_socket(s):
+    control = s.hub.directory / 'control.sock'
+    mode = control.stat().st_mode & 0o777
+    control.chmod(0o666)
+    s.sees('hub', ERROR, 'everybody', 'restart the hub', status=1)
+    control.chmod(mode)
+    s.sees('hub', GOOD, 'members of the group')
+    s.is_well('hub')
+
+
 @case('ports: the file has one that the running hub does not listen on')
 def ports(s):
     copy = s.hub.directory / 'copy.yaml'
