@@ -121,15 +121,43 @@ s_find (const compare_t *self, const char *address, const char *column)
     return NULL;
 }
 
-/*  The static word of a column of phpIPAM's; NULL: it is a time, or none.  */
-static const char *
-s_column (const char *word)
+/*  The column of a line; false: it is a time, or none.  */
+static bool
+s_column (const char *word, hub_column_t *out)
 {
     for (int i = 0; i < HUB_COLUMN_COUNT; i++)
         if (!s_is_time ((hub_column_t) i)
-            && strcmp (hub_column_word ((hub_column_t) i), word) == 0)
-            return hub_column_word ((hub_column_t) i);
-    return NULL;
+            && strcmp (hub_column_word ((hub_column_t) i), word) == 0) {
+            *out = (hub_column_t) i;
+            return true;
+        }
+    return false;
+}
+
+hub_delta_t *
+hub_applied_list (hub_deltas_t *to, const hub_preview_line_t *line, bool added,
+                  sh_err_t *rc)
+{
+    hub_delta_t one = { .added = added };
+    if (!s_column (line->column, &one.column)
+        || sh_addr_parse (&one.ip, line->address) != SH_OK)
+        return NULL;
+    if (to->count == to->room) {
+        size_t room = to->room * 2 + 16;
+        hub_delta_t *items = realloc (to->items, room * sizeof *items);
+        if (!items) {
+            *rc = SH_E_MEMORY;
+            return NULL;
+        }
+        *to = (hub_deltas_t){ items, to->count, room };
+    }
+    one.before = line->before ? strdup (line->before) : NULL;
+    if (line->before && !one.before) {
+        *rc = SH_E_MEMORY;
+        return NULL;
+    }
+    to->items[to->count] = one;
+    return &to->items[to->count++];
 }
 
 static void
@@ -164,10 +192,11 @@ static void
 s_see (void *context, const hub_preview_line_t *line)
 {
     compare_t *self = context;
-    const char *column = s_column (line->column);
+    hub_column_t which;
     self->last = line->row;
-    if (!column)
+    if (!s_column (line->column, &which))
         return;
+    const char *column = hub_column_word (which);
     written_t *made = s_find (self, line->address, column);
     if (made) {
         made->listed = true;
@@ -177,7 +206,7 @@ s_see (void *context, const hub_preview_line_t *line)
             s_differs (self, line->address, column, s_text (line->after),
                        s_text (made->delta->after));
     } else if (strcmp (line->action, "insert") != 0
-               || strcmp (column, hub_column_word (HUB_COLUMN_STATE)) == 0)
+               || which == HUB_COLUMN_STATE)
         s_differs (self, line->address, column, s_text (line->after), NULL);
 }
 

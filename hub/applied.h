@@ -25,6 +25,11 @@ sh_err_t hub_applied_compare (const hub_applied_t *self, hub_apply_t *one,
                               hub_previews_t *previews, sh_why_t *why)
     SH_MUST_CHECK;
 
+/*  Append a line of an entry as the delta that it was; NULL: it is about a time
+    or none, or '*rc' is SH_E_MEMORY.  */
+hub_delta_t *hub_applied_list (hub_deltas_t *to, const hub_preview_line_t *line,
+                               bool added, sh_err_t *rc);
+
 /*  Free what a result owns.  */
 void hub_applied_forget (hub_apply_t *one);
 

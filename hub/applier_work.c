@@ -10,21 +10,14 @@
 #include <time.h>
 
 #include "hub/applied.h"
+#include "hub/hold.h"
 #include "lib/log.h"
 #include "scanner-proto/codec.h"
 
 #define STEP_MS 200       /* between two looks whether the hub ends */
 #define PATIENCE_MS 30000 /* for one part, without any progress */
 #define PAUSE_MS 2000     /* at most, before a part is tried again */
-
-/*  One part out of the file; 'data' is malloc'ed.  */
-typedef struct
-{
-    uint64_t part;
-    uint8_t *data;
-    size_t size;
-    int64_t received;
-} frame_t;
+#define LINES_MOST 4096   /* that are read at once */
 
 static bool
 s_ends (hub_applier_t *self)
@@ -64,13 +57,58 @@ s_bytes (const char *text)
     return (sh_bytes_t){ (const uint8_t *) text, text ? strlen (text) : 0 };
 }
 
+/*  The lines of one part, for the worker to go by.  */
+typedef struct
+{
+    hub_job_t *job;
+    uint64_t part, last;
+    uint64_t weight; /* as in a verdict */
+    sh_err_t rc;
+} listed_t;
+
+static void
+s_see_listed (void *context, const hub_preview_line_t *line)
+{
+    listed_t *self = context;
+    self->last = line->row;
+    if (line->part != self->part || self->rc != SH_OK)
+        return;
+    bool added = strcmp (line->action, "insert") == 0;
+    if (!added && strcmp (line->action, "update") != 0)
+        return;
+    hub_delta_t *one = hub_applied_list (&self->job->listed, line, added,
+                                         &self->rc);
+    if (one && (!added || one->column == HUB_COLUMN_STATE))
+        self->weight++;
+}
+
+static sh_err_t
+s_load_listed (hub_applier_t *self, uint64_t number,
+               const hub_preview_part_t *part, hub_job_t *job, sh_why_t *why)
+{
+    listed_t listed = { .job = job, .part = part->part };
+    bool more = true;
+    sh_err_t rc = SH_OK;
+    while (rc == SH_OK && more) {
+        rc = hub_previews_lines (self->previews, number, listed.last,
+                                 LINES_MOST, s_see_listed, &listed, &more,
+                                 why);
+        if (rc == SH_OK)
+            rc = listed.rc;
+    }
+    hub_hold_sort (&job->listed);
+    job->listed_all = listed.weight >= part->changes;
+    return rc;
+}
+
 static sh_err_t
 s_make_job (hub_applier_t *self, const hub_principal_t *who,
-            const frame_t *frame, hub_job_t **out, sh_why_t *why)
+            const hub_preview_part_t *part, uint64_t number, hub_job_t **out,
+            sh_why_t *why)
 {
     sp_message_t *message = NULL;
     sh_why_t said = { "" };
-    sh_bytes_t bytes = { frame->data, frame->size };
+    sh_bytes_t bytes = { part->frame, part->size };
     sh_err_t rc = sp_decode (&message, bytes, &said);
     if (rc == SH_OK && message->type != SP_REPORT)
         rc = SH_E_BAD_MESSAGE;
@@ -84,13 +122,16 @@ s_make_job (hub_applier_t *self, const hub_principal_t *who,
     if (rc == SH_OK) {
         const sp_report_t *report = &message->u.report;
         (*out)->by_hand = true;
-        (*out)->received = frame->received;
+        (*out)->received = part->received;
         (*out)->heavy = report->last;
         (*out)->home = self->home;
         (*out)->shard = hub_job_shard (report->subnet, s_bytes (report->code),
                                        s_bytes (report->cidr));
+        rc = s_load_listed (self, number, part, *out, why);
     }
     sp_message_destroy (&message);
+    if (rc != SH_OK)
+        hub_job_destroy (out);
     return rc;
 }
 
@@ -149,11 +190,11 @@ s_take_verdict (hub_apply_t *one, const hub_job_t *job, int64_t *delay,
 /*  One try of one part; what was written goes to 'made'.  */
 static sh_err_t
 s_try (hub_applier_t *self, hub_apply_t *one, const hub_principal_t *who,
-       const frame_t *frame, hub_applied_t *made, int64_t *delay,
+       const hub_preview_part_t *part, hub_applied_t *made, int64_t *delay,
        sh_why_t *why)
 {
     hub_job_t *job = NULL;
-    sh_err_t rc = s_make_job (self, who, frame, &job, why);
+    sh_err_t rc = s_make_job (self, who, part, one->number, &job, why);
     if (rc != SH_OK)
         return rc;
     if (!hub_pool_submit (self->pool, job)) {
@@ -174,13 +215,13 @@ s_try (hub_applier_t *self, hub_apply_t *one, const hub_principal_t *who,
 /*  Until it is applied, or there is no sense in trying on.  */
 static sh_err_t
 s_apply_part (hub_applier_t *self, hub_apply_t *one,
-              const hub_principal_t *who, const frame_t *frame,
+              const hub_principal_t *who, const hub_preview_part_t *part,
               hub_applied_t *made, sh_why_t *why)
 {
     int64_t end = sh_clock_mono (self->clock) + PATIENCE_MS;
     for (;;) {
         int64_t delay = 0;
-        sh_err_t rc = s_try (self, one, who, frame, made, &delay, why);
+        sh_err_t rc = s_try (self, one, who, part, made, &delay, why);
         if (rc == SH_E_UNFINISHED)
             end = sh_clock_mono (self->clock) + PATIENCE_MS;
         if (sh_err_class (rc) != SH_CLASS_RETRY || rc == SH_E_STOPPING
@@ -202,11 +243,11 @@ static sh_err_t
 s_apply_parts (hub_applier_t *self, size_t at, hub_apply_t *one,
                const hub_principal_t *who, hub_applied_t *made, sh_why_t *why)
 {
-    frame_t frame = { 0 };
+    uint64_t from = 0;
     for (;;) {
-        sh_err_t rc = hub_previews_frame (self->previews, one->number,
-                                          &frame.part, &frame.data,
-                                          &frame.size, &frame.received, why);
+        hub_preview_part_t part;
+        sh_err_t rc = hub_previews_part (self->previews, one->number, from,
+                                         &part, why);
         if (rc == SH_E_NOT_FOUND && one->done > 0 && one->done >= one->parts)
             return SH_OK;
         if (rc == SH_E_NOT_FOUND)
@@ -218,11 +259,11 @@ s_apply_parts (hub_applier_t *self, size_t at, hub_apply_t *one,
                             (unsigned long long) one->parts);
         if (rc != SH_OK)
             return rc;
-        rc = s_apply_part (self, one, who, &frame, made, why);
-        free (frame.data);
+        rc = s_apply_part (self, one, who, &part, made, why);
+        free (part.frame);
         if (rc != SH_OK)
             return rc;
-        frame.part++;
+        from = part.part + 1;
         one->done++;
         s_show (self, at, one);
     }

@@ -4,6 +4,8 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "hub/brake.h"
 #include "lib/log.h"
@@ -83,6 +85,92 @@ hub_hold_closing (hub_part_t *part, const hub_facts_t *facts,
     held.offline_count = 0; /* they are listed already */
     part->held_changes = place->going;
     return s_hold (part, preview ? HUB_HELD_PREVIEW : HUB_HELD_OFFLINE, &held);
+}
+
+static int
+s_order (const void *a, const void *b)
+{
+    const hub_delta_t *x = a, *y = b;
+    int order = sh_addr_cmp (&x->ip, &y->ip);
+    return order ? order : (x->column > y->column) - (x->column < y->column);
+}
+
+void
+hub_hold_sort (hub_deltas_t *listed)
+{
+    assert (listed);
+    if (listed->count > 0)
+        qsort (listed->items, listed->count, sizeof *listed->items, s_order);
+}
+
+/*  Of a new row the tag's line speaks for all.  */
+static bool
+s_is_listed (const hub_job_t *job, const hub_delta_t *one)
+{
+    const hub_deltas_t *listed = &job->listed;
+    const hub_delta_t *found
+        = listed->count ? bsearch (one, listed->items, listed->count,
+                                   sizeof *listed->items, s_order)
+                        : NULL;
+    if (!found)
+        return !job->listed_all;
+    return found->added == one->added
+           && strcmp (found->before ? found->before : "",
+                      one->before ? one->before : "") == 0;
+}
+
+/*  Take the elements about a row out of a list; their first member is its id.  */
+#define DROP(list, count, row_id)                                              \
+    do {                                                                       \
+        size_t kept_ = 0;                                                      \
+        for (size_t i_ = 0; i_ < (count); i_++)                                \
+            if ((list)[i_].row != (row_id))                                    \
+                (list)[kept_++] = (list)[i_];                                  \
+        (count) = kept_;                                                       \
+    } while (0)
+
+static void
+s_drop_insert (hub_changes_t *changes, const sh_addr_t *ip)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < changes->insert_count; i++)
+        if (sh_addr_cmp (&changes->inserts[i].ip, ip) != 0)
+            changes->inserts[kept++] = changes->inserts[i];
+    changes->insert_count = kept;
+}
+
+static void
+s_drop (hub_changes_t *changes, const hub_delta_t *one)
+{
+    if (one->added)
+        s_drop_insert (changes, &one->ip);
+    else if (one->column == HUB_COLUMN_HOSTNAME)
+        DROP (changes->names, changes->name_count, one->row);
+    else if (one->column == HUB_COLUMN_MAC)
+        DROP (changes->macs, changes->mac_count, one->row);
+    else {
+        DROP (changes->used, changes->used_count, one->row);
+        DROP (changes->offline, changes->offline_count, one->row);
+    }
+}
+
+sh_err_t
+hub_hold_to_list (hub_part_t *part)
+{
+    assert (part && part->changes && part->rows);
+    hub_deltas_t planned = { 0 };
+    if (!part->job->by_hand)
+        return SH_OK;
+    sh_err_t rc = hub_deltas_add (&planned, part->changes, &part->subnet,
+                                  part->rows, HUB_COLUMNS_BUT_TIMES);
+    for (size_t i = 0; rc == SH_OK && i < planned.count; i++) {
+        const hub_delta_t *one = &planned.items[i];
+        bool speaks = !one->added || one->column == HUB_COLUMN_STATE;
+        if (speaks && !s_is_listed (part->job, one))
+            s_drop (part->changes, one);
+    }
+    hub_deltas_clear (&planned);
+    return rc;
 }
 
 /*  A person has to decide, so it is a warning; where the same comes again with

@@ -27,6 +27,12 @@ bool hub_hold_stops (const hub_facts_t *facts, const hub_place_t *place);
 sh_err_t hub_hold_closing (hub_part_t *part, const hub_facts_t *facts,
                            const hub_place_t *place) SH_MUST_CHECK;
 
+/*  Of a report that a person applies: leave out what was not listed, and what
+    does not stand any more as it was listed, for somebody has changed it since.
+    SH_E_MEMORY.  */
+sh_err_t hub_hold_to_list (hub_part_t *part) SH_MUST_CHECK;
+void hub_hold_sort (hub_deltas_t *listed);
+
 /*  After COMMIT: keep what is held, and say so.  What cannot be kept must come
     again: the error, with part->why set.  */
 sh_err_t hub_hold_keep (hub_part_t *part, hub_previews_t *previews)

@@ -186,7 +186,8 @@ static sh_err_t
 s_plan (hub_intake_t *self, hub_part_t *part)
 {
     hub_facts_t facts = s_facts (self, part);
-    return hub_changes_plan (&part->changes, &facts);
+    sh_err_t rc = hub_changes_plan (&part->changes, &facts);
+    return rc == SH_OK ? hub_hold_to_list (part) : rc;
 }
 
 /*  And what of it is held.  */
@@ -194,7 +195,7 @@ static sh_err_t
 s_plan_hosts (hub_intake_t *self, hub_part_t *part)
 {
     hub_facts_t facts = s_facts (self, part);
-    sh_err_t rc = hub_changes_plan (&part->changes, &facts);
+    sh_err_t rc = s_plan (self, part);
     return rc == SH_OK ? hub_hold_hosts (part, &facts) : rc;
 }
 

@@ -41,6 +41,7 @@ hub_job_destroy (hub_job_t **self_p)
     hub_principal_clear (&self->who);
     free (self->frame);
     hub_deltas_clear (&self->done);
+    hub_deltas_clear (&self->listed);
     free (self->answer);
     free (self);
     *self_p = NULL;

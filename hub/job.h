@@ -38,7 +38,11 @@ typedef struct
     size_t route_size;
 
     bool by_hand;      /* a held report that a person applies */
-    hub_deltas_t done; /* owned; what was written, if 'by_hand' */
+    /*  If 'by_hand'; both owned.  */
+    hub_deltas_t done;   /* what was written */
+    hub_deltas_t listed; /* what the person saw, as hub_hold_sort orders it;
+                            'after' is NULL */
+    bool listed_all;     /* and nothing else may be written, but times */
 
     uint8_t *answer; /* owned; an encoded message, or NULL */
     size_t answer_size;

@@ -129,11 +129,21 @@ sh_err_t hub_previews_lines (hub_previews_t *self, uint64_t number,
                              hub_preview_see_fn *see, void *context,
                              bool *more, sh_why_t *why) SH_MUST_CHECK;
 
-/*  The frame of the first part from 'part' on, whose number goes to '*part';
-    '*frame' is malloc'ed.  SH_E_NOT_FOUND: no more; SH_E_IO: it is damaged.  */
-sh_err_t hub_previews_frame (hub_previews_t *self, uint64_t number,
-                             uint64_t *part, uint8_t **frame, size_t *size,
-                             int64_t *received, sh_why_t *why) SH_MUST_CHECK;
+/*  One part of an entry.  */
+typedef struct
+{
+    uint64_t part;
+    uint8_t *frame; /* malloc'ed; the caller's */
+    size_t size;
+    int64_t received;
+    uint64_t changes; /* as in a verdict */
+} hub_preview_part_t;
+
+/*  The first part from 'from' on.  SH_E_NOT_FOUND: no more; SH_E_IO: it is
+    damaged; SH_E_MEMORY.  */
+sh_err_t hub_previews_part (hub_previews_t *self, uint64_t number,
+                            uint64_t from, hub_preview_part_t *out,
+                            sh_why_t *why) SH_MUST_CHECK;
 
 /*  Note why applying it failed.  */
 void hub_previews_note (hub_previews_t *self, uint64_t number,

@@ -177,43 +177,48 @@ hub_previews_lines (hub_previews_t *self, uint64_t number, uint64_t after,
     return rc;
 }
 
+enum { PART_N, PART_RECEIVED, PART_CHANGES, PART_SUM, PART_FRAME };
+
 /*  SQLite does not notice a changed byte in a value; its sum does.  */
 static sh_err_t
-s_take_frame (sqlite3_stmt *stmt, uint64_t *part, uint8_t **frame,
-              size_t *size, int64_t *received, sh_why_t *why)
+s_take_part (sqlite3_stmt *stmt, hub_preview_part_t *out, sh_why_t *why)
 {
     uint8_t sum[SP_FRAME_SUM];
-    sh_bytes_t bytes = { sqlite3_column_blob (stmt, 2),
-                         (size_t) sqlite3_column_bytes (stmt, 2) };
-    const void *stored = sqlite3_column_blob (stmt, 3);
-    if (bytes.size == 0)
+    const void *stored = sqlite3_column_blob (stmt, PART_SUM);
+    bool good = stored
+                && sqlite3_column_bytes (stmt, PART_SUM) == SP_FRAME_SUM;
+    sh_bytes_t frame = { sqlite3_column_blob (stmt, PART_FRAME),
+                         (size_t) sqlite3_column_bytes (stmt, PART_FRAME) };
+    good = good && frame.size > 0;
+    if (good)
+        sp_frame_sum (sum, frame);
+    if (!good || memcmp (sum, stored, sizeof sum) != 0)
         return sh_fail (why, SH_E_IO, "the kept report is damaged; drop it");
-    sp_frame_sum (sum, bytes);
-    if (!stored || sqlite3_column_bytes (stmt, 3) != SP_FRAME_SUM
-        || memcmp (sum, stored, sizeof sum) != 0)
-        return sh_fail (why, SH_E_IO, "the kept report is damaged; drop it");
-    *frame = malloc (bytes.size);
-    if (!*frame)
+    *out = (hub_preview_part_t){
+        .part = s_count (stmt, PART_N),
+        .frame = malloc (frame.size),
+        .size = frame.size,
+        .received = sqlite3_column_int64 (stmt, PART_RECEIVED),
+        .changes = s_count (stmt, PART_CHANGES),
+    };
+    if (!out->frame)
         return sh_fail (why, SH_E_MEMORY, "out of memory");
-    memcpy (*frame, bytes.data, bytes.size);
-    *size = bytes.size;
-    *part = s_count (stmt, 0);
-    *received = sqlite3_column_int64 (stmt, 1);
+    memcpy (out->frame, frame.data, frame.size);
     return SH_OK;
 }
 
 static sh_err_t
-s_frame (hub_previews_t *self, uint64_t number, uint64_t *part,
-         uint8_t **frame, size_t *size, int64_t *received, sh_why_t *why)
+s_part (hub_previews_t *self, uint64_t number, uint64_t from,
+        hub_preview_part_t *out, sh_why_t *why)
 {
     sqlite3_stmt *stmt = hub_previews_ask (
-        self, "SELECT n, received, frame, sum FROM part WHERE entry = ? AND"
-              " n >= ? ORDER BY n LIMIT 1",
-        "ii", (int64_t) number, (int64_t) *part);
+        self, "SELECT n, received, changes, sum, frame FROM part WHERE entry"
+              " = ? AND n >= ? ORDER BY n LIMIT 1",
+        "ii", (int64_t) number, (int64_t) from);
     int code = stmt ? sqlite3_step (stmt) : SQLITE_ERROR;
     sh_err_t rc = SH_E_NOT_FOUND;
     if (code == SQLITE_ROW)
-        rc = s_take_frame (stmt, part, frame, size, received, why);
+        rc = s_take_part (stmt, out, why);
     sqlite3_finalize (stmt);
     return code == SQLITE_ROW || code == SQLITE_DONE
                ? rc
@@ -221,15 +226,14 @@ s_frame (hub_previews_t *self, uint64_t number, uint64_t *part,
 }
 
 sh_err_t
-hub_previews_frame (hub_previews_t *self, uint64_t number, uint64_t *part,
-                    uint8_t **frame, size_t *size, int64_t *received,
-                    sh_why_t *why)
+hub_previews_part (hub_previews_t *self, uint64_t number, uint64_t from,
+                   hub_preview_part_t *out, sh_why_t *why)
 {
-    assert (self && part && frame && size && received);
+    assert (self && out);
     pthread_mutex_lock (&self->lock);
     sh_err_t rc = hub_previews_open (self, why);
     if (rc == SH_OK)
-        rc = s_frame (self, number, part, frame, size, received, why);
+        rc = s_part (self, number, from, out, why);
     pthread_mutex_unlock (&self->lock);
     return rc;
 }

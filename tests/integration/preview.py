@@ -149,6 +149,40 @@ def _(s):
     equal(s.list(), [])
 
 
+@case('what a person does meanwhile stays, whatever the policy')
+def _(s):
+    tags_on(s)
+    s.hub.policy('policy: {preview: true, hostname: follow, mac: follow}')
+    for at in (4, 5, 6, 7, 8):
+        s.seen_row(f'10.0.0.{at}', ago(5000), state=1, hostname='old.example',
+                   mac='00:11:22:33:44:55')
+    s.send(s.report().part([host(f'10.0.0.{at}', name=f'n{at}.example',
+                                 mac='00:11:22:33:44:66')
+                            for at in range(4, 10)]))
+    typed = "UPDATE ipaddresses SET {} WHERE ip_addr = '{}'"
+    for what, address in (("hostname = 'typed.example'", '10.0.0.5'),
+                          ("hostname = ''", '10.0.0.6'),
+                          ("state = 3, mac = 'AA-BB-CC-DD-EE-FF'",
+                           '10.0.0.7')):
+        s.sql.rows(typed.format(what, harness.decimal(address)))
+    s.sql.rows('DELETE FROM ipaddresses WHERE ip_addr = '
+               f"'{harness.decimal('10.0.0.8')}'")
+    result = s.apply(s.only()['number'])
+    fresh = '00:11:22:33:44:66'
+    rows = [s.columns('hostname, mac, state', f'10.0.0.{at}')
+            for at in range(4, 10)]
+    equal(rows, [('n4.example', fresh, USED), ('typed.example', fresh, USED),
+                 ('', fresh, USED), ('n7.example', 'AA-BB-CC-DD-EE-FF', RESERVED),
+                 None, ('n9.example', fresh, USED)])
+    equal({(one['address'], one['column'], one['made'])
+           for one in result['differs']},
+          {('10.0.0.5', 'hostname', None), ('10.0.0.6', 'hostname', None),
+           ('10.0.0.7', 'mac', None), ('10.0.0.7', 'state', None),
+           ('10.0.0.8', 'hostname', None), ('10.0.0.8', 'mac', None),
+           ('10.0.0.8', 'state', None)})
+    equal(s.column('lastSeen', '10.0.0.5') > wall(ago(60)), True)
+
+
 @case('of what is under preview the latest few of a subnet are kept')
 def _(s):
     s.hub.policy('policy: {agents: {site-a: {preview: true}}}')

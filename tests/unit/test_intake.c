@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "hub/hold.h"
 #include "hub/intake.h"
 #include "lib/log.h"
 #include "scanner-proto/codec.h"
@@ -2122,6 +2123,53 @@ test_brake_new (void **state)
     s_shut (&world);
 }
 
+static void
+s_list (hub_job_t *job, hub_column_t column, const char *ip, bool added,
+        const char *before)
+{
+    hub_deltas_t *to = &job->listed;
+    to->items = realloc (to->items, (to->count + 1) * sizeof *to->items);
+    assert_non_null (to->items);
+    hub_delta_t *one = &to->items[to->count++];
+    *one = (hub_delta_t){ .column = column, .added = added,
+                          .before = before ? strdup (before) : NULL };
+    assert_int_equal (sh_addr_parse (&one->ip, ip), SH_OK);
+}
+
+/*  By hand nothing is written but what was listed, and only where it stands as
+    it was; if not all could be listed, what was not is written too.  */
+static void
+test_by_hand_to_list (void **state)
+{
+    (void) state;
+    for (int all = 0; all < 2; all++) {
+        world_t world;
+        s_open (&world);
+        s_row_of (&world, "10.0.7.9")->made = true;
+        snprintf (s_row_of (&world, "10.0.7.9")->hostname, 64, "typed");
+        hub_job_t *job
+            = REPORT (&world, .tag = 1, .subnet = 7, .cidr = "10.0.7.0/24",
+                      .hosts = { { .ip = "10.0.7.1", .name = "one" },
+                                 { .ip = "10.0.7.2" }, { .ip = "10.0.7.3" },
+                                 { .ip = "10.0.7.9", .name = "nine" } });
+        job->by_hand = true;
+        job->listed_all = all;
+        s_list (job, HUB_COLUMN_STATE, "10.0.7.3", true, NULL);
+        s_list (job, HUB_COLUMN_HOSTNAME, "10.0.7.9", false, "old");
+        s_list (job, HUB_COLUMN_HOSTNAME, "10.0.7.1", false, NULL);
+        hub_hold_sort (&job->listed);
+        s_work (&world);
+        assert_int_equal (s_verdict (&world, 0)->added, all ? 1 : 2);
+        assert_int_equal (s_row_of (&world, "10.0.7.2") == NULL, all);
+        assert_non_null (s_row_of (&world, "10.0.7.3"));
+        assert_string_equal (s_row_of (&world, "10.0.7.1")->hostname, "one");
+        assert_string_equal (s_row_of (&world, "10.0.7.9")->hostname, "typed");
+        assert_string_equal (s_row_of (&world, "10.0.7.9")->last_seen,
+                             DAY "12:00:00");
+        s_shut (&world);
+    }
+}
+
 /*  Nine hosts of a subnet, of which a scan finds none.  */
 static void
 s_add_nine (world_t *self)
@@ -2534,6 +2582,7 @@ main (void)
         cmocka_unit_test (test_preview_ends),
         cmocka_unit_test (test_preview_revoked),
         cmocka_unit_test (test_brake_new),
+        cmocka_unit_test (test_by_hand_to_list),
         cmocka_unit_test (test_brake_offline),
         cmocka_unit_test (test_brake_in_slices),
         cmocka_unit_test (test_nowhere_to_keep),

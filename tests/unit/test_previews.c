@@ -197,25 +197,22 @@ test_one_entry (void **state)
                       .offline = "10.0.0.9") != number);
     assert_int_equal (s_count (), 2);
 
-    uint64_t part = 0;
-    uint8_t *frame = NULL;
-    size_t size = 0;
-    int64_t received;
-    assert_int_equal (hub_previews_frame (s_file, number, &part, &frame, &size,
-                                          &received, NULL), SH_OK);
-    assert_int_equal (part, 0);
-    assert_int_equal (size, 10);
-    free (frame);
-    part++;
-    assert_int_equal (hub_previews_frame (s_file, number, &part, &frame, &size,
-                                          &received, NULL), SH_OK);
-    assert_int_equal (size, 33);
-    assert_int_equal (frame[0], 2);
-    assert_int_equal (received, NOON + 9000);
-    free (frame);
-    part++;
-    assert_int_equal (hub_previews_frame (s_file, number, &part, &frame, &size,
-                                          &received, NULL), SH_E_NOT_FOUND);
+    hub_preview_part_t part;
+    assert_int_equal (hub_previews_part (s_file, number, 0, &part, NULL),
+                      SH_OK);
+    assert_int_equal (part.part, 0);
+    assert_int_equal (part.size, 10);
+    assert_int_equal (part.changes, 3);
+    free (part.frame);
+    assert_int_equal (hub_previews_part (s_file, number, 1, &part, NULL),
+                      SH_OK);
+    assert_int_equal (part.size, 33);
+    assert_int_equal (part.frame[0], 2);
+    assert_int_equal (part.received, NOON + 9000);
+    assert_int_equal (part.changes, 5);
+    free (part.frame);
+    assert_int_equal (hub_previews_part (s_file, number, 2, &part, NULL),
+                      SH_E_NOT_FOUND);
 }
 
 /*  What the brake holds of a newer report replaces the older, for the subnet
@@ -473,13 +470,10 @@ test_changed_frame (void **state)
                       SQLITE_OK);
     assert_int_equal (sqlite3_close (db), SQLITE_OK);
     s_open (s_path);
-    uint64_t part = 0;
-    uint8_t *frame = NULL;
-    size_t size = 0;
-    int64_t received;
+    hub_preview_part_t part;
     sh_why_t why = { "" };
-    assert_int_equal (hub_previews_frame (s_file, number, &part, &frame, &size,
-                                          &received, &why), SH_E_IO);
+    assert_int_equal (hub_previews_part (s_file, number, 0, &part, &why),
+                      SH_E_IO);
     assert_non_null (strstr (why.text, "damaged"));
 }
 
