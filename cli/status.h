@@ -11,7 +11,8 @@
 
 #include <jansson.h>
 
-/*  'most' rows of each table at the most; 0: all.  False: memory was short.  */
+/*  'most' rows of each table at the most; 0: all.  False: memory was
+    short.  */
 bool ctl_status_print (const json_t *document, size_t most, FILE *to);
 
 /*  Does it work, as far as the document says?  */

@@ -113,6 +113,7 @@ s_add_subnet (const ctl_status_t *self, ctl_table_t *table, const json_t *one)
 {
     char report[SH_SPAN_TEXT], due[SH_SPAN_TEXT + 4] = "-";
     const char *scanner = ctl_status_text (one, "scanner");
+    const char *state = ctl_status_text (one, "state");
     int64_t at = ctl_status_number (one, "due");
     if (at > self->now) {
         memcpy (due, "in ", 4);
@@ -121,7 +122,8 @@ s_add_subnet (const ctl_status_t *self, ctl_table_t *table, const json_t *one)
         snprintf (due, sizeof due, "now");
     ctl_table_add (table, "%" PRId64, ctl_status_number (one, "subnet"));
     ctl_table_add (table, "%s", ctl_status_text (one, "network"));
-    ctl_table_add (table, "%s", ctl_status_text (one, "state"));
+    ctl_table_add (table, "%s",
+                   strcmp (state, "unsent") == 0 ? "not scanned" : state);
     ctl_table_add (table, "%s",
                    ctl_status_ago (self, one, "last_report", report));
     ctl_table_add (table, "%s",

@@ -6,10 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
-/*  Without the port, which is another one each time.  */
+/*  Without the port, which is another one each time; a socket that listens on
+    [::] shows IPv4 addresses as ::ffff:a.b.c.d.  */
 static void
 s_address (char out[static HUB_CLONE_ADDRESS], const char *peer)
 {
+    static const char mapped[] = "::ffff:";
+    if (strncmp (peer, mapped, sizeof mapped - 1) == 0 && strchr (peer, '.'))
+        peer += sizeof mapped - 1;
     snprintf (out, HUB_CLONE_ADDRESS, "%.*s", (int) strcspn (peer, " "), peer);
 }
 

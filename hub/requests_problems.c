@@ -68,8 +68,8 @@ s_add_lists (json_t *list, const hub_status_sums_t *sums)
 {
     if (sums->scanners_wrong)
         s_add (list, "scanners", SH_FINDING_ERROR,
-               "%zu of %zu scanners: see below", sums->scanners_wrong,
-               sums->known + sums->http);
+               "something is wrong with %zu of %zu scanners; see below",
+               sums->scanners_wrong, sums->known + sums->http);
     if (sums->refused)
         s_add (list, "subnets", SH_FINDING_ERROR,
                "reports about %zu subnet%s are refused; see below",
@@ -111,8 +111,9 @@ s_add_refusals (json_t *list, const hub_requests_t *self,
         s_add (list, "refusals",
                times->now - one.last < FRESH_MS ? SH_FINDING_ERROR
                                                 : SH_FINDING_WARNING,
-               "%llu report parts refused (%s), the last %s ago: %s",
-               (unsigned long long) one.count, sh_err_word ((sh_err_t) i),
+               "%llu report part%s refused (%s), the last %s ago: %s",
+               (unsigned long long) one.count,
+               s_plural ((size_t) one.count), sh_err_word ((sh_err_t) i),
                span, sh_err_text ((sh_err_t) i));
     }
 }

@@ -165,7 +165,7 @@ def _(s):
           ('subnet-folder', 'refused'))
     text = s.text(wanted=1)
     assert text.startswith('NOT WORKING: '), text
-    assert 'error: 1 report parts refused (subnet-folder)' in text, text
+    assert 'error: 1 report part refused (subnet-folder)' in text, text
     assert re.search(r'^subnet-folder +1 +20\d\d-', text, re.M), text
 
 
@@ -265,7 +265,7 @@ def _(s):
     assert '... and 581 more (--all)' in text, text
     text = s.text('--all')
     assert '  subnet 650: ' in text and 'folder' in text, text
-    equal(len(re.findall(r'^ *\d+  10\.\S+ +(?:waiting|scanned|unsent) ', text,
+    equal(len(re.findall(r'^ *\d+  10\.\S+ +(?:waiting|scanned|not scanned) ', text,
                          re.M)), 601)
     listed = re.findall(r'^ *(\d+)  10\.', text, re.M)
     equal(listed[-1], '650')  # not scanned, which is no fault of anybody's

@@ -24,7 +24,7 @@ test_two_machines_take_turns (void **state)
     assert_false (hub_clones_note (&clones, A, B, 1 * MINUTE));
     assert_false (hub_clones_note (&clones, B, A2, 2 * MINUTE));
     assert_false (hub_clones_current (&clones, 2 * MINUTE));
-    assert_true (hub_clones_note (&clones, A, B, 3 * MINUTE));
+    assert_true (hub_clones_note (&clones, "::ffff:" A, B, 3 * MINUTE));
     assert_true (hub_clones_current (&clones, 3 * MINUTE));
     assert_string_equal (clones.older, "192.0.2.1");
     assert_string_equal (clones.newer, "198.51.100.7");
