@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  scanhubctl doctor: is everything in order, and if not, what is to be done?  */
+/*  scanhubctl doctor: is all in order, and if not, what is to be done?  */
 
 #include "cli/doctor.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  scanhubctl doctor: the database, and what the hub's account may do there.  */
+/*  scanhubctl doctor: the database, and what the hub's account may do.  */
 
 #include <stdlib.h>
 #include <string.h>

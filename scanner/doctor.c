@@ -105,8 +105,7 @@ sc_check_key (sc_doctor_t *self)
     sh_keyfile_destroy (&next);
 }
 
-/*  Its line in a crontab would make it scan beside us, and its reports are those
-    of nobody's key.  */
+/*  Where cron still runs it, it scans beside us.  */
 void
 sc_check_old_agent (sc_doctor_t *self)
 {

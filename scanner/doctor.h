@@ -18,7 +18,7 @@ typedef struct
     const sh_clock_t *clock;
 } sc_doctor_options_t;
 
-/*  Returns the exit status: 0 good or warnings, 1 errors, 2 if it could not run.
+/*  The exit status: 0 good or warnings, 1 errors, 2 if it could not run.
     sc_link_block_signals must have been called.  */
 int sc_doctor (const sc_doctor_options_t *options);
 

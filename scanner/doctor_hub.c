@@ -159,9 +159,9 @@ sc_check_assignments (sc_doctor_t *self)
     size_t count = self->facts.plan.count + self->facts.more;
     if (count == 0)
         sh_findings_warning (&self->found,
-                             "phpIPAM assigns no subnet to this scanner: there, "
-                             "in Edit subnet, choose its scan agent and switch "
-                             "on host check or discovery");
+                             "phpIPAM assigns no subnet to this scanner: "
+                             "there, in Edit subnet, choose its scan agent and "
+                             "switch on host check or discovery");
     else
         sh_findings_good (&self->found, "%zu subnet%s to scan", count,
                           count == 1 ? "" : "s");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  'scanhub-scanner doctor': what this machine may send, where it can reach, and
-    who answers for names.  */
+/*  'scanhub-scanner doctor': what this machine may send, where it can reach,
+    and who answers for names.  */
 
 #include <errno.h>
 #include <net/if.h>
