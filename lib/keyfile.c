@@ -307,7 +307,8 @@ sh_keyfile_load (sh_keyfile_t **out, const char *path, bool secret,
     if (rc == SH_E_IO && secret && euidaccess (path, R_OK) != 0
         && errno == EACCES)
         return sh_fail (why, SH_E_MODE,
-                        "%s: this user may not read it; run as its owner",
+                        "%s: this user may not read it; run as its owner, or "
+                        "chown it to this user",
                         path);
     if (rc != SH_OK)
         return rc;
