@@ -8,6 +8,16 @@
 #include <string.h>
 #include <sysexits.h>
 
+/*  A socket that listens on [::] shows IPv4 addresses as ::ffff:a.b.c.d.  */
+static void
+s_unmap (char *address)
+{
+    static const char mapped[] = "::ffff:";
+    const char *rest = address + sizeof mapped - 1;
+    if (strncmp (address, mapped, sizeof mapped - 1) == 0 && strchr (rest, '.'))
+        memmove (address, rest, strlen (rest) + 1);
+}
+
 /*  One line of the hub's answer; false if it is none.  */
 static bool
 s_take (ctl_knocked_t *out, const char *line)
@@ -18,6 +28,7 @@ s_take (ctl_knocked_t *out, const char *line)
         || !sh_key_valid (out->key))
         return false;
     sh_key_fingerprint (out->fingerprint, out->key);
+    s_unmap (out->address);
     return true;
 }
 

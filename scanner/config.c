@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "scanner-proto/hub_keys.h"
 #include "scanner-proto/limits.h"
 #include "scanner-proto/spool.h"
 
@@ -402,6 +403,25 @@ sc_config_adopt (sc_config_t *self, sc_config_t *fresh, sh_why_t *why)
     s_trade (&self->nmap, &fresh->nmap); /* the old ones go with 'fresh' */
     s_trade (&self->fping, &fresh->fping);
     return SH_OK;
+}
+
+sh_err_t
+sc_config_take_hub_keys (sc_config_t *self, sh_why_t *why)
+{
+    sp_hub_keys_t *keys = NULL;
+    sh_err_t rc = sp_hub_keys_new (&keys, self->hub_keys, why);
+    for (size_t i = 0; rc == SH_OK && i < self->hubs.count; i++) {
+        sp_hub_t *hub = &self->hubs.items[i];
+        char *now = strdup (sp_hub_keys_now (keys, hub));
+        if (!now) {
+            rc = sh_fail (why, SH_E_MEMORY, "%s", sh_err_text (SH_E_MEMORY));
+            break;
+        }
+        free (hub->public_key);
+        hub->public_key = now;
+    }
+    sp_hub_keys_destroy (&keys);
+    return rc;
 }
 
 const sc_engine_t *

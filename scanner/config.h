@@ -83,6 +83,12 @@ void sc_config_destroy (sc_config_t **self_p);
 sh_err_t sc_config_adopt (sc_config_t *self, sc_config_t *fresh,
                           sh_why_t *why) SH_MUST_CHECK;
 
+/*  Let each hub have the key that it has got since, as far as it has told; for
+    programs that knock at hubs without a client.  SH_E_SYNTAX, SH_E_IO,
+    SH_E_MEMORY for the file of 'hub_keys'.  */
+sh_err_t sc_config_take_hub_keys (sc_config_t *self, sh_why_t *why)
+    SH_MUST_CHECK;
+
 /*  The engine that was chosen, and its settings; borrowed.  */
 const sc_engine_t *sc_config_engine (const sc_config_t *self,
                                      const void **settings);

@@ -128,6 +128,9 @@ s_check_hub (sc_doctor_t *self, const sp_hub_t *hub, bool alone)
 void
 sc_check_hubs (sc_doctor_t *self)
 {
+    sh_why_t why = { "" };
+    if (sc_config_take_hub_keys (self->config, &why) != SH_OK)
+        sh_findings_error (&self->found, "%s", why.text);
     const sp_hubs_t *hubs = &self->config->hubs;
     size_t errors = self->found.grades[SH_FINDING_ERROR];
     for (size_t i = 0; self->key && i < hubs->count; i++)

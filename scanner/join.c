@@ -111,6 +111,11 @@ s_look_at_config (join_t *self, sh_why_t *why)
         return SH_OK;
     if (rc != SH_OK)
         return rc;
+    rc = sc_config_take_hub_keys (config, why);
+    if (rc != SH_OK) {
+        sc_config_destroy (&config);
+        return rc;
+    }
     bool endpoint = false;
     for (size_t i = 0; i < config->hubs.count; i++) {
         const sp_hub_t *hub = &config->hubs.items[i];

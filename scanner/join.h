@@ -26,7 +26,6 @@ int sc_join (const sc_join_t *self);
 
 /*  Make the next key beside the one of 'config', and knock with it at every
     hub.  0 when all of them let it in, else 75 as above.  */
-int sc_rotate (const sc_config_t *config, uint32_t wait,
-               const sh_clock_t *clock);
+int sc_rotate (sc_config_t *config, uint32_t wait, const sh_clock_t *clock);
 
 #endif

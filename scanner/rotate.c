@@ -108,14 +108,16 @@ s_tell_service (const sc_config_t *config, const sh_clock_t *clock)
 }
 
 int
-sc_rotate (const sc_config_t *config, uint32_t wait, const sh_clock_t *clock)
+sc_rotate (sc_config_t *config, uint32_t wait, const sh_clock_t *clock)
 {
     assert (config && clock);
     sh_keyfile_t *key = NULL;
     sh_why_t why = { "" };
     sc_tell_t tell = { .once = true };
     char fingerprint[SH_FINGERPRINT_TEXT];
-    sh_err_t rc = s_next_key (&key, config, &why);
+    sh_err_t rc = sc_config_take_hub_keys (config, &why);
+    if (rc == SH_OK)
+        rc = s_next_key (&key, config, &why);
     if (rc == SH_OK) {
         sh_key_fingerprint (fingerprint, key->public_key);
         (void) printf ("fingerprint: %s\n", fingerprint);

@@ -507,6 +507,13 @@ def _(s):
         stays.start()
         until(lambda: stays.count('connected to the hub') == 4, 'it is in')
         assert former in stays.path.read_text()
+        # So does what only knocks.
+        done = stays.run('rotate')
+        equal(done.returncode, TEMPFAIL, done.stdout)
+        said = stays.run('doctor').stdout
+        assert 'lets this key in' in said, said
+        done = stays.run('join', s.invitation(), '--wait', '0')
+        equal(done.returncode, 0, done.stdout)
     finally:
         s.hub.public = now_key(s)
 
