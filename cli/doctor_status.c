@@ -10,6 +10,7 @@
 #include "cli/doctor.h"
 #include "lib/control.h"
 #include "lib/span.h"
+#include "scanner-proto/spool_survey.h"
 
 #define ASK_MS 5000
 #define SKEW_MS 60000
@@ -156,14 +157,40 @@ ctl_check_clocks (ctl_doctor_t *self)
                           told, told == 1 ? "" : "s");
 }
 
+/*  Of a hub that does not run, what waits is looked up in its file.  */
+static void
+s_check_spool (ctl_doctor_t *self)
+{
+    sp_spool_survey_t look;
+    sh_why_t why;
+    const char *path = self->config->http.spool;
+    if (!self->config->http_on || self->hub != CTL_HUB_DOWN)
+        return;
+    sh_err_t rc = sp_spool_survey (&look, path, &why);
+    if (rc == SH_OK && look.reports > 0)
+        sh_findings_warning (&self->found,
+                             "%s: %" PRIu64 " reports of HTTP clients wait "
+                             "until the hub runs", path, look.reports);
+    else if (rc == SH_OK || rc == SH_E_NOT_FOUND)
+        sh_findings_good (&self->found, "%s: no report waits", path);
+    else if (rc == SH_E_SYNTAX)
+        sh_findings_error (&self->found,
+                           "%s; the hub sets it aside and begins a new one",
+                           why.text);
+    else
+        sh_findings_warning (&self->found, "%s", why.text);
+}
+
 void
 ctl_check_held (ctl_doctor_t *self)
 {
     const json_t *previews = json_object_get (self->status, "previews");
     const json_t *journal = json_object_get (self->status, "journal");
     const json_t *http = json_object_get (self->status, "http");
-    if (!self->status)
+    if (!self->status) {
+        s_check_spool (self);
         return;
+    }
     if (*s_text (previews, "trouble"))
         sh_findings_error (&self->found, "what is held cannot be kept: %s",
                            s_text (previews, "trouble"));

@@ -3,10 +3,12 @@
 """scanhubctl doctor against a real hub and a real database: each finding is
 broken, seen with its sentence, repaired, and seen to be gone.  Prints TAP."""
 
+import contextlib
 import json
 import os
 import re
 import socket
+import sqlite3
 import subprocess
 import sys
 
@@ -302,6 +304,27 @@ def held(s):
     s.applied(*(harness.host(f'10.0.0.{number}') for number in (5, 6, 7)))
     s.sees('held', WARNING, 'changes are held: 1;', 'scanhubctl preview list')
     s.hub.ctl('preview', 'drop', '--all')
+    s.is_well('held')
+
+
+@case('held reports: the HTTP spool of a hub that is down')
+def spool(s):
+    s.hub.restart(http='http:\n  listen: 127.0.0.1:{port}\n'
+                  '  spool: {dir}/shim.spool\n  plain_ok: true\n'
+                  '  tokens: [{{label: a, token: something-long}}]')
+    s.is_well('ports')
+    s.hub.stop()
+    s.sees('held', GOOD, 'shim.spool: no report waits')
+    path = s.hub.directory / 'shim.spool'
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute('INSERT INTO report (label, put) VALUES (?, ?)', ('a', 1))
+        db.commit()
+    s.sees('held', WARNING, '1 reports of HTTP clients wait')
+    path.write_bytes(b'no database' * 100)
+    s.sees('held', ERROR, 'is no spool', 'sets it aside')
+    path.unlink()
+    s.hub.config['http'] = ''
+    s.hub.start()
     s.is_well('held')
 
 
