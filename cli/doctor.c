@@ -85,6 +85,22 @@ ctl_names_text (ctl_names_t *self)
     return self->text;
 }
 
+long
+ctl_version (const char *text)
+{
+    long version = 0;
+    text += strcspn (text, "0123456789");
+    for (int i = 0; i < 3; i++) {
+        char *end;
+        unsigned long part = strtoul (text, &end, 10);
+        if (end == text || part > 999)
+            return 0;
+        version = version * 1000 + (long) part;
+        text = end + (*end == '.');
+    }
+    return version;
+}
+
 static bool
 s_can (const ctl_doctor_t *self, need_t need)
 {

@@ -71,6 +71,10 @@ ctl_check_fn ctl_check_agents, ctl_check_subnets, ctl_check_unscanned,
 /*  A document that the running hub answers a request with, or NULL.  */
 json_t *ctl_doctor_ask (const ctl_doctor_t *self, const char *request);
 
+/*  "1.8.2" or "scanhub-scanner 0.2.0" as a number to compare: 1008002; 0: it
+    says none.  */
+long ctl_version (const char *text);
+
 #define CTL_NAMES_SHOWN 5
 
 /*  A list for a sentence: the first few, and how many more there are.  All

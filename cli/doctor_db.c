@@ -8,9 +8,9 @@
 #include "lib/clock.h"
 
 #define SEEN_MS 3000 /* for the walk over ipaddresses */
-#define OLDEST 140   /* phpIPAM 1.4.0 */
-#define NEWEST 182   /* the latest that was tested */
-#define POOLS 150    /* the first with isPool */
+#define OLDEST 1004000 /* phpIPAM 1.4.0 */
+#define NEWEST 1008002 /* the latest that was tested */
+#define POOLS 1005000  /* the first with isPool */
 
 /*  A look failed; true if so.  */
 static bool
@@ -77,23 +77,13 @@ ctl_check_tls (ctl_doctor_t *self)
                              "database.tls to verify-full", config->host);
 }
 
-/*  1.8.2 is 182; 0: unknown.  */
-static int
-s_version (const hub_survey_phpipam_t *phpipam)
-{
-    int major, minor, patch;
-    if (sscanf (phpipam->version, "%d.%d.%d", &major, &minor, &patch) != 3)
-        return 0;
-    return major * 100 + minor * 10 + patch;
-}
-
 void
 ctl_check_tables (ctl_doctor_t *self)
 {
     hub_survey_phpipam_t *phpipam = &self->phpipam;
     if (s_failed (self, hub_survey_phpipam (self->survey, phpipam)))
         return;
-    int version = s_version (phpipam);
+    long version = ctl_version (phpipam->version);
     if (phpipam->old_names || (version > 0 && version < OLDEST))
         sh_findings_error (&self->found,
                            "phpIPAM %s is too old, the hub needs 1.4.0 or "
@@ -121,7 +111,7 @@ static void
 s_missing (void *context, const hub_survey_right_t *right)
 {
     ctl_doctor_t *self = context;
-    int version = s_version (&self->phpipam);
+    long version = ctl_version (self->phpipam.version);
     if (strcmp (right->columns, "isPool") == 0 && version > 0
         && version < POOLS)
         return; /* there is no such column */

@@ -77,8 +77,8 @@ ctl_check_hub (ctl_doctor_t *self)
     if (rc == SH_OK) {
         const char *said = s_said (answer);
         self->hub = CTL_HUB_UP;
-        if (!said || sscanf (said, "pid %ld", &self->pid) != 1)
-            self->pid = 0;
+        if (said && strncmp (said, "pid ", 4) == 0)
+            self->pid = strtol (said + 4, NULL, 10);
         self->status = ctl_doctor_ask (self, "status");
         s_ask_ready (self);
         s_check_socket (self);

@@ -65,17 +65,6 @@ s_read_scanners (ctl_doctor_t *self)
     return true;
 }
 
-/*  "scanhub-scanner 0.2.0" as a number to compare; 0: it says none.  */
-static long
-s_version (const char *text)
-{
-    int major, minor, patch;
-    text += strcspn (text, "0123456789");
-    if (sscanf (text, "%d.%d.%d", &major, &minor, &patch) != 3)
-        return 0;
-    return major * 1000000L + minor * 1000L + patch;
-}
-
 /*  Of other versions than the hub, which is fine for a while.  */
 static void
 s_check_versions (ctl_doctor_t *self)
@@ -83,11 +72,11 @@ s_check_versions (ctl_doctor_t *self)
     ctl_names_t older = { .count = 0 }, newer = { .count = 0 };
     const char *hub = s_text (json_object_get (self->status, "hub"),
                               "version");
-    long ours = s_version (hub);
+    long ours = ctl_version (hub);
     json_t *one;
     size_t i;
     json_array_foreach (self->scanners, i, one) {
-        long its = s_version (s_text (one, "version"));
+        long its = ctl_version (s_text (one, "version"));
         if (its > 0 && ours > 0 && its != ours)
             ctl_names_add (its < ours ? &older : &newer, "%s",
                            s_text (one, "name"));

@@ -20,21 +20,33 @@ typedef struct
     size_t count;
 } sockets_t;
 
+/*  A line of /proc/net/tcp: number, local address, remote one, state, two of
+    queues and timers, retransmits, user, time-out, inode.  */
+static void
+s_read_line (sockets_t *self, char *line, uint16_t port)
+{
+    enum { LOCAL = 1, STATE = 3, INODE = 9, FIELDS };
+    const char *fields[FIELDS];
+    char *rest = NULL;
+    for (size_t i = 0; i < FIELDS; i++) {
+        fields[i] = strtok_r (i ? NULL : line, " \n", &rest);
+        if (!fields[i])
+            return;
+    }
+    const char *colon = strrchr (fields[LOCAL], ':');
+    if (colon && strtoul (colon + 1, NULL, 16) == port
+        && strtoul (fields[STATE], NULL, 16) == LISTENING)
+        self->inodes[self->count++] = strtoul (fields[INODE], NULL, 10);
+}
+
 static void
 s_read_table (sockets_t *self, const char *path, uint16_t port)
 {
     char line[512];
     FILE *file = fopen (path, "re");
-    while (file && fgets (line, sizeof line, file)
-           && self->count < SOCKETS_MOST) {
-        unsigned local, state;
-        unsigned long inode;
-        if (sscanf (line,
-                    " %*d: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*s %*s %*s "
-                    "%*u %*d %lu", &local, &state, &inode) == 3
-            && local == port && state == LISTENING)
-            self->inodes[self->count++] = inode;
-    }
+    while (file && self->count < SOCKETS_MOST
+           && fgets (line, sizeof line, file))
+        s_read_line (self, line, port);
     if (file)
         fclose (file);
 }
@@ -42,9 +54,11 @@ s_read_table (sockets_t *self, const char *path, uint16_t port)
 static bool
 s_has (const sockets_t *self, const char *link)
 {
-    unsigned long inode;
-    if (sscanf (link, "socket:[%lu]", &inode) != 1)
+    static const char prefix[] = "socket:[";
+    const size_t size = sizeof prefix - 1;
+    if (strncmp (link, prefix, size) != 0)
         return false;
+    unsigned long inode = strtoul (link + size, NULL, 10);
     for (size_t i = 0; i < self->count; i++)
         if (self->inodes[i] == inode)
             return true;

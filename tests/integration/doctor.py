@@ -307,7 +307,7 @@ def held(s):
     s.is_well('held')
 
 
-@case('held reports: the HTTP spool of a hub that is down')
+@case('held reports: the HTTP spool of a hub that is down', long=True)
 def spool(s):
     s.hub.restart(http='http:\n  listen: 127.0.0.1:{port}\n'
                   '  spool: {dir}/shim.spool\n  plain_ok: true\n'
