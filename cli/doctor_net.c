@@ -124,7 +124,7 @@ static void
 s_take_back (const ctl_doctor_t *self, const char *key)
 {
     char request[64], *answer = NULL;
-    snprintf (request, sizeof request, "reject %s", key);
+    snprintf (request, sizeof request, "forget %s", key);
     if (self->hub == CTL_HUB_UP
         && sh_control_ask (&answer, self->config->control, "scanhubd", request,
                            ASK_MS, NULL) == SH_OK)

@@ -97,6 +97,14 @@ s_reject (const hub_requests_t *self, const char *key, hub_reply_t *reply)
     hub_reply_add (reply, "ok");
 }
 
+/*  Not a rejection, of which there are only so many: it was a try.  */
+static void
+s_forget (const hub_requests_t *self, const char *key, hub_reply_t *reply)
+{
+    hub_knocks_forget (self->pending, key);
+    hub_reply_add (reply, "ok");
+}
+
 /*  What a person wants to know about the hub's key and the next one.  */
 static void
 s_hub_key (const hub_requests_t *self, const char *rest, hub_reply_t *reply)
@@ -153,6 +161,8 @@ s_hub_key (const hub_requests_t *self, const char *rest, hub_reply_t *reply)
                   it; 'read' looks at KEY.next before
         reject KEY
                   "ok": such a key is not listed for a day
+        forget KEY
+                  "ok": it is as if this key had not knocked so far
         subnets AFTER
                   "ok", then for each subnet with an id above AFTER a line of
                   fields with tabs between them: ID, NETWORK or -, AGENT or -,
@@ -221,6 +231,7 @@ static const struct
     { "hub", false, s_hub },
     { "pending", false, s_pending },
     { "reject", true, s_reject },
+    { "forget", true, s_forget },
     { "hub-key", true, s_hub_key },
     { "subnets", true, hub_requests_subnets },
     { "subnet", true, hub_requests_subnet },
