@@ -183,7 +183,7 @@ s_order (ctl_t *self, const wanted_t *wanted)
     bool good = s_name_of (name, sizeof name, answer);
     free (answer);
     if (!good)
-        return ctl_fail (EX_SOFTWARE, "the hub's answer makes no sense");
+        return ctl_not_understood ();
     if (!wanted->watch)
         return s_confirm (self, name);
     printf ("order %s\n", name);
