@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  scanhubctl hub rotate: another key for the hub at an announced time, so that
-    scanners hear of it beforehand.  */
+/*  scanhubctl hub rotate: another key for the hub at an announced time, so
+    that scanners hear of it beforehand.  */
 
 #include "cli/ctl.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  scanhubctl scanner import: what 'scanner export' wrote becomes the registry's
-    content, all of it or nothing.  Everything is checked, and written beside the
-    registry's files, before the first of them changes; if one cannot be put in
-    its place, those before it are put back.  */
+/*  scanhubctl scanner import: what 'scanner export' wrote becomes the
+    registry's content, all of it or nothing.  Everything is checked, and
+    written beside the registry's files, before the first of them changes; if
+    one cannot be put in its place, those before it are put back.  */
 
 #include "cli/ctl.h"
 
@@ -104,8 +104,8 @@ s_take (item_t *item, json_t *value, size_t at)
     return rc == SH_OK ? 0 : s_refuse (at, "the codes are not good");
 }
 
-/*  Two with one key would let neither in; two of one name are a scanner and its
-    next key.  */
+/*  Two with one key would let neither in; two of one name are a scanner and
+    its next key.  */
 static int
 s_check_pair (const item_t *a, const item_t *b, size_t at)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  scanhubctl scanner list and show: the registry as a table, one scanner of it,
-    and what is wrong with it.  */
+/*  scanhubctl scanner list and show: the registry as a table, one scanner of
+    it, and what is wrong with it.  */
 
 #include "cli/ctl.h"
 

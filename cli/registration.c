@@ -141,7 +141,8 @@ s_check_taken (const ctl_roster_t *roster, const ctl_registration_t *self)
     assert (self->name && self->public_key);
     for (size_t i = 0; i < roster->count; i++) {
         const ctl_entry_t *entry = &roster->items[i];
-        if (!self->replaces && !entry->retired && strcmp (entry->who.name, self->name) == 0)
+        if (!self->replaces && !entry->retired
+            && strcmp (entry->who.name, self->name) == 0)
             return ctl_fail (EX_CANTCREAT,
                              "there is a scanner '%s' already, in %s; revoke "
                              "it first, or choose another name; for another "

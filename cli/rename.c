@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  scanhubctl scanner rename: another name for a scanner.  Each of its files is
-    replaced in one step, so that its key is in force all the while and its
+/*  scanhubctl scanner rename: another name for a scanner.  Each of its files
+    is replaced in one step, so that its key is in force all the while and its
     session goes on.  */
 
 #include "cli/ctl.h"
@@ -50,8 +50,8 @@ s_check_file (const ctl_entry_t *entry)
                      entry->path);
 }
 
-/*  OLD.cert becomes NEW.cert, if nothing is called so; for the hub it is the name
-    inside that counts.  */
+/*  OLD.cert becomes NEW.cert, if nothing is called so; for the hub it is the
+    name inside that counts.  */
 static void
 s_rename_file (const ctl_t *self, const ctl_entry_t *entry, const char *old,
                const char *fresh)

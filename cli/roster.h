@@ -34,13 +34,13 @@ sh_err_t ctl_roster_read (ctl_roster_t *out, const char *directory,
                           sh_why_t *why) SH_MUST_CHECK;
 void ctl_roster_clear (ctl_roster_t *self);
 
-/*  Mark the entries whose keys were replaced, by the hub's file of those.  What
-    cannot be read is the hub's alone to know.  */
+/*  Mark the entries whose keys were replaced, by the hub's file of those.
+    What cannot be read is the hub's alone to know.  */
 void ctl_roster_mark_retired (ctl_roster_t *self, const char *path);
 
-/*  The same for a command: the configured registry, if the hub would use it, and
-    which keys were replaced, if that can be read; 0, or the status with a message
-    printed.  */
+/*  The same for a command: the configured registry, if the hub would use it,
+    and which keys were replaced, if that can be read; 0, or the status with a
+    message printed.  */
 int ctl_roster_load (ctl_roster_t *out, ctl_t *ctl);
 
 /*  Does it let somebody in: is it good, not retired, and the only one with its
@@ -60,8 +60,8 @@ bool ctl_key_is_retired (const ctl_t *ctl, const char *key);
 int ctl_roster_digest (const ctl_roster_t *self,
                        char out[static HUB_DIGEST_TEXT]);
 
-/*  A good entry for programs: name, key, fingerprint, kind, codes, and where they
-    are said legacy_http and replaces.  NULL: no memory.  */
+/*  A good entry for programs: name, key, fingerprint, kind, codes, and where
+    they are said legacy_http and replaces.  NULL: no memory.  */
 json_t *ctl_entry_json (const ctl_entry_t *entry);
 
 /*  The first good entry of this name, that is not retired, from 'from' on, as

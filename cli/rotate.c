@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  scanhubctl scanner rotate: another key for a scanner, beside the one that it
-    has until it uses the new one.  */
+/*  scanhubctl scanner rotate: another key for a scanner, beside the one that
+    it has until it uses the new one.  */
 
 #include "cli/ctl.h"
 

@@ -71,8 +71,8 @@ bool hub_registry_allows (hub_registry_t *self, const char *key,
     file has the same key.  */
 bool hub_registry_reserves (hub_registry_t *self, const char *code);
 
-/*  The scanners (not shims) in force that have this code as their own; how many
-    there are, of which 'most' are written.  */
+/*  The scanners (not shims) in force that have this code as their own; how
+    many there are, of which 'most' are written.  */
 typedef struct
 {
     char key[SH_KEY_TEXT];
@@ -81,8 +81,8 @@ typedef struct
 size_t hub_registry_scanners (hub_registry_t *self, const char *code,
                               hub_scanner_t *out, size_t most);
 
-/*  All keys in force; how many.  '*out' is malloc'ed, NULL if there are none or
-    no memory.  */
+/*  All keys in force; how many.  '*out' is malloc'ed, NULL if there are none
+    or no memory.  */
 typedef struct
 {
     char key[SH_KEY_TEXT];
@@ -90,16 +90,16 @@ typedef struct
     bool shim;
 } hub_key_t;
 size_t hub_registry_list (hub_registry_t *self, hub_key_t **out);
-/*  Somebody said hello with this key.  If it replaces another one, that is out of
-    force from now on: in the same moment, and for good.  True if so.  */
+/*  Somebody said hello with this key.  If it replaces another one, that is out
+    of force from now on: in the same moment, and for good.  True if so.  */
 bool hub_registry_used (hub_registry_t *self, const char *key);
 
 /*  Was the key replaced by another one?  */
 bool hub_registry_is_retired (hub_registry_t *self, const char *key);
 
-/*  Remember in the file 'path' which keys were replaced, and take over those that
-    it has; see hub/retired.h.  Without this they are forgotten at the end of the
-    program.  To be called before other threads look.  */
+/*  Remember in the file 'path' which keys were replaced, and take over those
+    that it has; see hub/retired.h.  Without this they are forgotten at the end
+    of the program.  To be called before other threads look.  */
 sh_err_t hub_registry_keep_retired (hub_registry_t *self, const char *path,
                                     sh_why_t *why) SH_MUST_CHECK;
 

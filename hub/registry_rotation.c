@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*  The registry's part in the rotation of a scanner's key: two files of one
-    scanner, of which the newer says which key it replaces.  Both are good until
-    the newer one is used; from then on the older one is not.  */
+    scanner, of which the newer says which key it replaces.  Both are good
+    until the newer one is used; from then on the older one is not.  */
 
 #include "hub/registry_within.h"
 

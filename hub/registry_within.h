@@ -19,7 +19,7 @@ struct hub_registry
     pthread_rwlock_t lock;  /* these three; written with 'work' held as well */
     hub_entries_t *entries; /* NULL: the directory was lost */
     unsigned generation;
-    hub_retired_t *retired; /* keys that are out of force whatever a file says */
+    hub_retired_t *retired; /* keys out of force, whatever a file says */
 
     pthread_mutex_t work; /* the rest, and the reading of files */
     int poll;             /* an epoll of the three below */
@@ -38,12 +38,12 @@ struct hub_registry
 const hub_entry_t *hub_registry_in_force (const hub_registry_t *self,
                                           const char *key);
 
-/*  How many keys would be in force if they were not retired; with the lock held
-    and entries there.  */
+/*  How many keys would be in force if they were not retired; with the lock
+    held and entries there.  */
 size_t hub_registry_retired_held (const hub_registry_t *self);
 
-/*  Put on disk which keys were retired, and remove their files; with 'work' held.
-    What cannot be done is tried again at the next tick.  */
+/*  Put on disk which keys were retired, and remove their files; with 'work'
+    held.  What cannot be done is tried again at the next tick.  */
 void hub_registry_settle_retired (hub_registry_t *self);
 
 #endif

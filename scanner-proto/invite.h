@@ -6,8 +6,8 @@
 
     KEY is the hub's public key in Z85, with everything but letters, digits and
     . - _ ~ as %XX (RFC 3986), for Z85 has characters that mean something in a
-    URI and to a shell.  An IPv6 address stands in brackets; without a PORT it is
-    SP_DEFAULT_PORT.  It holds no secret.  */
+    URI and to a shell.  An IPv6 address stands in brackets; without a PORT it
+    is SP_DEFAULT_PORT.  It holds no secret.  */
 
 #ifndef SP_INVITE_H
 #define SP_INVITE_H
@@ -23,8 +23,8 @@ typedef struct
     char key[SH_KEY_TEXT];
 } sp_invite_t;
 
-/*  The invitation as text.  'key' is valid; SH_E_SYNTAX for an endpoint that is
-    not tcp://HOST:PORT.  */
+/*  The invitation as text.  'key' is valid; SH_E_SYNTAX for an endpoint that
+    is not tcp://HOST:PORT.  */
 sh_err_t sp_invite_print (char out[static SP_INVITE_MOST],
                           const char *endpoint, const char *key,
                           sh_why_t *why) SH_MUST_CHECK;

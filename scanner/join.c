@@ -172,8 +172,8 @@ s_prepare (join_t *self, sh_why_t *why)
     return rc;
 }
 
-/*  Written when the hub has answered, so that a wrong invitation leaves nothing
-    behind that the right one would stumble over.  */
+/*  Written when the hub has answered, so that a wrong invitation leaves
+    nothing behind that the right one would stumble over.  */
 static sh_err_t
 s_write_config (join_t *self, sh_why_t *why)
 {

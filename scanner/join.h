@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*  'scanhub-scanner join' and 'rotate': how a site gets its key, and another
     one later.  Both make files on this machine, knock at the hub so that it
-    lists the key, and say what is to be run there.  What is there already stays;
-    a second run goes on where the first one ended.  */
+    lists the key, and say what is to be run there.  What is there already
+    stays; a second run goes on where the first one ended.  */
 
 #ifndef SC_JOIN_H
 #define SC_JOIN_H

@@ -22,8 +22,8 @@ char *sc_own_key_next_path (const char *path);
 sh_err_t sc_own_key_next (sh_keyfile_t **out, const char *path,
                           sh_why_t *why) SH_MUST_CHECK;
 
-/*  KEY.next takes the place of KEY, in one step.  SH_E_IO: it stays where it is,
-    and is found there again after a restart.  */
+/*  KEY.next takes the place of KEY, in one step.  SH_E_IO: it stays where it
+    is, and is found there again after a restart.  */
 sh_err_t sc_own_key_turn (const char *path, sh_why_t *why) SH_MUST_CHECK;
 
 #endif

@@ -18,8 +18,8 @@
 #define ASK_MS 5000
 #define TURN_MS 8000 /* for the running scanner to go over */
 
-/*  Knock at each hub, each being able to have a registry of its own.  The worst
-    answer counts: one that refuses the key is not yet done.  */
+/*  Knock at each hub, each being able to have a registry of its own.  The
+    worst answer counts: one that refuses the key is not yet done.  */
 static sh_err_t
 s_knock_at_all (const sc_config_t *config, const sh_keyfile_t *key,
                 const sh_clock_t *clock, bool tell, sh_why_t *why)
@@ -78,8 +78,8 @@ s_next_key (sh_keyfile_t **out, const sc_config_t *config, sh_why_t *why)
     return rc;
 }
 
-/*  The service that runs here is told, and then it is seen whether KEY.next has
-    become KEY.  */
+/*  The service that runs here is told, and then it is seen whether KEY.next
+    has become KEY.  */
 static void
 s_tell_service (const sc_config_t *config, const sh_clock_t *clock)
 {

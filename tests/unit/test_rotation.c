@@ -105,8 +105,8 @@ s_lets_in (hub_registry_t *registry, unsigned key)
     return true;
 }
 
-/*  Both are good until the new one is used; then the old one is not, although its
-    file is there, and after a restart neither.  */
+/*  Both are good until the new one is used; then the old one is not, although
+    its file is there, and after a restart neither.  */
 static void
 test_replaced (void **state)
 {
@@ -164,8 +164,8 @@ test_replaces_its_own_only (void **state)
                       SH_E_SYNTAX);
 }
 
-/*  Whether the list could be written or not, the key is out; and what is no list
-    is told.  */
+/*  Whether the list could be written or not, the key is out; and what is no
+    list is told.  */
 static void
 test_retired_list (void **state)
 {
