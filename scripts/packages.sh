@@ -158,3 +158,17 @@ packages_need ()
         return 1
     }
 }
+
+# Some packages have one program that we want and a service that we do not.  So
+# file $2 of package $1 is unpacked below directory $3, and nothing installed.
+packages_unpack ()
+{
+    [ ! -e "$3/$2" ] || return 0
+    mkdir -p "$3/download" && (
+        cd "$3/download" || exit 1
+        apt-get -q download "$1" || {
+            apt-get -q update && apt-get -q download "$1"
+        } || exit 1
+        dpkg-deb --fsys-tarfile "$1"_*.deb | tar -x -C .. "./$2"
+    )
+}

@@ -68,7 +68,7 @@ def promtool(*words, text=None):
     """Its output, or Skip."""
     program = shutil.which('promtool')
     if not program:
-        raise Skip('promtool is not installed (package prometheus)')
+        raise Skip('promtool is not there (package prometheus)')
     done = subprocess.run([program, *words], input=text, text=True,
                           capture_output=True, check=False, timeout=60)
     equal(done.returncode, 0, done.stdout + done.stderr)
