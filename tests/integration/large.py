@@ -98,7 +98,7 @@ def served_while(s, message, expected):
             f'{worst * 1000:.0f} at worst, instead of {normal * 1000:.0f}; '
             f'memory +{most - before} MiB')
     assert seen.get(expected), seen
-    assert median < 0.3 * SLACK, f'{median:.2f} s'
+    assert median < 0.6 * SLACK, f'{median:.2f} s'
     assert worst < 2 * SLACK, f'{worst:.2f} s'
     assert most - before < 32 * SLACK, f'{most - before} MiB more'
 

@@ -213,7 +213,7 @@ def check_pace(seen, rate):
     pace = (len(times) - 1) / (times[-1] - times[0])
     text = f'{pace:.0f}/s, at most {most_in_window} in 100 ms'
     print(f'# {rate}/s wanted: {text}')
-    assert most_in_window <= rate * 0.11 + 5, text
+    assert most_in_window <= rate * 0.12 + 5, text
     assert pace <= rate * 1.01, text
     assert pace >= rate * 0.6, text
 
@@ -590,7 +590,7 @@ def _(net):
     seen = asked_by_echo(net, '10.82.16.0/22', *FPING, '--rate', 500)
     times = sorted(one.at for one in seen)
     pace = (len(times) - 1) / (times[-1] - times[0])
-    assert 400 <= pace <= 525, pace
+    assert 300 <= pace <= 525, pace
     equal({one.ip for one in seen}, set(addresses('10.82.16.0/22')))
 
 
