@@ -173,6 +173,8 @@ hub_applier_start (hub_applier_t *self, uint64_t number, sh_why_t *why)
 {
     assert (self);
     hub_preview_t entry;
+    if (number > 0)
+        hub_previews_shown (self->previews, number);
     sh_err_t rc = hub_previews_find (self->previews, number, &entry, why);
     if (rc != SH_OK)
         return rc;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  Opening, dropping; previews_put.c is what is put and what goes for it, and
-    previews_read.c what is asked.  */
+/*  Opening, dropping; previews_put.c is what is put, previews_room.c what goes
+    for it, and previews_read.c what is asked.  */
 
 #include "hub/previews.h"
 
@@ -51,6 +51,25 @@ hub_previews_destroy (hub_previews_t **self_p)
     free (self->path);
     free (self);
     *self_p = NULL;
+}
+
+bool
+hub_previews_was_shown (const hub_previews_t *self, uint64_t number)
+{
+    for (size_t i = 0; i < HUB_PREVIEWS_MOST; i++)
+        if (self->shown[i] == number)
+            return true;
+    return false;
+}
+
+void
+hub_previews_shown (hub_previews_t *self, uint64_t number)
+{
+    assert (self && number > 0);
+    pthread_mutex_lock (&self->lock);
+    if (!hub_previews_was_shown (self, number))
+        self->shown[self->shown_next++ % HUB_PREVIEWS_MOST] = number;
+    pthread_mutex_unlock (&self->lock);
 }
 
 void

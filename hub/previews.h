@@ -122,6 +122,11 @@ sh_err_t hub_previews_list (hub_previews_t *self, uint64_t after,
 sh_err_t hub_previews_find (hub_previews_t *self, uint64_t number,
                             hub_preview_t *out, sh_why_t *why) SH_MUST_CHECK;
 
+/*  Somebody is about to see the entry, or to have it applied: from now on what
+    it would change is not changed under this number; if its scanner sends other
+    parts of the report, the entry gets another.  Number 0 is none.  */
+void hub_previews_shown (hub_previews_t *self, uint64_t number);
+
 /*  Show up to 'most' lines behind 'after' to 'see', which must not call back.
     '*more': others follow.  */
 sh_err_t hub_previews_lines (hub_previews_t *self, uint64_t number,

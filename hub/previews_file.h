@@ -18,6 +18,8 @@ struct hub_previews
     sqlite3 *db; /* NULL: could not be opened */
     uint64_t dropped;
     char trouble[320];
+    uint64_t shown[HUB_PREVIEWS_MOST]; /* numbers; the oldest gives way */
+    size_t shown_next;
 };
 
 /*  Open it if it is not.  SH_E_IO.  */
@@ -44,6 +46,12 @@ int hub_previews_number (sqlite3_stmt *stmt, int64_t *out, int64_t none);
 
 /*  An entry with all that belongs to it; an SQLite code.  */
 int hub_previews_forget (hub_previews_t *self, int64_t entry);
+
+/*  Does somebody know the entry by this number?  */
+bool hub_previews_was_shown (const hub_previews_t *self, uint64_t number);
+
+/*  If there is too much, others than 'entry' go; an SQLite code.  */
+int hub_previews_make_room (hub_previews_t *self, int64_t entry);
 
 /*  An operation failed: roll back, say so in log, 'why' and totals, and close a
     file that is broken, so that the next use sets it aside.  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  One part into the file, and what has to go for it.  */
+/*  One part into the file, and what of its subnet makes way for it.  */
 
 #include "hub/previews.h"
 
@@ -126,6 +126,55 @@ s_add_entry (put_t *self)
     return code;
 }
 
+/*  The same report under a number that nobody has seen.  */
+static int
+s_renumber (put_t *self)
+{
+    int64_t old = self->entry;
+    /*  Out of the way of the copy, which is of the same report.  */
+    int code = hub_previews_do (self->file,
+                                "UPDATE entry SET reason = - reason WHERE"
+                                " number = ?",
+                                "i", old);
+    if (code == SQLITE_OK)
+        code = hub_previews_do (
+            self->file,
+            "INSERT INTO entry (report, reason, subnet, cidr, kind, started,"
+            " received, door, key, name, code, agent)"
+            " SELECT report, - reason, subnet, cidr, kind, started, received,"
+            " door, key, name, code, agent FROM entry WHERE number = ?",
+            "i", old);
+    self->entry = sqlite3_last_insert_rowid (self->file->db);
+    if (code == SQLITE_OK)
+        code = hub_previews_do (self->file,
+                                "UPDATE part SET entry = ? WHERE entry = ?",
+                                "ii", self->entry, old);
+    if (code == SQLITE_OK)
+        code = hub_previews_do (self->file,
+                                "UPDATE change SET entry = ? WHERE entry = ?",
+                                "ii", self->entry, old);
+    return code == SQLITE_OK ? hub_previews_forget (self->file, old) : code;
+}
+
+/*  What somebody has on his screen is what he will have applied.  So an entry
+    that was shown does not change under its number, unless its scanner merely
+    sent a part again.  */
+static int
+s_keep_promise (put_t *self)
+{
+    int64_t found = 0;
+    if (!hub_previews_was_shown (self->file, (uint64_t) self->entry))
+        return SQLITE_OK;
+    int code = hub_previews_number (
+        hub_previews_ask (self->file,
+                          "SELECT 1 FROM part WHERE entry = ? AND n = ? AND"
+                          " same = ?",
+                          "iib", self->entry, (int64_t) self->one->report->part,
+                          (sh_bytes_t){ self->same, sizeof self->same }),
+        &found, 0);
+    return code == SQLITE_OK && !found ? s_renumber (self) : code;
+}
+
 /*  The entry of its report, an older part of which is forgotten; else a new
     one.  */
 static int
@@ -143,9 +192,13 @@ s_take_place (put_t *self)
         return code;
     if (self->entry == 0)
         return s_add_entry (self);
-    code = hub_previews_do (self->file,
-                            "DELETE FROM change WHERE entry = ? AND part = ?",
-                            "ii", self->entry, (int64_t) one->report->part);
+    code = s_keep_promise (self);
+    if (code == SQLITE_OK)
+        code = hub_previews_do (self->file,
+                                "DELETE FROM change WHERE entry = ? AND part"
+                                " = ?",
+                                "ii", self->entry,
+                                (int64_t) one->report->part);
     if (code == SQLITE_OK)
         code = hub_previews_do (self->file,
                                 "DELETE FROM part WHERE entry = ? AND n = ?",
@@ -267,49 +320,6 @@ s_add_up (put_t *self)
         "ii", self->one->received, self->entry);
 }
 
-/*  The oldest go, what is under preview first: of that another comes soon.  */
-static int
-s_make_room (put_t *self)
-{
-    for (;;) {
-        int64_t bytes = 0, count = 0, oldest = 0, reason = 0;
-        hub_previews_t *file = self->file;
-        int code = hub_previews_number (hub_previews_ask (file,
-                                               "SELECT sum(bytes) FROM entry",
-                                               ""), &bytes, 0);
-        if (code == SQLITE_OK)
-            code = hub_previews_number (hub_previews_ask (file,
-                                               "SELECT count(*) FROM entry",
-                                               ""), &count, 0);
-        if (code != SQLITE_OK
-            || ((uint64_t) bytes <= HUB_PREVIEWS_BYTES
-                && count <= HUB_PREVIEWS_MOST))
-            return code;
-        code = hub_previews_number (
-            hub_previews_ask (file,
-                              "SELECT number FROM entry WHERE number <> ?"
-                              " ORDER BY reason <> ?, received LIMIT 1",
-                              "ii", self->entry, (int64_t) HUB_HELD_PREVIEW),
-            &oldest, 0);
-        if (code != SQLITE_OK || oldest == 0)
-            return code;
-        code = hub_previews_number (hub_previews_ask (file,
-                                           "SELECT reason FROM entry WHERE"
-                                           " number = ?", "i", oldest),
-                         &reason, 0);
-        if (code == SQLITE_OK)
-            code = hub_previews_forget (file, oldest);
-        if (code != SQLITE_OK)
-            return code;
-        file->dropped++;
-        sh_log (reason == HUB_HELD_PREVIEW ? SH_LOG_INFO : SH_LOG_WARNING,
-                "a held report had to go, for there are too many",
-                SH_INT ("number", oldest), SH_INT ("entries", count),
-                SH_INT ("bytes", bytes),
-                SH_STR ("remedy", "scanhubctl preview list; apply or drop"));
-    }
-}
-
 static bool
 s_is_too_large (const put_t *self, int *code)
 {
@@ -336,7 +346,7 @@ s_put (put_t *self, bool *too_large)
     if (code == SQLITE_OK)
         *too_large = s_is_too_large (self, &code);
     if (code == SQLITE_OK && !*too_large)
-        code = s_make_room (self);
+        code = hub_previews_make_room (self->file, self->entry);
     return code;
 }
 

@@ -131,6 +131,8 @@ hub_requests_preview (const hub_requests_t *self, const char *rest,
         return;
     }
     json_t *lines = json_array ();
+    if (number > 0)
+        hub_previews_shown (self->previews, number);
     sh_err_t rc = hub_previews_find (self->previews, number, &one, &why);
     if (rc == SH_OK)
         rc = hub_previews_lines (self->previews, number, after, LINES_MOST,

@@ -328,6 +328,21 @@ def _(s):
     equal(s.count(21), 400)
 
 
+@case('a scanner does not change what somebody has on his screen')
+def _(s):
+    s.wide()
+    report = s.wide_report()
+    s.send(report.part(s.crowd()))
+    number = s.only()['number']
+    s.show(number)
+    s.send(report.part(s.crowd(name='other.example')))
+    done = s.hub.ctl('preview', 'apply', str(number), check=False)
+    equal((done.returncode, s.count(20)), (1, 0))
+    assert 'a newer one of its subnet' in done.stderr, done.stderr
+    assert s.only()['number'] > number
+    equal(s.apply(s.only()['number'])['added'], 300)
+
+
 # --- the brake: hosts that go Offline -----------------------------------------
 
 def fill_known(s, count=20, **columns):

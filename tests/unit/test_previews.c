@@ -76,6 +76,7 @@ typedef struct
     size_t frame;     /* bytes; 0: 10 */
     int64_t received; /* s after noon */
     const char *offline; /* the address of a row that would go, "10.0.0.9" */
+    const char *key;     /* whose; NULL: "key" */
 } keep_t;
 
 static hub_delta_t
@@ -93,7 +94,8 @@ static sh_err_t
 s_keep (const keep_t *one, uint64_t *number, bool *again)
 {
     static char agent_name[] = "agent";
-    hub_principal_t who = { .key = "key", .name = "site-a" };
+    hub_principal_t who = { .name = "site-a" };
+    snprintf (who.key, sizeof who.key, "%s", one->key ? one->key : "key");
     hub_agent_t agent = { .name = agent_name };
     hub_subnet_t subnet = { .id = one->subnet ? one->subnet : 7 };
     assert_int_equal (sh_prefix_parse (&subnet.prefix, "10.0.0.0/24"), SH_OK);
@@ -300,6 +302,65 @@ test_room (void **state)
     assert_int_equal (s_list[count - 1].parts, 5);
 }
 
+/*  Who sends very much drives out what is his own.  */
+static void
+test_room_of_others (void **state)
+{
+    (void) state;
+    enum { FRAME = 3 * 1024 * 1024, FIT = 21 };
+    s_open (NULL);
+    uint64_t held = PUT (.reason = HUB_HELD_NEW, .report = 1, .key = "other");
+    uint64_t preview = PUT (.reason = HUB_HELD_PREVIEW, .report = 2,
+                            .key = "other", .frame = FRAME);
+    uint64_t first = 0;
+    for (unsigned i = 1; i <= FIT + 5; i++) {
+        uint64_t one = PUT (.reason = HUB_HELD_NEW, .report = i + 2,
+                            .subnet = 100 + i, .frame = FRAME, .received = i);
+        first = first ? first : one;
+    }
+    assert_true (s_is_there (held) && s_is_there (preview));
+    assert_false (s_is_there (first));
+    /*  By their number, too.  */
+    for (unsigned i = 0; i < HUB_PREVIEWS_MOST; i++)
+        PUT (.reason = HUB_HELD_NEW, .report = 1000 + i, .subnet = 1000 + i,
+             .received = 100 + i);
+    assert_true (s_is_there (held) && s_is_there (preview));
+}
+
+/*  What somebody has seen does not become something else.  */
+static void
+test_shown (void **state)
+{
+    (void) state;
+    uint64_t number = 0;
+    s_open (NULL);
+    uint64_t first = PUT (.reason = HUB_HELD_NEW, .report = 1);
+    assert_int_equal (PUT (.reason = HUB_HELD_NEW, .report = 1, .part = 1),
+                      first);
+    hub_previews_shown (s_file, first);
+    /*  The same once more.  */
+    assert_int_equal (PUT (.reason = HUB_HELD_NEW, .report = 1, .part = 1),
+                      first);
+    /*  Another content, then another part.  */
+    number = PUT (.reason = HUB_HELD_NEW, .report = 1, .part = 1,
+                  .name = "other");
+    assert_true (number > first);
+    assert_false (s_is_there (first));
+    hub_previews_shown (s_file, number);
+    uint64_t last = PUT (.reason = HUB_HELD_NEW, .report = 1, .part = 2);
+    assert_true (last > number);
+    assert_int_equal (s_count (), 1);
+    assert_int_equal (s_list[0].number, last);
+    assert_int_equal (s_list[0].parts, 3);
+    assert_int_equal (s_list[0].changes, 3);
+    assert_int_equal (s_list[0].reason, HUB_HELD_NEW);
+    hub_preview_part_t part;
+    assert_int_equal (hub_previews_part (s_file, last, 0, &part, NULL), SH_OK);
+    free (part.frame);
+    assert_int_equal (hub_previews_part (s_file, first, 0, &part, NULL),
+                      SH_E_NOT_FOUND);
+}
+
 static void
 test_entries_most (void **state)
 {
@@ -495,6 +556,8 @@ main (void)
         TEST (test_newer_takes_place),
         TEST (test_previews_of_a_subnet),
         TEST (test_room),
+        TEST (test_room_of_others),
+        TEST (test_shown),
         TEST (test_entries_most),
         TEST (test_closing_of_preview),
         TEST (test_lines_in_pages),
