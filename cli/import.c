@@ -86,8 +86,10 @@ s_take (item_t *item, json_t *value, size_t at)
     bool shim = strcmp (kind, "shim") == 0;
     if (!shim && strcmp (kind, "scanner") != 0)
         return s_refuse (at, "the kind is neither scanner nor shim");
-    if (item->replaces && !sh_key_valid (item->replaces))
-        return s_refuse (at, "'replaces' is no public key");
+    if (item->replaces
+        && (!sh_key_valid (item->replaces)
+            || strcmp (item->replaces, item->key) == 0))
+        return s_refuse (at, "'replaces' is no other public key");
     sh_err_t rc = sh_keyfile_from_public (&item->file, item->key);
     if (rc == SH_E_SYNTAX)
         return s_refuse (at, "the key is no public key");
@@ -284,6 +286,17 @@ s_plan (import_t *self)
     return status;
 }
 
+/*  What the hub would not take is not put before it.  */
+static int
+s_check_staged (const step_t *step)
+{
+    hub_principal_t who = { 0 };
+    sh_why_t why;
+    sh_err_t rc = hub_registry_read_file (&who, step->fresh, &why);
+    hub_principal_clear (&who);
+    return rc == SH_OK ? 0 : ctl_fail_err (rc, &why);
+}
+
 static int
 s_stage (import_t *self)
 {
@@ -295,8 +308,10 @@ s_stage (import_t *self)
         const step_t *step = &self->steps[at++];
         sh_err_t rc
             = sh_keyfile_replace (self->items[i].file, step->fresh, &why);
-        if (rc != SH_OK)
-            return ctl_fail_err (rc, &why);
+        int status = rc == SH_OK ? s_check_staged (step)
+                                 : ctl_fail_err (rc, &why);
+        if (status != 0)
+            return status;
     }
     return 0;
 }

@@ -110,8 +110,9 @@ ctl_registry_lock (int *out, ctl_t *ctl)
         if (fd >= 0)
             close (fd);
         return ctl_fail (EX_NOPERM,
-                         "%s: cannot change the registry: %s; run this as "
-                         "root or as who owns that directory",
+                         "%s: cannot change the registry: %s; all keys stay as "
+                         "they are; run this as root or as who owns that "
+                         "directory",
                          directory, strerror (error));
     }
     if (flock (fd, LOCK_EX) != 0) {
@@ -161,6 +162,22 @@ s_check_taken (const ctl_roster_t *roster, const ctl_registration_t *self)
                          entry->path, entry->why.text);
     }
     return 0;
+}
+
+/*  What was found before the lock may be gone, or have a next key.  */
+static int
+s_check_replaced (const ctl_roster_t *roster, const ctl_registration_t *self)
+{
+    const ctl_entry_t *first = ctl_roster_name (roster, self->name, NULL);
+    if (!self->replaces
+        || (first && strcmp (first->who.key, self->replaces) == 0
+            && (first + 1 == roster->items + roster->count
+                || !ctl_roster_name (roster, self->name, first + 1))))
+        return 0;
+    return ctl_fail (EX_CANTCREAT,
+                     "scanner '%s' was changed by somebody at the same time; "
+                     "see scanhubctl scanner list",
+                     self->name);
 }
 
 /*  Two who speak for one code: what comes of it depends on who they are.  */
@@ -262,6 +279,8 @@ ctl_registration_write (ctl_t *ctl, const ctl_registration_t *self)
         status = s_check_retired (ctl, self->public_key);
     if (status == 0)
         status = s_check_taken (&roster, self);
+    if (status == 0)
+        status = s_check_replaced (&roster, self);
     if (status == 0)
         status = s_write (entry, self, ctl->config->registry);
     if (lock >= 0)

@@ -10,6 +10,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "cli/registration.h"
 #include "cli/roster.h"
 #include "hub/registry.h"
 
@@ -98,12 +99,16 @@ s_remove_marked (const ctl_t *self, const ctl_roster_t *roster,
     return 0;
 }
 
+/*  Under the lock, or a key that is just being added would stay.  */
 static int
 s_revoke (ctl_t *self, const char *name)
 {
     ctl_roster_t roster = { 0 };
     const char *directory = self->config->registry;
-    int status = ctl_roster_load (&roster, self);
+    int lock = -1;
+    int status = ctl_registry_lock (&lock, self);
+    if (status == 0)
+        status = ctl_roster_load (&roster, self);
     bool *marks = calloc (roster.count + 1, sizeof *marks);
     if (status == 0 && !marks)
         status = ctl_fail (EX_OSERR, "out of memory");
@@ -114,6 +119,8 @@ s_revoke (ctl_t *self, const char *name)
                            name, directory);
     else if (status == 0)
         status = s_remove_marked (self, &roster, marks);
+    if (lock >= 0)
+        close (lock);
     free (marks);
     ctl_roster_clear (&roster);
     return status;

@@ -747,7 +747,7 @@ def revoke_without_rights_is_told(s):
     s.ctl('scanner', 'add', 'a', '--code', CODE, '--public-key',
           s.keygen('ka'))
     s.ctl('scanner', 'revoke', 'a', status=NOPERM,
-          error='its key stays in force', **as_nobody())
+          error='all keys stay as they are', **as_nobody())
     assert (s.registry / 'a.cert').exists()
 
 

@@ -4,6 +4,7 @@
 while it works, and the hub gets another one while sites work.  Real scanners, a
 real hub; what can be done by dropping files is done so once."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -408,6 +409,7 @@ def _(s):
                         ({**new, 'codes': ['a b']}, 'codes are not good'),
                         ({**new, 'codes': []}, 'codes are not good'),
                         ({**new, 'kind': 'boss'}, 'neither scanner nor shim'),
+                        ({**new, 'replaces': new['key']}, 'no other public'),
                         ({'name': 'x'}, 'no name, key and codes'),
                         ({**other, 'key': document['scanners'][0]['key']},
                          'the same key'),
@@ -450,6 +452,30 @@ def _(s):
     equal(json.loads(s.ctl('scanner', 'export'))['digest'],
           document['digest'])
     s.ctl('scanner', 'revoke', 'shim-x')
+
+
+@case('who revokes and rotates at the same time leaves no key behind')
+def _(s):
+    for _round in range(4):
+        s.ctl('scanner', 'add', 'pier', '--code', CODE_A, '--public-key',
+              zmq.curve_keypair()[0].decode())
+        at_once = [('rotate', 'pier', '--public-key',
+                    zmq.curve_keypair()[0].decode()) for _ in range(3)]
+        at_once.insert(2, ('revoke', 'pier'))
+        held = os.open(s.hub.registry, os.O_RDONLY)
+        fcntl.flock(held, fcntl.LOCK_EX)
+        running = [subprocess.Popen(
+            [str(harness.SCANHUBCTL), '--config', str(s.hub.path), 'scanner',
+             *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            text=True) for words in at_once]
+        time.sleep(0.3)  # all of them have looked, and wait
+        os.close(held)
+        said = [one.communicate(timeout=30)[1] for one in running]
+        codes = [one.returncode for one in running]
+        equal(codes[2], 0, said)
+        assert codes.count(0) <= 2, said
+        left = [path.name for path in s.hub.registry.glob('pier*')]
+        equal(left, [], f'{codes} {said}')
 
 
 def rotate_hub(s, seconds):
