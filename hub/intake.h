@@ -2,9 +2,8 @@
 /*  intake: the one road from report bytes to changed rows.
 
     Every door ends here.  The caller has authenticated the peer; intake
-    decodes, authorises, plans and applies a batch of waiting report parts in
-    one transaction and answers each after the COMMIT.  Any error rolls the
-    batch back and takes each part alone.  */
+    decodes a batch of waiting jobs, has hub/batch.h authorise, plan and apply
+    the report parts among them, and answers each after the COMMIT.  */
 
 #ifndef HUB_INTAKE_H
 #define HUB_INTAKE_H
@@ -36,6 +35,8 @@ typedef struct
     bool (*ended) (void *allows_context); /* the hub is stopping; or NULL */
 } hub_intake_options_t;
 
+bool hub_intake_ended (const hub_intake_options_t *options);
+
 sh_err_t hub_intake_new (hub_intake_t **out,
                          const hub_intake_options_t *options) SH_MUST_CHECK;
 void hub_intake_destroy (hub_intake_t **self_p);
@@ -48,8 +49,7 @@ void hub_intake_destroy (hub_intake_t **self_p);
 void hub_intake_batch (hub_intake_t *self, hub_job_t **jobs, size_t count);
 
 /*  What nobody waits for, when the answers are on their way: last_access of the
-    agents that showed life, and new hosts in phpIPAM's logs.  After a lock on their rows was waited for in vain
-    there is a pause of a minute.  */
+    agents that showed life, and new hosts in phpIPAM's logs.  */
 void hub_intake_after (hub_intake_t *self);
 
 #endif

@@ -31,7 +31,7 @@ typedef struct
     size_t offline;  /* rows that a closing part set to Offline */
     hub_deltas_t deltas; /* what was changed, for the journal */
     bool deltas_lost;    /* there was no memory for some of them */
-    int slices;      /* of rows that were read for it, see intake */
+    int slices;      /* of rows that were read for it, see closing.h */
     bool unfinished; /* other rows are left for when it comes again, */
     hub_place_t place; /* from here on */
 
