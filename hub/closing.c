@@ -36,7 +36,8 @@ s_read_slice (hub_closing_t *self, hub_part_t *part, hub_range_t *range,
     and how many would go.  '*whole' says that all of its rows fitted one slice,
     so that what was planned for it is the plan.  */
 static sh_err_t
-s_count (hub_closing_t *self, hub_part_t *part, hub_place_t *place, bool *whole)
+s_count (hub_closing_t *self, hub_part_t *part, hub_place_t *place,
+         bool *whole)
 {
     const sh_prefix_t *prefix = &part->subnet.prefix;
     hub_range_t range = { .first = place->next,

@@ -7,9 +7,9 @@
     zactor_new returns when the socket is bound, or with 'err' set.  Commands
     on its pipe: "DRAIN" stops taking reports and answers "DRAINED" when no
     job is out or after ten seconds; HUB_ROUTER_TOLD answers with how many
-    scanners are connected, and how many of them know the hub's next key; those of hub/foreman.h answer as is said
-    there; "$TERM" ends it.  What it has to say of itself it puts into the live's
-    meters and roster.  */
+    scanners are connected, and how many of them know the hub's next key; those
+    of hub/foreman.h answer as is said there; "$TERM" ends it.  What it has to
+    say of itself it puts into the live's meters and roster.  */
 
 #ifndef HUB_ROUTER_H
 #define HUB_ROUTER_H
