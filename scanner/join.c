@@ -148,6 +148,11 @@ s_prepare (join_t *self, sh_why_t *why)
     const char *slash = strrchr (path, '/');
     sh_err_t rc
         = sp_invite_parse (&self->invite, self->options->invitation, why);
+    for (const char *at = path; rc == SH_OK && *at; at++)
+        if ((unsigned char) *at < ' ')
+            rc = sh_fail (why, SH_E_SYNTAX,
+                          "the configuration's path has a control character "
+                          "in it; choose another");
     if (rc == SH_OK && self->options->from)
         rc = sc_old_agent_read (&self->old, self->options->from, why);
     if (rc != SH_OK)
@@ -172,6 +177,24 @@ s_prepare (join_t *self, sh_why_t *why)
     return rc;
 }
 
+/*  A path as YAML's text in single quotes; malloc'ed, NULL: no memory.  */
+static char *
+s_quoted (const char *path)
+{
+    char *text = malloc (2 * strlen (path) + 3), *at = text;
+    if (!text)
+        return NULL;
+    *at++ = '\'';
+    for (; *path; path++) {
+        if (*path == '\'')
+            *at++ = '\'';
+        *at++ = *path;
+    }
+    *at++ = '\'';
+    *at = '\0';
+    return text;
+}
+
 /*  Written when the hub has answered, so that a wrong invitation leaves
     nothing behind that the right one would stumble over.  */
 static sh_err_t
@@ -180,6 +203,9 @@ s_write_config (join_t *self, sh_why_t *why)
     char *text = NULL;
     if (self->configured)
         return SH_OK;
+    char *key_path = s_quoted (self->key_path);
+    if (!key_path)
+        return sh_fail (why, SH_E_MEMORY, "out of memory");
     int size = asprintf (
         &text,
         "# Made by '" PROGRAM " join'.  All that can stand here: " PROGRAM
@@ -191,7 +217,8 @@ s_write_config (join_t *self, sh_why_t *why)
         "# What probes, and how fast (probes per second).\n"
         "engine: builtin\nbuiltin:\n  rate: 1000\n\n"
         "# error, warning, notice, info or debug\nlog_level: info\n",
-        self->invite.endpoint, self->invite.key, self->key_path);
+        self->invite.endpoint, self->invite.key, key_path);
+    free (key_path);
     if (size < 0)
         return sh_fail (why, SH_E_MEMORY, "out of memory");
     sh_err_t rc = sh_file_write (self->options->config_path, text,

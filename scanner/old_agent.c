@@ -31,6 +31,21 @@ s_take (char *out, size_t size, const sh_yaml_t *section, const char *key,
     return SH_OK;
 }
 
+/*  It becomes part of a line that somebody runs on the hub.  */
+static sh_err_t
+s_check_code (const char *code, const char *path, sh_why_t *why)
+{
+    static const char good[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                               "abcdefghijklmnopqrstuvwxyz0123456789-_=";
+    if (code[strspn (code, good)] == '\0')
+        return SH_OK;
+    return sh_fail (why, SH_E_CONFIG,
+                    "%s: 'scanagent_code' is no code of a scan agent: it has "
+                    "others than phpIPAM's characters A-Z a-z 0-9 - _ =; join "
+                    "without --from, and take the code from phpIPAM",
+                    path);
+}
+
 sh_err_t
 sc_old_agent_read (sc_old_agent_t *out, const char *path, sh_why_t *why)
 {
@@ -48,6 +63,8 @@ sc_old_agent_read (sc_old_agent_t *out, const char *path, sh_why_t *why)
     if (rc == SH_OK)
         rc = s_take (out->code, sizeof out->code, section, "scanagent_code",
                      path, why);
+    if (rc == SH_OK)
+        rc = s_check_code (out->code, path, why);
     if (rc == SH_OK)
         rc = s_take (out->name, sizeof out->name, section, "client_name",
                      path, why);

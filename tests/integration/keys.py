@@ -142,6 +142,24 @@ def _(s):
     old.write_text('something: else\n')
     said = Site(s).run('join', s.invitation(), '--from', old, status=78)
     assert "no section 'nofusscomputing_phpipam_scan_agent'" in said, said
+    # What is no code does not get into a line for somebody's shell.
+    for code in ('"x; reboot"', '"$(reboot)"', '"\\e[31m"'):
+        old.write_text('nofusscomputing_phpipam_scan_agent:\n'
+                       f'  scanagent_code: {code}\n')
+        site = Site(s)
+        said = site.run('join', s.invitation(), '--from', old, status=78)
+        assert "'scanagent_code' is no code" in said, said
+        assert 'approve' not in said and not site.cert.exists(), said
+
+
+@case('a configuration may lie anywhere')
+def _(s):
+    site = Site(s)
+    site.path = site.directory / "it's #1: a b" / 'scanner.yaml'
+    site.run('join', s.invitation(), '--wait', '0', status=TEMPFAIL)
+    assert 'in order' in site.run('check-config')
+    site.path = site.directory / 'a\nb' / 'scanner.yaml'
+    site.run('join', s.invitation(), '--wait', '0', status=USAGE)
 
 
 @case('a wrong invitation leaves nothing behind that the right one minds')
