@@ -331,11 +331,12 @@ ctl_check_powerdns (ctl_doctor_t *self)
         sh_findings_warning (&self->found, "cannot be told: %s",
                              hub_survey_trouble (self->survey));
     else if (!granted)
-        sh_findings_good (&self->found,
-                          "not looked at; to know whether phpIPAM keeps "
-                          "records for a subnet: GRANT SELECT (DNSrecords) ON "
-                          "%s.subnets TO %s;", self->config->database.name,
-                          self->server.account);
+        sh_findings_warning (&self->found,
+                             "cannot be looked at; to know whether phpIPAM "
+                             "keeps records for a subnet: GRANT SELECT "
+                             "(DNSrecords) ON %s.subnets TO %s;",
+                             self->config->database.name,
+                             self->server.account);
     else if (names.count > 0)
         sh_findings_warning (&self->found,
                              "DNS records are on for %s: phpIPAM makes none "

@@ -24,7 +24,7 @@ GRANT SELECT (id, name, type, code, last_access),
 GRANT SELECT (id, subnet, mask, sectionId, vrfId,
   masterSubnetId, pingSubnet, discoverSubnet, resolveDNS,
   nameserverId, scanAgent, isFolder, isFull, isPool,
-  lastScan, lastDiscovery, editDate),
+  lastScan, lastDiscovery, editDate, DNSrecords),
  UPDATE (lastScan, lastDiscovery, editDate)
  ON phpipam.subnets TO 'scanhub'@'HUB';
 GRANT SELECT (id, subnetId, ip_addr, description, hostname,
