@@ -77,8 +77,8 @@ s_add_entry (ctl_table_t *table, const json_t *entry, int64_t now)
 void
 ctl_preview_print_list (const json_t *list, int64_t dropped, int64_t now)
 {
-    static const char *const titles[] = { "network", ">no", "held", "kind",
-                                          ">age", ">changes", "scanner" };
+    static const char *const titles[] = { "NETWORK", ">N", "WHY", "KIND",
+                                          ">AGE", ">CHANGES", "SCANNER" };
     ctl_table_t *table = ctl_table_new (titles, COUNT (titles));
     for (size_t i = 0; table && i < json_array_size (list); i++)
         s_add_entry (table, json_array_get (list, i), now);
@@ -232,8 +232,9 @@ ctl_preview_print_result (const json_t *result)
     int64_t differing = s_number (result, "differing");
     size_t named = json_array_size (json_object_get (result, "differs"));
     snprintf (text, sizeof text,
-              "%" PRId64 " applied: %" PRId64 " new, %" PRId64 " names, "
-              "%" PRId64 " MACs, %" PRId64 " tags, %" PRId64 " refused; %s",
+              "number %" PRId64 " is applied: %" PRId64 " new, %" PRId64
+              " names, %" PRId64 " MACs, %" PRId64 " tags, %" PRId64
+              " refused; %s",
               s_number (result, "number"), s_number (result, "added"),
               s_number (result, "named"), s_number (result, "macs"),
               s_number (result, "tagged"), s_number (result, "refused"),

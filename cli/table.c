@@ -135,29 +135,34 @@ s_measure (const ctl_table_t *self, size_t widths[static COLUMNS_MOST])
     }
 }
 
-/*  One cell with the blanks around it; the last column's is not padded.  */
+/*  One cell with the blanks before it.  Those behind it are '*owed' until there
+    is a text again, so that no line ends with any.  */
 static void
 s_print_cell (const ctl_table_t *self, FILE *to, size_t column,
-              const char *text, size_t width)
+              const char *text, size_t width, int *owed)
 {
     size_t size = sh_columns (text);
     int blanks = (int) (size < width ? width - size : 0);
     bool right = self->titles[column][0] == '>';
-    fprintf (to, "%*s%s", right ? blanks : 0, "", text);
-    if (column + 1 < self->columns)
-        fprintf (to, "%*s", (right ? 0 : blanks) + GAP, "");
+    *owed += right ? blanks : 0;
+    if (*text) {
+        fprintf (to, "%*s%s", *owed, "", text);
+        *owed = 0;
+    }
+    *owed += (right ? 0 : blanks) + GAP;
 }
 
 /*  A row's last cell may take several lines, each below its first.  */
 static void
 s_print_last (const ctl_table_t *self, FILE *to, size_t at, const char *text,
-              size_t width)
+              size_t width, int owed)
 {
     if (at + sh_columns (text) <= SH_COLUMNS) {
-        s_print_cell (self, to, self->columns - 1, text, width);
+        s_print_cell (self, to, self->columns - 1, text, width, &owed);
         putc ('\n', to);
         return;
     }
+    fprintf (to, "%*s", owed, "");
     sh_wrap_at (to, at, at, text);
 }
 
@@ -166,17 +171,18 @@ s_print_row (const ctl_table_t *self, FILE *to, char *const *cells,
              size_t count, const size_t *widths)
 {
     size_t at = 0;
+    int owed = 0;
     for (size_t i = 0; i < self->columns; i++) {
         const char *text = i < count ? cells[i] : "";
         if (i + 1 == self->columns) {
-            s_print_last (self, to, at, text, widths[i]);
+            s_print_last (self, to, at, text, widths[i], owed);
             break;
         }
         if (i == 0 && sh_columns (text) > widths[0]) {
             fprintf (to, "%s\n", text);
             text = "";
         }
-        s_print_cell (self, to, i, text, widths[i]);
+        s_print_cell (self, to, i, text, widths[i], &owed);
         at += widths[i] + GAP;
     }
 }
@@ -184,8 +190,9 @@ s_print_row (const ctl_table_t *self, FILE *to, char *const *cells,
 static void
 s_print_titles (const ctl_table_t *self, FILE *to, const size_t *widths)
 {
+    int owed = 0;
     for (size_t i = 0; i < self->columns; i++)
-        s_print_cell (self, to, i, s_title (self, i), widths[i]);
+        s_print_cell (self, to, i, s_title (self, i), widths[i], &owed);
     putc ('\n', to);
 }
 

@@ -75,12 +75,33 @@ test_too_long (void **state)
               "third one\n");
 }
 
+/*  Nothing is padded that nothing follows.  */
+static void
+test_empty_cells (void **state)
+{
+    (void) state;
+    static const char *const titles[] = { "NAME", ">HOSTS", "STATE", "" };
+    ctl_table_t *table = ctl_table_new (titles, COUNT (titles));
+    ctl_table_add (table, "north");
+    ctl_table_add (table, "%s", "");
+    ctl_table_add (table, "%s", "");
+    ctl_table_add (table, "%s", "");
+    ctl_table_add (table, "%s", "");
+    ctl_table_add (table, "7");
+    ctl_table_add (table, "%s", "");
+    ctl_table_add (table, "here");
+    s_expect (&table, "NAME   HOSTS  STATE\n"
+                      "north\n"
+                      "           7         here\n");
+}
+
 int
 main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_widths),
         cmocka_unit_test (test_too_long),
+        cmocka_unit_test (test_empty_cells),
     };
     cmocka_set_message_output (CM_OUTPUT_TAP);
     return cmocka_run_group_tests (tests, NULL, NULL);
