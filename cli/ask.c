@@ -73,7 +73,8 @@ s_parse (const ctl_t *self, int argc, char **argv, int words, bool *json)
             return ctl_misused (self);
         *json = true;
     }
-    return argc - optind != words ? ctl_misused (self) : -1;
+    return argc - optind == words ? -1
+                                  : ctl_miscounted (self, argc, argv, words);
 }
 
 int
@@ -225,7 +226,7 @@ ctl_ping (ctl_t *self, int argc, char **argv)
                              WAIT_MOST);
     }
     if (optind != argc)
-        return ctl_misused (self);
+        return ctl_miscounted (self, argc, argv, 0);
     int status = ctl_config (self);
     if (status != 0)
         return status;
@@ -292,8 +293,8 @@ s_tell_hub (const ctl_t *self)
         answer[strcspn (answer, "\n")] = '\0';
         which = answer + 3;
     }
-    printf ("asked: the hub at %s%s%s\n", self->config->control,
-            *which ? ", " : "", which);
+    ctl_say ("asked: the hub at %s%s%s", self->config->control,
+             *which ? ", " : "", which);
     free (answer);
 }
 
@@ -304,9 +305,9 @@ ctl_tell_force (const ctl_t *self, const char *key, bool gone)
     sh_why_t why;
     sh_err_t rc = s_ask_force (self, key, gone, &answer, &why);
     if (rc == SH_E_NOT_FOUND)
-        printf ("the hub is not running (nobody answers at %s); that counts as "
-                "soon as it starts\n",
-                self->config->control);
+        ctl_say ("the hub is not running (nobody answers at %s); that counts as "
+                 "soon as it starts",
+                 self->config->control);
     else if (rc != SH_OK)
         ctl_warn ("cannot ask the hub whether that is in force: %s", why.text);
     else if (s_is_force (answer) && s_is_ok (answer) != gone) {
@@ -317,4 +318,22 @@ ctl_tell_force (const ctl_t *self, const char *key, bool gone)
         ctl_warn ("the running hub has not taken that up; it says: %s",
                   s_reason (answer));
     free (answer);
+}
+
+void
+ctl_tell_code (const ctl_t *self, const char *code)
+{
+    char *answer = NULL, *request = NULL;
+    sh_why_t why;
+    if (asprintf (&request, "code %s", code) < 0)
+        return;
+    sh_err_t rc = sh_control_ask (&answer, self->config->control, HUB, request,
+                                  FORCE_MS, &why);
+    if (rc == SH_OK && strncmp (answer, "ok ", 3) == 0) {
+        answer[strcspn (answer, "\n")] = '\0';
+        ctl_say ("scan agent: %s", answer + 3);
+    } else if (rc == SH_OK && !s_is_ok (answer))
+        ctl_warn ("%s", s_reason (answer));
+    free (answer);
+    free (request);
 }

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 
 #include "lib/completion.h"
 #include "lib/log.h"
+#include "lib/wrap.h"
 
 #define COLUMN 28    /* where the summaries begin */
 #define NAME_MOST 32 /* of what is compared to find the nearest name */
@@ -106,9 +108,12 @@ s_message (const char *kind, const char *format, va_list args)
 {
     char text[1024];
     char shown[sizeof text * 2];
+    char line[sizeof shown + 32];
     vsnprintf (text, sizeof text, format, args);
     sh_escape (shown, sizeof shown, text);
-    fprintf (stderr, "scanhubctl: %s%s\n", kind, shown);
+    snprintf (line, sizeof line, "scanhubctl: %s%s", kind, shown);
+    fflush (stdout); /* keeps the order where both go to one place */
+    sh_wrap_terminal (stderr, line);
 }
 
 int
@@ -175,10 +180,7 @@ s_config (ctl_t *self, const char *solace)
         return 0;
     sh_err_t rc = hub_config_peek (&self->config, self->config_path, &why);
     if (rc == SH_E_NOT_FOUND)
-        return ctl_fail (EX_CONFIG,
-                         "%s; name scanhubd's configuration file by --config "
-                         "FILE",
-                         why.text);
+        return ctl_fail (EX_CONFIG, "%s", why.text);
     if (rc == SH_OK)
         return 0;
     /*  Who may not read it is not who is to mend it.  */
@@ -294,6 +296,27 @@ ctl_misused (const ctl_t *self)
 {
     ctl_usage_command (stderr, self->command);
     return EX_USAGE;
+}
+
+int
+ctl_miscounted (const ctl_t *self, int argc, char **argv, int words)
+{
+    if (argc - optind > words)
+        ctl_fail (0, "'%s' is one word too many", argv[optind + words]);
+    else
+        ctl_fail (0, "a word is missing");
+    return ctl_misused (self);
+}
+
+void
+ctl_say (const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start (args, format);
+    vsnprintf (text, sizeof text, format, args);
+    va_end (args);
+    sh_wrap_terminal (stdout, text);
 }
 
 /*  How many of argv's words are the command's name; 0: it is another one.  */

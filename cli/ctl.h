@@ -49,6 +49,13 @@ int ctl_completion (const char *shell);
 /*  For a wrong call: print the command's usage on stderr; EX_USAGE.  */
 int ctl_misused (const ctl_t *self);
 
+/*  The same where so many words are wanted from argv[optind] on, and others are
+    there: it says which is too many.  */
+int ctl_miscounted (const ctl_t *self, int argc, char **argv, int words);
+
+/*  Print a line on stdout; wrapped if that is a terminal.  */
+void ctl_say (const char *format, ...) SH_PRINTF (1, 2);
+
 /*  Print "scanhubctl: text" on stderr, escaped, and return 'status'.  */
 int ctl_fail (int status, const char *format, ...) SH_PRINTF (2, 3);
 
@@ -126,5 +133,9 @@ int ctl_words (const ctl_t *self, int argc, char **argv, int words);
     force in the running hub, and which hub that is.  That the hub is not
     running is no error.  */
 void ctl_tell_force (const ctl_t *self, const char *key, bool gone);
+
+/*  Tell which scan agent of phpIPAM has this code, by the running hub; nothing
+    if it is not running or has not read phpIPAM.  */
+void ctl_tell_code (const ctl_t *self, const char *code);
 
 #endif

@@ -180,7 +180,7 @@ ctl_doctor (ctl_t *self, int argc, char **argv)
             return ctl_misused (self);
     }
     if (optind != argc)
-        return ctl_misused (self);
+        return ctl_miscounted (self, argc, argv, 0);
     int status = s_run (&doctor, json);
     s_clear (&doctor);
     return status;

@@ -422,6 +422,6 @@ ctl_scanner_import (ctl_t *self, int argc, char **argv)
             return ctl_misused (self);
     }
     if (optind + 1 != argc)
-        return ctl_misused (self);
+        return ctl_miscounted (self, argc, argv, 1);
     return s_import (&import, argv[optind]);
 }

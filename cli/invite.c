@@ -176,5 +176,6 @@ ctl_scanner_invite (ctl_t *self, int argc, char **argv)
             return ctl_misused (self);
         host = optarg;
     }
-    return optind != argc ? ctl_misused (self) : s_invite (self, host);
+    return optind != argc ? ctl_miscounted (self, argc, argv, 0)
+                          : s_invite (self, host);
 }

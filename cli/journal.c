@@ -95,7 +95,9 @@ ctl_choice_read (ctl_choice_t *out, const ctl_t *self, const char *letters,
         status = option == 'h' || strchr (letters, option)
                      ? s_take (out, self, option)
                      : ctl_misused (self);
-    return status < 0 && optind != argc ? ctl_misused (self) : status;
+    return status < 0 && optind != argc
+               ? ctl_miscounted (self, argc, argv, 0)
+               : status;
 }
 
 /*  What a page has, behind what there is.  Returns whether more is wanted, and

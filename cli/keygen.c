@@ -82,7 +82,9 @@ ctl_keygen (ctl_t *self, int argc, char **argv)
         ctl_usage_command (stdout, self->command);
         return 0;
     }
-    if (option != -1 || argc - optind != 1)
+    if (option != -1)
         return ctl_misused (self);
+    if (argc - optind != 1)
+        return ctl_miscounted (self, argc, argv, 1);
     return s_keygen (argv[optind]);
 }

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "cli/roster.h"
+
 /*  A socket that listens on [::] shows IPv4 addresses as ::ffff:a.b.c.d.  */
 static void
 s_unmap (char *address)
@@ -71,7 +73,8 @@ ctl_knocked_list (ctl_t *ctl, ctl_knocked_t **out, size_t *count)
     return status;
 }
 
-/*  Two keys of one fingerprint are no accident.  */
+/*  EX_NOINPUT, and nothing is printed, if it is none of them.  Two keys of one
+    fingerprint are no accident.  */
 static int
 s_pick (const ctl_knocked_t *items, size_t count, const char *fingerprint,
         char key[static SH_KEY_TEXT])
@@ -91,10 +94,37 @@ s_pick (const ctl_knocked_t *items, size_t count, const char *fingerprint,
                          "is no accident; have the site show its whole key and "
                          "use scanhubctl scanner add",
                          fingerprint);
+    return EX_NOINPUT;
+}
+
+/*  Why is it none of those that knocked?  */
+static int
+s_fail_unknown (ctl_t *ctl, const char *fingerprint)
+{
+    ctl_roster_t roster;
+    char one[SH_FINGERPRINT_TEXT], name[HUB_NAME_MOST + 1] = "";
+    int status = ctl_roster_load (&roster, ctl);
+    if (status != 0)
+        return status;
+    for (size_t i = 0; i < roster.count; i++) {
+        const hub_principal_t *who = &roster.items[i].who;
+        if (!sh_key_valid (who->key))
+            continue;
+        sh_key_fingerprint (one, who->key);
+        if (strcmp (one, fingerprint) == 0)
+            snprintf (name, sizeof name, "%s", who->name);
+    }
+    ctl_roster_clear (&roster);
+    if (*name)
+        return ctl_fail (EX_CANTCREAT,
+                         "the key %s is registered already, as '%s'",
+                         fingerprint, name);
     return ctl_fail (EX_NOINPUT,
                      "no unknown key with the fingerprint %s has knocked "
                      "lately; see scanhubctl scanner pending; is the scanner "
-                     "running?",
+                     "running? One that was rejected is not listed for a day: "
+                     "scanhubctl scanner add lets it in, with the public-key "
+                     "that scanhub-scanner check-config shows at the site",
                      fingerprint);
 }
 
@@ -113,8 +143,11 @@ ctl_knocked_find (ctl_t *ctl, const char *fingerprint,
                          "such as 0123-4567-89ab-cdef",
                          fingerprint);
     int status = ctl_knocked_list (ctl, &items, &count);
-    if (status == 0)
+    if (status == 0) {
         status = s_pick (items, count, whole, key);
+        if (status == EX_NOINPUT)
+            status = s_fail_unknown (ctl, whole);
+    }
     free (items);
     return status;
 }

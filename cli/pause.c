@@ -75,7 +75,7 @@ ctl_pause (ctl_t *self, int argc, char **argv)
         snprintf (request, sizeof request, "pause %" PRId64, until);
     }
     if (optind + 1 != argc)
-        return ctl_misused (self);
+        return ctl_miscounted (self, argc, argv, 1);
     return s_ask (self, request, argv[optind]);
 }
 
@@ -89,7 +89,9 @@ ctl_resume (ctl_t *self, int argc, char **argv)
         ctl_usage_command (stdout, self->command);
         return 0;
     }
-    if (option != -1 || optind + 1 != argc)
+    if (option != -1)
         return ctl_misused (self);
+    if (optind + 1 != argc)
+        return ctl_miscounted (self, argc, argv, 1);
     return s_ask (self, "resume", argv[optind]);
 }

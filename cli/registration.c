@@ -216,6 +216,15 @@ s_warn_codes (const ctl_roster_t *roster, const ctl_registration_t *self)
     }
 }
 
+/*  What phpIPAM says of the codes.  That the hub does not run, or has not read
+    phpIPAM, was told already.  */
+static void
+s_tell_agents (const ctl_t *ctl, const ctl_registration_t *self)
+{
+    for (size_t i = 0; i < self->code_count; i++)
+        ctl_tell_code (ctl, self->codes[i]);
+}
+
 /*  NAME.cert, or where that is the key that is replaced, a name that no other
     scanner's file has.  */
 static char *
@@ -255,7 +264,7 @@ s_write (const sh_keyfile_t *entry, const ctl_registration_t *self,
     else if (rc != SH_OK)
         status = ctl_fail_err (rc, &why);
     else
-        printf ("added %s: %s (key %s)\n", self->name, path, fingerprint);
+        ctl_say ("added %s: %s (key %s)", self->name, path, fingerprint);
     free (path);
     return status;
 }
@@ -288,6 +297,7 @@ ctl_registration_write (ctl_t *ctl, const ctl_registration_t *self)
     if (status == 0) {
         s_warn_codes (&roster, self);
         ctl_tell_force (ctl, entry->public_key, false);
+        s_tell_agents (ctl, self);
     }
     ctl_roster_clear (&roster);
     sh_keyfile_destroy (&entry);

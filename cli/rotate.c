@@ -96,6 +96,6 @@ ctl_scanner_rotate (ctl_t *self, int argc, char **argv)
         key = optarg;
     }
     if (argc - optind != (key ? 1 : 2))
-        return ctl_misused (self);
+        return ctl_miscounted (self, argc, argv, key ? 1 : 2);
     return s_rotate (self, argv[optind], key ? NULL : argv[optind + 1], key);
 }

@@ -240,7 +240,7 @@ ctl_scan (ctl_t *self, int argc, char **argv)
         }
     }
     if (optind + 1 != argc)
-        return ctl_misused (self);
+        return ctl_miscounted (self, argc, argv, 1);
     wanted.subnet = argv[optind];
     ctl_patience_begin ();
     return wanted.cancel ? s_cancel (self, &wanted) : s_order (self, &wanted);

@@ -179,7 +179,7 @@ s_parse (ctl_t *ctl, int argc, char **argv, options_t *out)
     if (out->watch && !seconds && optind + 1 == argc)
         seconds = argv[optind++];
     if (optind != argc)
-        return ctl_misused (ctl);
+        return ctl_miscounted (ctl, argc, argv, 0);
     if (!seconds)
         return -1;
     size_t digits = strspn (seconds, "0123456789");

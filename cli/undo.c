@@ -280,7 +280,7 @@ ctl_undo (ctl_t *self, int argc, char **argv)
         sql = true;
     }
     if (optind != argc - 1)
-        return ctl_misused (self);
+        return ctl_miscounted (self, argc, argv, 1);
     const char *number = argv[optind];
     char head[64];
     json_t *document = NULL;

@@ -154,7 +154,7 @@ ctl_why (ctl_t *self, int argc, char **argv)
     char ip[SH_ADDR_TEXT], head[SH_ADDR_TEXT + 8];
     json_t *document = NULL;
     if (optind != argc - 1)
-        return ctl_misused (self);
+        return ctl_miscounted (self, argc, argv, 1);
     if (sh_addr_parse (&addr, argv[optind]) != SH_OK)
         return ctl_fail (EX_USAGE, "'%s' is no IPv4 or IPv6 address",
                          argv[optind]);

@@ -150,6 +150,8 @@ s_hub_key (const hub_requests_t *self, const char *rest, hub_reply_t *reply)
                   "error ..." with the reason; nothing changed
         key KEY   "ok NAME": this public key is in force under that name;
                   "error not in force".  scanhubctl asks after it wrote a file
+        code CODE "ok AGENT, N subnets to scan": whose code in phpIPAM this is,
+                  or "ok" while phpIPAM has not been read
         hub       "ok pid N, key FINGERPRINT, ENDPOINT, ...": which hub it is,
                   so that whoever revokes a key sees where
         pending   "ok", then for each unknown key that knocked a line
@@ -228,6 +230,7 @@ static const struct
     { "coverage", true, hub_requests_coverage },
     { "reload", false, s_reload },
     { "key", true, s_key },
+    { "code", true, hub_requests_code },
     { "hub", false, s_hub },
     { "pending", false, s_pending },
     { "reject", true, s_reject },

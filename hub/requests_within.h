@@ -48,6 +48,8 @@ void hub_requests_applied (const hub_requests_t *self, const char *rest,
 void hub_requests_drop (const hub_requests_t *self, const char *rest,
                         hub_reply_t *reply);
 
+void hub_requests_code (const hub_requests_t *self, const char *rest,
+                        hub_reply_t *reply);
 void hub_requests_status (const hub_requests_t *self, const char *rest,
                           hub_reply_t *reply);
 void hub_requests_scanners (const hub_requests_t *self, const char *rest,

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <stdbool.h>
 #include <string.h>
+#include <unistd.h>
 
 #define INDENT 4
 
@@ -73,4 +74,14 @@ sh_wrap_lines (FILE *to, const char *text)
         text += size;
         text += *text == '\n';
     }
+}
+
+void
+sh_wrap_terminal (FILE *to, const char *line)
+{
+    assert (to && line);
+    if (isatty (fileno (to)))
+        sh_wrap (to, 0, INDENT, line);
+    else
+        fprintf (to, "%s\n", line);
 }

@@ -15,6 +15,7 @@
 
 #include "lib/file.h"
 #include "lib/keyfile.h"
+#include "lib/wrap.h"
 #include "scanner-proto/invite.h"
 #include "scanner-proto/knock.h"
 #include "scanner/old_agent.h"
@@ -42,8 +43,10 @@ static int
 s_fail (sh_err_t rc, const sh_why_t *why)
 {
     (void) fflush (stdout);
-    (void) fprintf (stderr, PROGRAM ": %s\n",
-                    *why->text ? why->text : sh_err_text (rc));
+    char line[sizeof why->text + sizeof PROGRAM + 2];
+    (void) snprintf (line, sizeof line, PROGRAM ": %s",
+                     *why->text ? why->text : sh_err_text (rc));
+    sh_wrap_terminal (stderr, line);
     return rc == SH_E_SYNTAX ? EX_USAGE : sc_exit_status (rc);
 }
 

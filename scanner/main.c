@@ -22,6 +22,7 @@
 #include "lib/completion.h"
 #include "lib/keyfile.h"
 #include "lib/secret.h"
+#include "lib/wrap.h"
 #include "lib/yaml.h"
 #include "scanner-proto/codec.h"
 #include "scanner-proto/spool.h"
@@ -68,11 +69,21 @@ typedef struct
     bool free; /* it can do without a configuration file */
 } command_t;
 
+static void
+s_complain (const char *text, const char *more)
+{
+    char line[sizeof (sh_why_t) + 256];
+    (void) snprintf (line, sizeof line, PROGRAM ": %s%s", text, more);
+    sh_wrap_terminal (stderr, line);
+}
+
 static int
 s_misuse (const char *text, const char *word)
 {
-    (void) fprintf (stderr, PROGRAM ": %s%s%s; see --help\n", text,
-                    *word ? ": " : "", word);
+    char more[256];
+    (void) snprintf (more, sizeof more, "%s%s; see --help", *word ? ": " : "",
+                     word);
+    s_complain (text, more);
     return EX_USAGE;
 }
 
@@ -523,12 +534,11 @@ main (int argc, char **argv)
             sh_log_set_level ((sh_level_t) config->log_level);
         status = command->function (&options, config);
     } else {
-        (void) fprintf (stderr, PROGRAM ": %s%s\n",
-                        *why.text ? why.text : sh_err_text (rc),
-                        rc == SH_E_NOT_FOUND
-                            ? "; make it: scanhub-scanner join, or copy "
-                              "scanner.yaml.example there"
-                            : "");
+        s_complain (*why.text ? why.text : sh_err_text (rc),
+                    rc == SH_E_NOT_FOUND
+                        ? "; make it: scanhub-scanner join, or copy "
+                          "scanner.yaml.example there"
+                        : "");
         status = rc == SH_E_NOT_FOUND ? EX_CONFIG : sc_exit_status (rc);
     }
     sc_config_destroy (&config);

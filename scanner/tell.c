@@ -7,6 +7,7 @@
 #include <sysexits.h>
 
 #include "lib/log.h"
+#include "lib/wrap.h"
 
 #define CIDR_WIDTH 18 /* of an IPv4 network; longer ones get a line */
 
@@ -68,7 +69,7 @@ sc_tell_up (sc_tell_t *self, const sp_welcome_t *welcome, const char *endpoint)
 static void
 s_complain (sc_tell_t *self, const char *what, const char *text)
 {
-    char clean[SP_LONG_TEXT_MOST];
+    char clean[SP_LONG_TEXT_MOST], line[sizeof clean + SP_LONG_TEXT_MOST];
     if (self->silent
         || (!what && strncmp (self->last, text, sizeof self->last - 1) == 0))
         return;
@@ -76,10 +77,9 @@ s_complain (sc_tell_t *self, const char *what, const char *text)
         (void) snprintf (self->last, sizeof self->last, "%s", text);
     sh_escape (clean, sizeof clean, text);
     (void) fflush (stdout); /* keeps the order where both go to one place */
-    if (what)
-        (void) fprintf (stderr, "%s: %s\n", what, clean);
-    else
-        (void) fprintf (stderr, "scanhub-scanner: %s\n", clean);
+    (void) snprintf (line, sizeof line, "%s: %s",
+                     what ? what : "scanhub-scanner", clean);
+    sh_wrap_terminal (stderr, line);
 }
 
 void

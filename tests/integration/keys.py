@@ -112,6 +112,24 @@ def _(s):
     equal((site.path.read_bytes(), site.cert.read_bytes()), before)
     assert fingerprint in site.run('check-config')
     assert fingerprint in s.ctl('scanner', 'list')
+    said = s.ctl('scanner', 'approve', fingerprint, 'x', '--code', CODE_A,
+                 status=CANTCREAT)
+    assert "registered already, as 'new-site'" in said, said
+
+
+@case('a code with a wrong letter is said when it is typed')
+def _(s):
+    site = Site(s)
+    site.run('join', s.invitation(), '--wait', '0', status=TEMPFAIL)
+    [fingerprint] = s.pending()
+    wrong = CODE_A[:-1] + ('b' if CODE_A[-1] == 'a' else 'a')
+    said = s.ctl('scanner', 'approve', fingerprint, 'typo', '--code', wrong)
+    assert f'no scan agent with the code {wrong}' in said, said
+    s.ctl('scanner', 'revoke', 'typo')
+    site.run('join', s.invitation(), '--wait', '0', status=TEMPFAIL)
+    said = s.ctl('scanner', 'approve', fingerprint, 'typo', '--code', CODE_A)
+    assert re.search(r'^scan agent: .+, \d+ subnets? to scan$', said, re.M), said
+    assert 'no scan agent' not in said, said
 
 
 @case('who is not approved yet gets 75, and the same key a second time')
@@ -233,6 +251,7 @@ def _(s):
     said = s.ctl('scanner', 'approve', fingerprint, 'x', '--code', CODE_A,
                  status=NOINPUT)
     assert 'no unknown key with the fingerprint' in said, said
+    assert 'rejected' in said and 'check-config' in said, said
     said = s.ctl('scanner', 'approve', fingerprint[:9], 'x', '--code', CODE_A,
                  status=DATAERR)
     assert 'all of the 16 digits' in said, said
