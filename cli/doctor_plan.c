@@ -12,6 +12,7 @@
 #include "hub/store.h"
 #include "lib/clock.h"
 #include "lib/span.h"
+#include "lib/text.h"
 
 #define DAY 86400
 #define SILENT_ERROR (3 * DAY)
@@ -83,10 +84,12 @@ s_check_keyless (ctl_doctor_t *self)
         else if (self->has_roster && !s_has_key (self, one->code)
                  && !self->config->http_on)
             sh_findings_warning (&self->found,
-                                 "'%s' has %zu subnets to scan and no key: "
-                                 "scanhubctl scanner add NAME --code %s, or "
-                                 "take the agent out of phpIPAM", one->name,
-                                 s_subnets_of (self, one->id), one->code);
+                                 "'%s' has %zu subnet%s to scan and no key: "
+                                 "scanhubctl scanner invite, and approve with "
+                                 "--code %s; or take the agent out of phpIPAM",
+                                 one->name, s_subnets_of (self, one->id),
+                                 sh_text_s (s_subnets_of (self, one->id)),
+                                 one->code);
         else
             fine++;
     }
@@ -266,8 +269,9 @@ s_take_silent (void *context, const hub_survey_agent_t *agent)
         return;
     if (!agent->known) {
         sh_findings_warning (&self->found,
-                             "'%s' has %zu subnets to scan and was never heard "
-                             "of: set up its scanner", known->name, subnets);
+                             "'%s' has %zu subnet%s to scan and was never "
+                             "heard of: set up its scanner", known->name,
+                             subnets, sh_text_s (subnets));
         return;
     }
     sh_span_about (span, agent->silent);
@@ -303,15 +307,16 @@ ctl_check_future (ctl_doctor_t *self)
     if (seen->future > 0)
         sh_findings_warning (
             &self->found,
-            "%" PRIu64 " of %" PRIu64 " addresses have a lastSeen in the "
-            "future, such as %s (%s), and count as online until then; a "
+            "%" PRIu64 " of %" PRIu64 " addresses: lastSeen lies in the "
+            "future, such as %s (%s), and counts as online until then; a "
             "sighting sets it right, and if they are hours ahead, "
             "phpipam_timezone is not phpIPAM's zone",
             seen->future, seen->rows, seen->example, seen->example_seen);
     else
         sh_findings_good (&self->found,
-                          "no lastSeen among %s%" PRIu64 " addresses",
-                          seen->whole ? "" : "the first ", seen->rows);
+                          "no lastSeen among %s%" PRIu64 " address%s",
+                          seen->whole ? "" : "the first ", seen->rows,
+                          seen->rows == 1 ? "" : "es");
 }
 
 static void

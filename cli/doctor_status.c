@@ -10,6 +10,7 @@
 #include "cli/doctor.h"
 #include "lib/control.h"
 #include "lib/span.h"
+#include "lib/text.h"
 #include "scanner-proto/spool_survey.h"
 
 #define ASK_MS 5000
@@ -158,8 +159,10 @@ s_check_spool (ctl_doctor_t *self)
     sh_err_t rc = sp_spool_survey (&look, path, &why);
     if (rc == SH_OK && look.reports > 0)
         sh_findings_warning (&self->found,
-                             "%s: %" PRIu64 " reports of HTTP clients wait "
-                             "until the hub runs", path, look.reports);
+                             "%s: %" PRIu64 " report%s of HTTP clients wait%s "
+                             "until the hub runs", path, look.reports,
+                             sh_text_s (look.reports),
+                             look.reports == 1 ? "s" : "");
     else if (rc == SH_OK || rc == SH_E_NOT_FOUND)
         sh_findings_good (&self->found, "%s: no report waits", path);
     else if (rc == SH_E_SYNTAX)

@@ -10,6 +10,7 @@
 
 #include "cli/table.h"
 #include "lib/span.h"
+#include "lib/text.h"
 #include "lib/wrap.h"
 
 #define LINE_MOST 1200
@@ -106,7 +107,7 @@ s_print_head (const ctl_status_t *self)
         snprintf (by_http, sizeof by_http, ", %" PRId64 " by HTTP", http);
     ctl_status_line (self, works ? SH_MARK_GOOD : SH_MARK_ERROR,
                      "%s: %" PRId64 " of %" PRId64
-                     " scanner%s connected%s, %" PRId64 " subnet%s scanned",
+                     " scanner%s connected%s, %" PRId64 " subnet%s to scan",
                      works ? "OK" : "NOT WORKING",
                      ctl_status_number (scanners, "connected"),
                      ctl_status_number (scanners, "known"),
@@ -117,6 +118,12 @@ s_print_head (const ctl_status_t *self)
         ctl_status_line (self, ctl_status_mark (one), "%s: %s",
                          ctl_status_text (one, "grade"),
                          ctl_status_text (one, "text"));
+}
+
+static const char *
+s_plural (const json_t *object, const char *key)
+{
+    return sh_text_s ((uint64_t) ctl_status_number (object, key));
 }
 
 static void
@@ -143,8 +150,9 @@ s_print_hub (const ctl_status_t *self)
                      s_is_true (database, "usable") ? "" : "NOT USABLE: ",
                      ctl_status_text (database, "text"));
     ctl_status_line (self, SH_MARK_NONE,
-                     "registry: %" PRId64 " keys in %s%s%s",
+                     "registry: %" PRId64 " key%s in %s%s%s",
                      ctl_status_number (registry, "keys"),
+                     s_plural (registry, "keys"),
                      ctl_status_text (registry, "path"),
                      *ctl_status_text (registry, "digest") ? ", digest " : "",
                      ctl_status_text (registry, "digest"));
@@ -170,41 +178,48 @@ s_print_work (const ctl_status_t *self)
     ctl_status_line (
         self, SH_MARK_NONE,
         "workers: %zu, %zu at work (the longest for %" PRId64 " ms), %" PRId64
-        " jobs wait; %" PRId64 " ordered scans open",
+        " job%s waiting; %" PRId64 " ordered scan%s open",
         count, busy, longest, ctl_status_number (queues, "waiting"),
-        ctl_status_number (queues, "orders_open"));
+        s_plural (queues, "waiting"), ctl_status_number (queues, "orders_open"),
+        s_plural (queues, "orders_open"));
     ctl_status_line (
         self, SH_MARK_NONE,
         "memory: %" PRId64 " MiB, ceiling %" PRId64 " MiB, reached %" PRId64
-        " times; descriptors: %" PRId64 " of %" PRId64 ", %" PRId64
-        " of them kept from connections, %" PRId64 " connections turned away",
+        " time%s; descriptors: %" PRId64 " of %" PRId64 ", %" PRId64
+        " of them kept from connections, %" PRId64 " connection%s turned away",
         ctl_status_number (memory, "bytes") >> 20,
         ctl_status_number (memory, "ceiling") >> 20,
-        ctl_status_number (memory, "closings"),
+        ctl_status_number (memory, "closings"), s_plural (memory, "closings"),
         ctl_status_number (files, "used"), ctl_status_number (files, "limit"),
         ctl_status_number (files, "reserve"),
-        ctl_status_number (files, "turned_away"));
+        ctl_status_number (files, "turned_away"),
+        s_plural (files, "turned_away"));
     if (json_is_object (http))
         ctl_status_line (self, SH_MARK_NONE,
-                         "http: %" PRId64 " requests at work, %" PRId64
-                         " reports in the spool",
+                         "http: %" PRId64 " request%s at work, %" PRId64
+                         " report%s in the spool",
                          ctl_status_number (http, "pending"),
-                         ctl_status_number (http, "spool"));
+                         s_plural (http, "pending"),
+                         ctl_status_number (http, "spool"),
+                         s_plural (http, "spool"));
     if (json_is_object (journal))
         ctl_status_line (self, SH_MARK_NONE,
-                         "journal: %" PRId64 " records written, %" PRId64
+                         "journal: %" PRId64 " record%s written, %" PRId64
                          " dropped; its file has %" PRId64 " KiB",
                          ctl_status_number (journal, "written"),
+                         s_plural (journal, "written"),
                          ctl_status_number (journal, "dropped"),
                          ctl_status_number (journal, "bytes") >> 10);
     if (ctl_status_number (previews, "previews")
         || ctl_status_number (previews, "held"))
         ctl_status_line (self, SH_MARK_NONE,
-                         "previews: %" PRId64 " reports kept, %" PRId64
-                         " held by the brake, %" PRId64 " changes in all",
+                         "previews: %" PRId64 " report%s kept, %" PRId64
+                         " held by the brake, %" PRId64 " change%s in all",
                          ctl_status_number (previews, "previews"),
+                         s_plural (previews, "previews"),
                          ctl_status_number (previews, "held"),
-                         ctl_status_number (previews, "changes"));
+                         ctl_status_number (previews, "changes"),
+                         s_plural (previews, "changes"));
 }
 
 static void

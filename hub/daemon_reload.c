@@ -10,6 +10,7 @@
 
 #include "hub/keychange.h"
 #include "lib/log.h"
+#include "lib/text.h"
 #include "lib/tsan.h"
 
 static void
@@ -119,8 +120,9 @@ hub_daemon_reload (void *context, char *answer, size_t size)
     self->http_args.fresh = NULL;
     hub_config_destroy (&fresh);
     if (rc == SH_OK)
-        snprintf (answer, size, "ok reloaded, %zu keys in the registry",
-                  hub_registry_size (self->registry));
+        snprintf (answer, size, "ok reloaded, %zu key%s in the registry",
+                  hub_registry_size (self->registry),
+                  sh_text_s (hub_registry_size (self->registry)));
     else
         snprintf (answer, size, "error not reloaded: %s", why.text);
     /*  Numbered, so that a line is never held back as a repeat.  */

@@ -21,6 +21,7 @@
 #include "lib/completion.h"
 #include "lib/log.h"
 #include "lib/secret.h"
+#include "lib/text.h"
 
 static void
 s_print_help (void)
@@ -154,10 +155,11 @@ s_run (const char *path, bool test)
         sh_key_fingerprint (fingerprint, key);
     }
     if (rc == SH_OK && test)
-        printf ("%s: good; %zu keys in the registry\npublic-key: %s\n"
+        printf ("%s: good; %zu key%s in the registry\npublic-key: %s\n"
                 "fingerprint: %s\n",
-                path,
-                hub_registry_size (hub.registry), key, fingerprint);
+                path, hub_registry_size (hub.registry),
+                sh_text_s (hub_registry_size (hub.registry)), key,
+                fingerprint);
     else if (rc == SH_OK) {
         rc = hub_daemon_start (&hub, &why);
         if (rc == SH_OK) {

@@ -11,6 +11,7 @@
 #include "hub/descriptors.h"
 #include "hub/requests_status.h"
 #include "lib/span.h"
+#include "lib/text.h"
 
 #define TEXT_MOST 768
 #define FRESH_MS (10 * 60 * 1000) /* older ones may have been mended */
@@ -28,12 +29,6 @@ s_add (json_t *list, const char *what, sh_grade_t grade, const char *format,
         list, json_pack ("{s:s, s:s, s:o}", "grade",
                          grade == SH_FINDING_ERROR ? "error" : "warning",
                          "what", what, "text", hub_status_text (text)));
-}
-
-static const char *
-s_plural (size_t count)
-{
-    return count == 1 ? "" : "s";
 }
 
 bool
@@ -64,33 +59,42 @@ s_add_database (json_t *list, const hub_requests_t *self,
 }
 
 static void
-s_add_lists (json_t *list, const hub_status_sums_t *sums)
+s_add_lists (json_t *list, const hub_requests_t *self,
+             const hub_status_sums_t *sums)
 {
+    if (sums->known + sums->http == 0 && !self->http)
+        s_add (list, "scanners", SH_FINDING_WARNING,
+               "no scanner is registered: scanhubctl scanner invite shows what "
+               "a site has to run");
     if (sums->scanners_wrong)
         s_add (list, "scanners", SH_FINDING_ERROR,
-               "something is wrong with %zu of %zu scanners; see below",
-               sums->scanners_wrong, sums->known + sums->http);
+               "something is wrong with %zu of %zu scanner%s; see below",
+               sums->scanners_wrong, sums->known + sums->http,
+               sh_text_s (sums->known + sums->http));
     if (sums->refused)
         s_add (list, "subnets", SH_FINDING_ERROR,
                "reports about %zu subnet%s are refused; see below",
-               sums->refused, s_plural (sums->refused));
+               sums->refused, sh_text_s (sums->refused));
     if (sums->late)
         s_add (list, "subnets", SH_FINDING_ERROR,
-               "%zu of %zu subnets are not scanned in time; see below",
-               sums->late, sums->scanned);
+               "%zu of %zu subnet%s %s not scanned in time; see below",
+               sums->late, sums->scanned, sh_text_s (sums->scanned),
+               sums->late == 1 ? "is" : "are");
     if (sums->agents_silent)
         s_add (list, "agents", SH_FINDING_ERROR,
                "silent for over a day: %zu scan agent%s; phpIPAM's clean-up "
                "script deletes what nobody has seen for 7 days",
-               sums->agents_silent, s_plural (sums->agents_silent));
+               sums->agents_silent, sh_text_s (sums->agents_silent));
     if (sums->agents_never)
         s_add (list, "agents", SH_FINDING_WARNING,
                "never heard of yet: %zu scan agent%s with subnets in phpIPAM",
-               sums->agents_never, s_plural (sums->agents_never));
+               sums->agents_never, sh_text_s (sums->agents_never));
     if (sums->warned)
         s_add (list, "scanners", SH_FINDING_WARNING,
-               "%zu of %zu scanners have something to look at", sums->warned,
-               sums->known + sums->http);
+               "%zu of %zu scanner%s %s something to look at; see below",
+               sums->warned, sums->known + sums->http,
+               sh_text_s (sums->known + sums->http),
+               sums->warned == 1 ? "has" : "have");
 }
 
 /*  Those of no scanner that the lists show: the sender may be an HTTP client
@@ -113,7 +117,7 @@ s_add_refusals (json_t *list, const hub_requests_t *self,
                                                 : SH_FINDING_WARNING,
                "%llu report part%s refused (%s), the last %s ago: %s",
                (unsigned long long) one.count,
-               s_plural ((size_t) one.count), sh_err_word ((sh_err_t) i),
+               sh_text_s ((size_t) one.count), sh_err_word ((sh_err_t) i),
                span, sh_err_text ((sh_err_t) i));
     }
 }
@@ -135,8 +139,9 @@ s_add_limits (json_t *list, const hub_requests_t *self)
     uint64_t spool = hub_meters_get (meters, HUB_GAUGE_HTTP_SPOOL);
     if (self->http && spool)
         s_add (list, "http", SH_FINDING_WARNING,
-               "%llu reports of HTTP clients wait in the spool",
-               (unsigned long long) spool);
+               "%llu report%s of HTTP clients wait%s in the spool",
+               (unsigned long long) spool, sh_text_s (spool),
+               spool == 1 ? "s" : "");
     hub_journal_status_t journal = { .failing = false };
     if (self->journal)
         hub_journal_status (self->journal, &journal);
@@ -146,8 +151,8 @@ s_add_limits (json_t *list, const hub_requests_t *self)
     size_t pending = hub_census_pending (self->registry, self->pending);
     if (pending)
         s_add (list, "pending", SH_FINDING_WARNING,
-               "%zu unknown keys have knocked; scanhubctl scanner pending",
-               pending);
+               "%zu unknown key%s knocked; see scanhubctl scanner pending",
+               pending, pending == 1 ? " has" : "s have");
 }
 
 /*  What is under preview waits by the administrator's own wish.  */
@@ -177,7 +182,7 @@ hub_status_problems (const hub_requests_t *self,
     json_t *list = json_array ();
     s_add_database (list, self, times);
     s_add_refusals (list, self, times);
-    s_add_lists (list, sums);
+    s_add_lists (list, self, sums);
     s_add_limits (list, self);
     s_add_held (list, self);
     return list;

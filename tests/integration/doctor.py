@@ -153,7 +153,7 @@ def registry(s):
     s.hub.registry.rename(aside)
     s.sees('registry', ERROR, str(s.hub.registry))
     s.hub.registry.mkdir()
-    s.sees('registry', WARNING, 'scanhubctl scanner add')
+    s.sees('registry', WARNING, 'scanhubctl scanner invite')
     s.hub.registry.rmdir()
     aside.rename(s.hub.registry)
     s.is_well('registry')
@@ -519,7 +519,7 @@ def agents(s):
     s.is_well('agents')
     other = 'AgentX0000000000000000000000000X'
     s.agent(7, 'site-x', other)
-    s.sees('agents', WARNING, "'site-x'", 'no key', 'scanner add')
+    s.sees('agents', WARNING, "'site-x'", 'no key', 'scanner invite')
     s.update('scanAgents', 7, code=None)
     s.sees('agents', WARNING, "'site-x'", 'no code')
     s.sql.rows('DELETE FROM scanAgents WHERE id = 7')

@@ -98,7 +98,7 @@ def on_terminal(s, *words, wait='', interrupt=False, **env):
 def _(s):
     s.scanned()
     text = s.text()
-    assert re.match(r'OK: 1 of 2 scanners connected, 1 subnet scanned\n',
+    assert re.match(r'OK: 1 of 2 scanners connected, 1 subnet to scan\n',
                     text), text
     assert re.search(r'^site-a +connected +\d s +\d s +\S+ s +- +1 +127\.0\.0'
                      r'\.1$', text, re.M), text
@@ -167,6 +167,23 @@ def _(s):
     assert text.startswith('NOT WORKING: '), text
     assert 'error: 1 report part refused (subnet-folder)' in text, text
     assert re.search(r'^subnet-folder +1 +20\d\d-', text, re.M), text
+
+
+@case('what goes wrong is told in lines that fit, and in one for programs')
+def _(s):
+    s.hub.stop()
+    text, status = on_terminal(s)
+    equal(status, 69, text)
+    lines = text.splitlines()
+    assert len(lines) > 1 and max(map(len, lines)) <= WIDTH, text
+    done = subprocess.run(s.command(), text=True, check=False,
+                          capture_output=True, timeout=30)
+    equal(done.stderr.count('\n'), 1, done.stderr)
+    equal(done.stderr.split(), text.split())
+    s.hub.start()
+    done = subprocess.run(s.command('what'), text=True,
+                          check=False, capture_output=True, timeout=30)
+    assert "'what' is one word too many" in done.stderr, done.stderr
 
 
 @case('a report put off is a warning')
