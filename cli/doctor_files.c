@@ -35,11 +35,6 @@ s_peek_config (ctl_doctor_t *self, const sh_why_t *secret)
                              "root, or as the hub's own user", secret->text);
     else if (rc == SH_OK)
         sh_findings_error (&self->found, "%s", secret->text);
-    else if (rc == SH_E_NOT_FOUND)
-        sh_findings_error (&self->found,
-                           "%s; name scanhubd's configuration file by --config "
-                           "FILE, or write one as in scanhub.yaml(5)",
-                           why.text);
     else if (s_denied (self->config_path, R_OK)) {
         self->denied = true;
         sh_findings_error (&self->found,
@@ -169,7 +164,7 @@ ctl_check_registry (ctl_doctor_t *self)
     if (self->roster.count == 0)
         sh_findings_warning (&self->found,
                              "no scanner is registered in %s; let one in by "
-                             "scanhubctl scanner add", directory);
+                             "scanhubctl scanner invite", directory);
     else if (good == self->roster.count)
         sh_findings_good (&self->found, "%zu key%s in %s", good,
                           good == 1 ? "" : "s", directory);

@@ -282,6 +282,10 @@ s_read (sh_yaml_t **out, struct stat *meta, const char *path, sh_why_t *why)
         return sh_fail (why, SH_E_CONFIG,
                         "%s: larger than %d bytes; is it the right file?",
                         path, FILE_MOST);
+    if (rc == SH_E_NOT_FOUND)
+        return sh_fail (why, rc,
+                        "%s: there is no such file; copy scanhub.yaml.example "
+                        "there, or name another one by --config FILE", path);
     if (rc != SH_OK)
         return rc;
     rc = sh_yaml_parse (out, text, size, path, why);

@@ -66,8 +66,12 @@ hub_registry_check (const char *directory, sh_why_t *why)
                             "%s: there is no such registry directory; create "
                             "it: install -d -m 0755 %s",
                             directory, directory);
-        return sh_fail (why, SH_E_IO, "%s: cannot examine: %s", directory,
-                        strerror (errno));
+        return sh_fail (why, errno == EACCES ? SH_E_MODE : SH_E_IO,
+                        "%s: cannot examine: %s%s", directory,
+                        strerror (errno),
+                        errno == EACCES
+                            ? "; run this as root, or as the hub's own user"
+                            : "");
     }
     if (!S_ISDIR (meta.st_mode))
         return sh_fail (why, SH_E_CONFIG,
