@@ -224,8 +224,9 @@ s_check_directory (const char *path, const char *what, sh_why_t *why)
              || (meta.st_mode & S_IWOTH))
         rc = sh_fail (why, SH_E_MODE,
                       "%s: another user owns the directory or may write to it, "
-                      "so no %s is kept there; make one for the user that "
-                      "runs this: install -d -m 0700", path, what);
+                      "so no %s is kept there; run this as its owner, or "
+                      "make one for this user: install -d -m 0700 DIRECTORY",
+                      path, what);
     free (directory);
     return rc;
 }

@@ -2,6 +2,7 @@
 /*  'scanhub-scanner doctor': the service, what waits in its spool, the hubs and
     what they say.  */
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,6 +66,37 @@ s_say_waiting (sc_doctor_t *self, uint64_t reports, int64_t age, off_t bytes)
                           oldest, span, (uint64_t) bytes / 1024);
 }
 
+/*  Is nothing there, so many components above 'path'?  */
+static bool
+s_is_missing (const char *path, int up)
+{
+    struct stat meta;
+    char *above = strdup (path);
+    for (char *end = above; end && up > 0; up--) {
+        end = strrchr (above, '/');
+        if (end)
+            *end = '\0';
+    }
+    bool missing = above && *above && stat (above, &meta) != 0
+                   && errno == ENOENT;
+    free (above);
+    return missing;
+}
+
+/*  It is made with the directory that it is in, and nothing above that.  */
+static void
+s_check_place (sc_doctor_t *self)
+{
+    const char *path = self->config->spool;
+    if (s_is_missing (path, 1) && s_is_missing (path, 2))
+        sh_findings_warning (&self->found,
+                             "%s cannot be made, for more than one directory "
+                             "is missing above it: make them, the last one "
+                             "with mode 0700 for the service's user", path);
+    else
+        sh_findings_good (&self->found, "%s is made when it is needed", path);
+}
+
 void
 sc_check_spool (sc_doctor_t *self)
 {
@@ -89,7 +121,7 @@ sc_check_spool (sc_doctor_t *self)
     if (rc == SH_OK)
         s_say_waiting (self, look.reports, age, meta.st_size);
     else if (rc == SH_E_NOT_FOUND)
-        sh_findings_good (&self->found, "%s is made when it is needed", path);
+        s_check_place (self);
     else if (self->busy)
         sh_findings_good (&self->found, "%s is in use", path);
     else if (rc == SH_E_SYNTAX)

@@ -235,8 +235,17 @@ s_find_spool (sc_running_t *self, sh_why_t *why)
                         "another scanhub-scanner is at work with %s; stop it "
                         "first, or look into its log",
                         self->config->spool);
-    if (rc == SH_OK)
-        return rc;
+    /*  Root tries what another user's service does: 'once' waits for the
+        verdicts, and says what the hub did not take.  */
+    if (rc == SH_OK || (rc == SH_E_MODE && self->once && geteuid () == 0))
+        return SH_OK;
+    if (self->once) {
+        sh_why_t note;
+        (void) sh_fail (&note, rc, "no spool, so what the hub does not take now "
+                        "is lost: %s", why->text);
+        sc_tell_note (&self->tell, NULL, note.text);
+        return SH_OK;
+    }
     sh_log (SH_LOG_WARNING, "no spool: reports wait in memory, and are lost if "
                             "the program ends before the hub has them",
             SH_STR ("because", why->text));

@@ -157,6 +157,14 @@ def site_assignments(s):
                       in one.doctor()['assignments']), 'and again')
 
 
+@case('site: a spool that cannot be made')
+def site_spool_nowhere(s):
+    one = site(s, spool=s.directory / 'no' / 'such' / 'spool')
+    one.sees('spool', WARNING, 'more than one directory is missing')
+    (s.directory / 'no').mkdir()
+    one.sees('spool', GOOD, 'is made when it is needed')
+
+
 @case('site: the spool, with what waits, broken, in use, none', long=True)
 def site_spool(s):
     one = site(s)
