@@ -147,10 +147,13 @@ hub_registry_settle_retired (hub_registry_t *self)
                   : SH_OK;
     free (text);
     self->unsaved = rc != SH_OK;
-    if (rc != SH_OK)
+    if (rc != SH_OK && !self->unsaved_told)
         sh_log (SH_LOG_ERROR, "that a key was replaced cannot be written down, "
                               "and would be forgotten at a restart",
                 SH_STR ("because", why.text));
+    else if (rc == SH_OK && self->unsaved_told)
+        sh_log (SH_LOG_NOTICE, "that a key was replaced is written down now");
+    self->unsaved_told = rc != SH_OK;
     for (size_t i = 0; i < names.count; i++)
         s_remove (self, names.items[i]);
     hub_names_clear (&names);

@@ -30,6 +30,7 @@ struct hub_registry
     struct stat watched; /* the directory that is watched */
     int64_t missing;     /* since when it is not there (mono_ms), or 0 */
     bool unsaved;        /* the same, until it is done */
+    bool unsaved_told;   /* that it cannot be done is in the log */
     bool again;          /* something is owed: read it all at the next tick */
     hub_names_t late;    /* files that were created and not yet read */
 };

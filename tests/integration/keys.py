@@ -491,6 +491,27 @@ def _(s):
     s.ctl('scanner', 'revoke', 'shim-x')
 
 
+@case('a list of replaced keys that cannot be written is told once')
+def _(s):
+    now, fresh = ([part.decode() for part in zmq.curve_keypair()]
+                  for _ in range(2))
+    s.ctl('scanner', 'add', 'jetty', '--code', CODE_A, '--public-key', now[0])
+    s.ctl('scanner', 'rotate', 'jetty', '--public-key', fresh[0])
+    path = s.directory / 'hub' / 'retired'
+    path.unlink(missing_ok=True)
+    path.mkdir()  # in its place
+    mark = s.hub.log_mark()
+    s.hub.keys['jetty'] = fresh
+    s.hub.peer('jetty').socket.close()
+    time.sleep(2.5)
+    equal(s.hub.log_from(mark).count('cannot be written down'), 1)
+    path.rmdir()
+    until(path.is_file, 'it is written later')
+    assert now[0] in path.read_text()
+    until(lambda: 'is written down now' in s.hub.log_from(mark), 'told')
+    s.ctl('scanner', 'revoke', 'jetty')
+
+
 @case('who revokes and rotates at the same time leaves no key behind')
 def _(s):
     for _round in range(4):
