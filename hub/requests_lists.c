@@ -56,7 +56,7 @@ s_reports (const hub_scanner_state_t *one)
         hub_status_time (one->reported), "subnet",
         one->subnet ? hub_status_number (one->subnet) : json_null (),
         "last_result",
-        one->reported ? json_string (sp_result_word (one->result))
+        one->reported ? json_string (sp_result_word ((int) one->result))
                       : json_null (),
         "results", s_results (one), "last_refusal",
         hub_status_time (one->refused), "cause",
@@ -167,7 +167,7 @@ s_subnet (const hub_requests_t *self, const hub_assignments_t *all,
         s_every (one->check, one->rule, true), "discover_s",
         s_every (one->discover, one->rule, false), "last_report",
         hub_status_time (state.reported), "last_result",
-        known ? json_string (sp_result_word (state.result)) : json_null (),
+        known ? json_string (sp_result_word ((int) state.result)) : json_null (),
         "cause",
         known && state.cause ? json_string (sh_err_word (state.cause))
                              : json_null (),

@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "build-config.h"
 #include "tests/unit/bench.h"
 
 #define ARP(last) "10.66.0." last " arp " SITE_MAC
