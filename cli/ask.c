@@ -55,9 +55,8 @@ s_fail_ask (sh_err_t rc, const sh_why_t *why)
     return ctl_fail_err (rc, why);
 }
 
-/*  -1: go on, with 'words' words from argv[optind] on.  'json' may be NULL.  */
-static int
-s_parse (const ctl_t *self, int argc, char **argv, int words, bool *json)
+int
+ctl_words (const ctl_t *self, int argc, char **argv, int words, bool *json)
 {
     static const struct option options[]
         = { { "help", no_argument, NULL, 'h' },
@@ -75,24 +74,6 @@ s_parse (const ctl_t *self, int argc, char **argv, int words, bool *json)
     }
     return argc - optind == words ? -1
                                   : ctl_miscounted (self, argc, argv, words);
-}
-
-int
-ctl_no_arguments (const ctl_t *self, int argc, char **argv)
-{
-    return s_parse (self, argc, argv, 0, NULL);
-}
-
-int
-ctl_json_or_nothing (const ctl_t *self, int argc, char **argv, bool *json)
-{
-    return s_parse (self, argc, argv, 0, json);
-}
-
-int
-ctl_words (const ctl_t *self, int argc, char **argv, int words)
-{
-    return s_parse (self, argc, argv, words, NULL);
 }
 
 int
@@ -150,7 +131,7 @@ static int
 s_relay (ctl_t *self, const char *request, int argc, char **argv)
 {
     char *answer = NULL;
-    int status = ctl_no_arguments (self, argc, argv);
+    int status = ctl_words (self, argc, argv, 0, NULL);
     if (status >= 0)
         return status;
     status = ctl_ask (self, request, &answer);

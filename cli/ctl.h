@@ -120,14 +120,10 @@ int ctl_not_understood (void);
 /*  Print a document for programs, with an end of line; 0, or the status.  */
 int ctl_print_json (const json_t *document);
 
-/*  Options of a command that has none but --help.  -1: go on.  */
-int ctl_no_arguments (const ctl_t *self, int argc, char **argv);
-
-/*  The same where --json is one, or where so many words are wanted, which then
-    begin at argv[optind].  */
-int ctl_json_or_nothing (const ctl_t *self, int argc, char **argv,
-                         bool *json);
-int ctl_words (const ctl_t *self, int argc, char **argv, int words);
+/*  Options of a command that has none but --help and, unless 'json' is NULL,
+    --json, and takes so many words.  -1: go on; they begin at argv[optind].  */
+int ctl_words (const ctl_t *self, int argc, char **argv, int words,
+               bool *json);
 
 /*  Tell whether a key that was just added (or, with 'gone', removed) is now in
     force in the running hub, and which hub that is.  That the hub is not

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cli/doctor.h"
+#include "cli/field.h"
 #include "lib/control.h"
 #include "lib/span.h"
 #include "lib/text.h"
@@ -31,19 +32,6 @@ ctl_doctor_ask (const ctl_doctor_t *self, const char *request)
     return root;
 }
 
-static const char *
-s_text (const json_t *object, const char *key)
-{
-    const char *text = json_string_value (json_object_get (object, key));
-    return text ? text : "";
-}
-
-static int64_t
-s_number (const json_t *object, const char *key)
-{
-    return json_integer_value (json_object_get (object, key));
-}
-
 /*  All pages of the list; false: the hub did not give them.  */
 static bool
 s_read_scanners (ctl_doctor_t *self)
@@ -56,7 +44,7 @@ s_read_scanners (ctl_doctor_t *self)
                   json_array_size (self->scanners));
         json_t *page = ctl_doctor_ask (self, request);
         json_t *list = json_object_get (page, "scanners");
-        more = json_is_true (json_object_get (page, "more"))
+        more = ctl_field_true (page, "more")
                && json_array_size (list) > 0;
         bool whole = list && json_array_extend (self->scanners, list) == 0;
         json_decref (page);
@@ -71,16 +59,16 @@ static void
 s_check_versions (ctl_doctor_t *self)
 {
     ctl_names_t older = { .count = 0 }, newer = { .count = 0 };
-    const char *hub = s_text (json_object_get (self->status, "hub"),
+    const char *hub = ctl_field_text (json_object_get (self->status, "hub"),
                               "version");
     long ours = ctl_version (hub);
     json_t *one;
     size_t i;
     json_array_foreach (self->scanners, i, one) {
-        long its = ctl_version (s_text (one, "version"));
+        long its = ctl_version (ctl_field_text (one, "version"));
         if (its > 0 && ours > 0 && its != ours)
             ctl_names_add (its < ours ? &older : &newer, "%s",
-                           s_text (one, "name"));
+                           ctl_field_text (one, "name"));
     }
     if (older.count > 0)
         sh_findings_warning (&self->found,
@@ -105,16 +93,18 @@ ctl_check_scanners (ctl_doctor_t *self)
         return;
     }
     json_array_foreach (self->scanners, i, one) {
-        const char *grade = s_text (one, "grade");
-        connected += json_is_true (json_object_get (one, "connected"));
-        if (strcmp (s_text (one, "state"), "skewed") == 0)
+        const char *grade = ctl_field_text (one, "grade");
+        connected += ctl_field_true (one, "connected");
+        if (ctl_field_is (one, "state", "skewed"))
             continue; /* a check of its own */
         if (strcmp (grade, "error") == 0)
-            sh_findings_error (&self->found, "'%s': %s", s_text (one, "name"),
-                               s_text (one, "text"));
+            sh_findings_error (&self->found, "'%s': %s",
+                               ctl_field_text (one, "name"),
+                               ctl_field_text (one, "text"));
         else if (strcmp (grade, "warning") == 0)
             sh_findings_warning (&self->found, "'%s': %s",
-                                 s_text (one, "name"), s_text (one, "text"));
+                                 ctl_field_text (one, "name"),
+                                 ctl_field_text (one, "text"));
     }
     s_check_versions (self);
     if (self->found.of_check == 0)
@@ -139,7 +129,7 @@ ctl_check_clocks (ctl_doctor_t *self)
         sh_findings_warning (&self->found,
                              "that of '%s' is %s %s; its reports are "
                              "corrected, but set up NTP there",
-                             s_text (one, "name"), span,
+                             ctl_field_text (one, "name"), span,
                              ms > 0 ? "slow" : "fast");
     }
     if (self->found.of_check == 0 && told > 0)
@@ -183,24 +173,25 @@ ctl_check_held (ctl_doctor_t *self)
         s_check_spool (self);
         return;
     }
-    if (*s_text (previews, "trouble"))
+    if (*ctl_field_text (previews, "trouble"))
         sh_findings_error (&self->found, "what is held cannot be kept: %s",
-                           s_text (previews, "trouble"));
-    if (s_number (previews, "held") > 0)
+                           ctl_field_text (previews, "trouble"));
+    if (ctl_field_number (previews, "held") > 0)
         sh_findings_warning (&self->found,
                              "reports of which changes are held: %" PRId64
                              "; look at them by scanhubctl preview list, and "
                              "apply or drop them",
-                             s_number (previews, "held"));
-    if (json_is_true (json_object_get (journal, "failing")))
+                             ctl_field_number (previews, "held"));
+    if (ctl_field_true (journal, "failing"))
         sh_findings_warning (&self->found,
                              "the journal is not written: %s; reports are "
-                             "taken all the same", s_text (journal, "error"));
-    if (s_number (http, "spool") >= SPOOL_MANY)
+                             "taken all the same",
+                             ctl_field_text (journal, "error"));
+    if (ctl_field_number (http, "spool") >= SPOOL_MANY)
         sh_findings_warning (&self->found,
                              "%" PRId64 " reports of HTTP clients wait in the "
                              "spool, until the database takes them",
-                             s_number (http, "spool"));
+                             ctl_field_number (http, "spool"));
     if (self->found.of_check == 0)
         sh_findings_good (&self->found, "none is held back");
 }
@@ -209,8 +200,8 @@ void
 ctl_check_digests (ctl_doctor_t *self)
 {
     char here[HUB_DIGEST_TEXT] = "";
-    const char *running = s_text (json_object_get (self->status, "registry"),
-                                  "digest");
+    const char *running = ctl_field_text (
+        json_object_get (self->status, "registry"), "digest");
     if (*running)
         snprintf (here, sizeof here, "%s", running);
     else if (!self->has_roster

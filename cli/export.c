@@ -54,7 +54,7 @@ ctl_scanner_export (ctl_t *self, int argc, char **argv)
     char digest[HUB_DIGEST_TEXT];
     size_t left = 0;
     int words = argc > 1 && argv[argc - 1][0] != '-' ? 1 : 0;
-    int status = ctl_words (self, argc, argv, words);
+    int status = ctl_words (self, argc, argv, words, NULL);
     if (status >= 0)
         return status;
     status = ctl_roster_load (&roster, self);

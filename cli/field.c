@@ -2,6 +2,8 @@
 
 #include "cli/field.h"
 
+#include <string.h>
+
 const char *
 ctl_field_text_or_null (const json_t *object, const char *key)
 {
@@ -25,4 +27,10 @@ bool
 ctl_field_true (const json_t *object, const char *key)
 {
     return json_is_true (json_object_get (object, key));
+}
+
+bool
+ctl_field_is (const json_t *object, const char *key, const char *text)
+{
+    return strcmp (ctl_field_text (object, key), text) == 0;
 }

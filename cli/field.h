@@ -15,5 +15,6 @@ const char *ctl_field_text (const json_t *object, const char *key);
 const char *ctl_field_text_or_null (const json_t *object, const char *key);
 int64_t ctl_field_number (const json_t *object, const char *key);
 bool ctl_field_true (const json_t *object, const char *key);
+bool ctl_field_is (const json_t *object, const char *key, const char *text);
 
 #endif

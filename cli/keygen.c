@@ -75,16 +75,8 @@ s_keygen (const char *path)
 int
 ctl_keygen (ctl_t *self, int argc, char **argv)
 {
-    static const struct option options[]
-        = { { "help", no_argument, NULL, 'h' }, { 0 } };
-    int option = getopt_long (argc, argv, "h", options, NULL);
-    if (option == 'h') {
-        ctl_usage_command (stdout, self->command);
-        return 0;
-    }
-    if (option != -1)
-        return ctl_misused (self);
-    if (argc - optind != 1)
-        return ctl_miscounted (self, argc, argv, 1);
+    int status = ctl_words (self, argc, argv, 1, NULL);
+    if (status >= 0)
+        return status;
     return s_keygen (argv[optind]);
 }

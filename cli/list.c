@@ -125,7 +125,7 @@ ctl_scanner_list (ctl_t *self, int argc, char **argv)
 {
     ctl_roster_t roster = { 0 };
     bool json = false;
-    int status = ctl_json_or_nothing (self, argc, argv, &json);
+    int status = ctl_words (self, argc, argv, 0, &json);
     if (status >= 0)
         return status;
     status = ctl_roster_load (&roster, self);
@@ -167,7 +167,7 @@ ctl_scanner_show (ctl_t *self, int argc, char **argv)
 {
     ctl_roster_t roster = { 0 };
     size_t count = 0;
-    int status = ctl_words (self, argc, argv, 1);
+    int status = ctl_words (self, argc, argv, 1, NULL);
     if (status >= 0)
         return status;
     const char *name = argv[optind];

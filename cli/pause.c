@@ -82,16 +82,8 @@ ctl_pause (ctl_t *self, int argc, char **argv)
 int
 ctl_resume (ctl_t *self, int argc, char **argv)
 {
-    static const struct option options[]
-        = { { "help", no_argument, NULL, 'h' }, { 0 } };
-    int option = getopt_long (argc, argv, "h", options, NULL);
-    if (option == 'h') {
-        ctl_usage_command (stdout, self->command);
-        return 0;
-    }
-    if (option != -1)
-        return ctl_misused (self);
-    if (optind + 1 != argc)
-        return ctl_miscounted (self, argc, argv, 1);
+    int status = ctl_words (self, argc, argv, 1, NULL);
+    if (status >= 0)
+        return status;
     return s_ask (self, "resume", argv[optind]);
 }

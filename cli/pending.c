@@ -68,7 +68,7 @@ ctl_scanner_pending (ctl_t *self, int argc, char **argv)
     ctl_knocked_t *items = NULL;
     size_t count = 0;
     bool json = false;
-    int status = ctl_json_or_nothing (self, argc, argv, &json);
+    int status = ctl_words (self, argc, argv, 0, &json);
     if (status >= 0)
         return status;
     status = ctl_knocked_list (self, &items, &count);
@@ -83,7 +83,7 @@ ctl_scanner_reject (ctl_t *self, int argc, char **argv)
 {
     char key[SH_KEY_TEXT], request[SH_KEY_TEXT + 16];
     char *answer = NULL;
-    int status = ctl_words (self, argc, argv, 1);
+    int status = ctl_words (self, argc, argv, 1, NULL);
     if (status >= 0)
         return status;
     const char *fingerprint = argv[optind];

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "cli/field.h"
 #include "cli/patience.h"
 #include "cli/preview_text.h"
 #include "lib/clock.h"
@@ -27,7 +28,7 @@ typedef struct
     the next one goes on.  */
 static int
 s_page (ctl_t *self, const char *request, const char *key, const char *number,
-        json_t *list, json_int_t *last, bool *more, json_t **whole)
+        json_t *list, int64_t *last, bool *more, json_t **whole)
 {
     json_t *page = NULL;
     int status = ctl_ask_json (self, request, &page);
@@ -38,9 +39,8 @@ s_page (ctl_t *self, const char *request, const char *key, const char *number,
     for (size_t i = 0; i < count; i++)
         json_array_append (list, json_array_get (items, i));
     if (count > 0)
-        *last = json_integer_value (
-            json_object_get (json_array_get (items, count - 1), number));
-    *more = count > 0 && json_is_true (json_object_get (page, "more"));
+        *last = ctl_field_number (json_array_get (items, count - 1), number);
+    *more = count > 0 && ctl_field_true (page, "more");
     if (whole && !*whole)
         *whole = json_incref (page);
     bool good = json_is_array (items);
@@ -53,12 +53,12 @@ static int
 s_entries (ctl_t *self, json_t **out, json_t **first)
 {
     json_t *list = json_array ();
-    json_int_t last = 0;
+    int64_t last = 0;
     bool more = true;
     int status = 0;
     while (status == 0 && more) {
         char request[64];
-        snprintf (request, sizeof request, "previews %" JSON_INTEGER_FORMAT,
+        snprintf (request, sizeof request, "previews %" PRId64,
                   last);
         status = s_page (self, request, "previews", "number", list, &last,
                          &more, first);
@@ -67,20 +67,14 @@ s_entries (ctl_t *self, json_t **out, json_t **first)
     return status;
 }
 
-static json_int_t
-s_integer (const json_t *object, const char *key)
-{
-    return json_integer_value (json_object_get (object, key));
-}
-
 static bool
 s_is_of (const json_t *entry, const char *subnet)
 {
     char id[24];
-    const char *cidr = json_string_value (json_object_get (entry, "cidr"));
-    snprintf (id, sizeof id, "%" JSON_INTEGER_FORMAT,
-              s_integer (entry, "subnet"));
-    return strcmp (id, subnet) == 0 || (cidr && strcmp (cidr, subnet) == 0);
+    const char *cidr = ctl_field_text (entry, "cidr");
+    snprintf (id, sizeof id, "%" PRId64,
+              ctl_field_number (entry, "subnet"));
+    return strcmp (id, subnet) == 0 || strcmp (cidr, subnet) == 0;
 }
 
 /*  The entries of a subnet only.  */
@@ -138,7 +132,7 @@ ctl_preview_list (ctl_t *self, int argc, char **argv)
     if (status == 0 && choice.json)
         status = ctl_print_json (list);
     else if (status == 0)
-        ctl_preview_print_list (list, s_integer (first, "dropped"),
+        ctl_preview_print_list (list, ctl_field_number (first, "dropped"),
                                 sh_clock_wall (sh_clock_system ()));
     json_decref (list);
     json_decref (first);
@@ -163,12 +157,12 @@ ctl_preview_show (ctl_t *self, int argc, char **argv)
         || !s_is_number (argv[optind]))
         return ctl_misused (self);
     json_t *lines = json_array (), *first = NULL;
-    json_int_t last = 0;
+    int64_t last = 0;
     bool more = true;
     status = 0;
     while (status == 0 && more) {
         char request[64];
-        snprintf (request, sizeof request, "preview %s %" JSON_INTEGER_FORMAT,
+        snprintf (request, sizeof request, "preview %s %" PRId64,
                   argv[optind], last);
         status = s_page (self, request, "lines", "line", lines, &last, &more,
                          &first);
@@ -209,16 +203,16 @@ s_choose (ctl_t *self, int argc, char **argv, choice_t *out)
                                        "scanhubctl preview list", argv[i]);
         json_array_append_new (
             out->list, json_pack ("{s:I}", "number",
-                                  (json_int_t) strtoll (argv[i], NULL, 10)));
+                                  (int64_t) strtoll (argv[i], NULL, 10)));
     }
     return 0;
 }
 
 static int
-s_request (ctl_t *self, const char *word, json_int_t number)
+s_request (ctl_t *self, const char *word, int64_t number)
 {
     char request[64], *answer = NULL;
-    snprintf (request, sizeof request, "%s %" JSON_INTEGER_FORMAT, word,
+    snprintf (request, sizeof request, "%s %" PRId64, word,
               number);
     int status = ctl_ask (self, request, &answer);
     free (answer);
@@ -227,19 +221,18 @@ s_request (ctl_t *self, const char *word, json_int_t number)
 
 /*  Ask until it is over; '*out' is the result.  EX_TEMPFAIL: Ctrl-C.  */
 static int
-s_await (ctl_t *self, json_int_t number, json_t **out)
+s_await (ctl_t *self, int64_t number, json_t **out)
 {
     char request[64];
-    snprintf (request, sizeof request, "applied %" JSON_INTEGER_FORMAT,
+    snprintf (request, sizeof request, "applied %" PRId64,
               number);
     for (;;) {
         json_t *result = NULL;
         int status = ctl_ask_json (self, request, &result);
         if (status != 0)
             return status;
-        const char *state
-            = json_string_value (json_object_get (result, "state"));
-        if (state && strcmp (state, "waiting") != 0
+        const char *state = ctl_field_text (result, "state");
+        if (*state && strcmp (state, "waiting") != 0
             && strcmp (state, "running") != 0) {
             *out = result;
             return 0;
@@ -247,14 +240,14 @@ s_await (ctl_t *self, json_int_t number, json_t **out)
         json_decref (result);
         if (ctl_patience_pause (STEP_MS))
             return ctl_fail (EX_TEMPFAIL,
-                             "%" JSON_INTEGER_FORMAT " is still being applied "
+                             "%" PRId64 " is still being applied "
                              "by the hub; if it fails it stays in scanhubctl "
                              "preview list", number);
     }
 }
 
 static int
-s_apply_one (ctl_t *self, json_int_t number, bool json, json_t *results)
+s_apply_one (ctl_t *self, int64_t number, bool json, json_t *results)
 {
     json_t *result = NULL;
     int status = s_request (self, "apply", number);
@@ -262,15 +255,14 @@ s_apply_one (ctl_t *self, json_int_t number, bool json, json_t *results)
         status = s_await (self, number, &result);
     if (status != 0)
         return status;
-    const char *state = json_string_value (json_object_get (result, "state"));
-    bool done = strcmp (state, "done") == 0;
+    bool done = ctl_field_is (result, "state", "done");
     if (json)
         json_array_append (results, result);
     else if (done)
         ctl_preview_print_result (result);
     else
-        ctl_fail (0, "%" JSON_INTEGER_FORMAT " was not applied: %s", number,
-                  json_string_value (json_object_get (result, "failed")));
+        ctl_fail (0, "%" PRId64 " was not applied: %s", number,
+                  ctl_field_text (result, "failed"));
     json_decref (result);
     return done ? 0 : 1;
 }
@@ -291,7 +283,7 @@ ctl_preview_apply (ctl_t *self, int argc, char **argv)
     size_t count = status == 0 ? json_array_size (choice.list) : 0;
     for (size_t i = 0; i < count && failed <= 1; i++) {
         int one = s_apply_one (
-            self, s_integer (json_array_get (choice.list, i), "number"),
+            self, ctl_field_number (json_array_get (choice.list, i), "number"),
             choice.json, results);
         failed = one > failed ? one : failed;
     }
@@ -314,11 +306,11 @@ ctl_preview_drop (ctl_t *self, int argc, char **argv)
     int failed = 0;
     size_t count = status == 0 ? json_array_size (choice.list) : 0;
     for (size_t i = 0; i < count && failed <= 1; i++) {
-        json_int_t number
-            = s_integer (json_array_get (choice.list, i), "number");
+        int64_t number
+            = ctl_field_number (json_array_get (choice.list, i), "number");
         int one = s_request (self, "drop", number);
         if (one == 0)
-            printf ("%" JSON_INTEGER_FORMAT " dropped\n", number);
+            printf ("%" PRId64 " dropped\n", number);
         failed = one > failed ? one : failed;
     }
     json_decref (choice.list);

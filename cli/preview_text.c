@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/field.h"
 #include "cli/table.h"
 #include "cli/when.h"
 #include "lib/err.h"
@@ -16,19 +17,6 @@
 
 #define COUNT(array) (sizeof (array) / sizeof *(array))
 #define INDENT 11 /* of what follows a label */
-
-static const char *
-s_text (const json_t *object, const char *key)
-{
-    const char *text = json_string_value (json_object_get (object, key));
-    return text ? text : "";
-}
-
-static int64_t
-s_number (const json_t *object, const char *key)
-{
-    return json_integer_value (json_object_get (object, key));
-}
 
 static const char *
 s_reason (const char *word)
@@ -50,23 +38,23 @@ s_reason (const char *word)
 static void
 s_age (char out[static SH_SPAN_TEXT], const json_t *entry, int64_t now)
 {
-    sh_span_about (out, (now - s_number (entry, "received")) / 1000);
+    sh_span_about (out, (now - ctl_field_number (entry, "received")) / 1000);
 }
 
 static void
 s_add_entry (ctl_table_t *table, const json_t *entry, int64_t now)
 {
     char age[SH_SPAN_TEXT];
-    const char *failed = s_text (entry, "failed");
-    const char *reason = s_text (entry, "reason");
+    const char *failed = ctl_field_text (entry, "failed");
+    const char *reason = ctl_field_text (entry, "reason");
     s_age (age, entry, now);
-    ctl_table_add (table, "%s", s_text (entry, "cidr"));
-    ctl_table_add (table, "%" PRId64, s_number (entry, "number"));
+    ctl_table_add (table, "%s", ctl_field_text (entry, "cidr"));
+    ctl_table_add (table, "%" PRId64, ctl_field_number (entry, "number"));
     ctl_table_add (table, "%s", reason);
-    ctl_table_add (table, "%s", s_text (entry, "kind"));
+    ctl_table_add (table, "%s", ctl_field_text (entry, "kind"));
     ctl_table_add (table, "%s", age);
-    ctl_table_add (table, "%" PRId64, s_number (entry, "changes"));
-    ctl_table_add (table, "%s%s%s", s_text (entry, "scanner"),
+    ctl_table_add (table, "%" PRId64, ctl_field_number (entry, "changes"));
+    ctl_table_add (table, "%s%s%s", ctl_field_text (entry, "scanner"),
                    *failed ? "; not applied: " : "", failed);
     if (*failed)
         ctl_table_mark (table, SH_MARK_ERROR);
@@ -111,17 +99,17 @@ s_add_change (char *out, size_t size, const json_t *line)
 {
     char room[2][32];
     size_t used = strlen (out);
-    const char *column = s_text (line, "column");
-    const char *before = s_text (line, "before");
-    const char *after = s_text (line, "after");
-    bool added = strcmp (s_text (line, "action"), "insert") == 0;
+    const char *column = ctl_field_text (line, "column");
+    const char *before = ctl_field_text (line, "before");
+    const char *after = ctl_field_text (line, "after");
+    bool added = ctl_field_is (line, "action", "insert");
     if (added && !*after)
         return;
     if (strcmp (column, "state") == 0) {
         before = *before ? s_tag (room[0], sizeof room[0], before) : before;
         after = s_tag (room[1], sizeof room[1], after);
     }
-    if (strcmp (s_text (line, "action"), "refuse") == 0)
+    if (ctl_field_is (line, "action", "refuse"))
         snprintf (out + used, size - used, "%s: %s", after,
                   sh_err_text (sh_err_from_word (after)));
     else
@@ -133,9 +121,9 @@ s_add_change (char *out, size_t size, const json_t *line)
 static bool
 s_are_of_one_row (const json_t *a, const json_t *b)
 {
-    return strcmp (s_text (a, "address"), s_text (b, "address")) == 0
-           && strcmp (s_text (a, "action"), s_text (b, "action")) == 0
-           && strcmp (s_text (a, "action"), "insert") == 0;
+    return ctl_field_is (a, "address", ctl_field_text (b, "address"))
+           && ctl_field_is (a, "action", "insert")
+           && ctl_field_is (b, "action", "insert");
 }
 
 static void
@@ -153,8 +141,8 @@ s_print_lines (const json_t *lines)
                 break;
             s_add_change (text, sizeof text, one);
         }
-        ctl_table_add (table, "%s", s_text (line, "action"));
-        ctl_table_add (table, "%s", s_text (line, "address"));
+        ctl_table_add (table, "%s", ctl_field_text (line, "action"));
+        ctl_table_add (table, "%s", ctl_field_text (line, "address"));
         ctl_table_add (table, "%s", text);
     }
     if (!table || !ctl_table_print (table, stdout))
@@ -178,22 +166,25 @@ void
 ctl_preview_print (const json_t *entry, const json_t *lines, int64_t now)
 {
     char age[SH_SPAN_TEXT], when[32];
-    int64_t number = s_number (entry, "number");
-    int64_t parts = s_number (entry, "parts");
+    int64_t number = ctl_field_number (entry, "number");
+    int64_t parts = ctl_field_number (entry, "parts");
     s_age (age, entry, now);
-    ctl_time_text (when, sizeof when, s_number (entry, "started"));
+    ctl_time_text (when, sizeof when, ctl_field_number (entry, "started"));
     s_print ("held:", "%" PRId64 ", %s of subnet %" PRId64 ", %s", number,
-             s_text (entry, "kind"), s_number (entry, "subnet"),
-             s_text (entry, "cidr"));
-    s_print ("because:", "%s", s_reason (s_text (entry, "reason")));
-    s_print ("scanner:", "%s%s, for agent %s", s_text (entry, "scanner"),
-             strcmp (s_text (entry, "door"), "http") == 0 ? " (HTTP)" : "",
-             s_text (entry, "agent"));
+             ctl_field_text (entry, "kind"),
+             ctl_field_number (entry, "subnet"),
+             ctl_field_text (entry, "cidr"));
+    s_print ("because:", "%s", s_reason (ctl_field_text (entry, "reason")));
+    s_print ("scanner:", "%s%s, for agent %s",
+             ctl_field_text (entry, "scanner"),
+             ctl_field_is (entry, "door", "http") ? " (HTTP)" : "",
+             ctl_field_text (entry, "agent"));
     s_print ("scanned:", "%s, received %s ago", when, age);
     s_print ("changes:", "%" PRId64 " beside times, in %" PRId64 " part%s",
-             s_number (entry, "changes"), parts, parts == 1 ? "" : "s");
-    if (*s_text (entry, "failed"))
-        s_print ("failed:", "%s", s_text (entry, "failed"));
+             ctl_field_number (entry, "changes"), parts,
+             parts == 1 ? "" : "s");
+    if (*ctl_field_text (entry, "failed"))
+        s_print ("failed:", "%s", ctl_field_text (entry, "failed"));
     if (json_array_size (lines) > 0)
         printf ("\n");
     s_print_lines (lines);
@@ -212,14 +203,16 @@ s_print_differs (const json_t *result)
         const json_t *one = json_array_get (list, i);
         bool listed = json_is_string (json_object_get (one, "listed"));
         bool made = json_is_string (json_object_get (one, "made"));
-        ctl_table_add (table, "%s", s_text (one, "address"));
-        ctl_table_add (table, "%s", s_text (one, "column"));
+        ctl_table_add (table, "%s", ctl_field_text (one, "address"));
+        ctl_table_add (table, "%s", ctl_field_text (one, "column"));
         if (!made)
             ctl_table_add (table, "not made: %s; it is so already, or was "
-                                  "changed meanwhile", s_text (one, "listed"));
+                                  "changed meanwhile",
+                           ctl_field_text (one, "listed"));
         else
-            ctl_table_add (table, "%s, listed was %s", s_text (one, "made"),
-                           listed ? s_text (one, "listed") : "nothing");
+            ctl_table_add (table, "%s, listed was %s",
+                           ctl_field_text (one, "made"),
+                           listed ? ctl_field_text (one, "listed") : "nothing");
     }
     (void) (table && ctl_table_print (table, stdout));
     ctl_table_destroy (&table);
@@ -229,15 +222,18 @@ void
 ctl_preview_print_result (const json_t *result)
 {
     char text[512];
-    int64_t differing = s_number (result, "differing");
+    int64_t differing = ctl_field_number (result, "differing");
     size_t named = json_array_size (json_object_get (result, "differs"));
     snprintf (text, sizeof text,
               "number %" PRId64 " is applied: %" PRId64 " new, %" PRId64
               " names, %" PRId64 " MACs, %" PRId64 " tags, %" PRId64
               " refused; %s",
-              s_number (result, "number"), s_number (result, "added"),
-              s_number (result, "named"), s_number (result, "macs"),
-              s_number (result, "tagged"), s_number (result, "refused"),
+              ctl_field_number (result, "number"),
+              ctl_field_number (result, "added"),
+              ctl_field_number (result, "named"),
+              ctl_field_number (result, "macs"),
+              ctl_field_number (result, "tagged"),
+              ctl_field_number (result, "refused"),
               differing ? "other than listed:" : "as listed");
     sh_wrap (stdout, 0, 4, text);
     s_print_differs (result);

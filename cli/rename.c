@@ -105,7 +105,7 @@ ctl_scanner_rename (ctl_t *self, int argc, char **argv)
 {
     ctl_roster_t roster = { 0 };
     int lock = -1;
-    int status = ctl_words (self, argc, argv, 2);
+    int status = ctl_words (self, argc, argv, 2, NULL);
     if (status >= 0)
         return status;
     const char *old = argv[optind], *fresh = argv[optind + 1];

@@ -144,7 +144,7 @@ s_print_refusals (const json_t *document)
     ctl_table_t *table = ctl_table_new (titles, 5);
     for (size_t i = 0; table && i < json_array_size (list); i++) {
         const json_t *one = json_array_get (list, i);
-        bool host = strcmp (ctl_field_text (one, "of"), "host") == 0;
+        bool host = ctl_field_is (one, "of", "host");
         bool later = ctl_field_true (one, "for_now");
         ctl_time_text (when, sizeof when, ctl_field_number (one, "last"));
         ctl_table_add (table, "%" PRId64, ctl_field_number (one, "count"));

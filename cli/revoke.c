@@ -129,17 +129,9 @@ s_revoke (ctl_t *self, const char *name)
 int
 ctl_scanner_revoke (ctl_t *self, int argc, char **argv)
 {
-    static const struct option options[]
-        = { { "help", no_argument, NULL, 'h' }, { 0 } };
-    int option = getopt_long (argc, argv, "h", options, NULL);
-    if (option == 'h') {
-        ctl_usage_command (stdout, self->command);
-        return 0;
-    }
-    if (option != -1)
-        return ctl_misused (self);
-    if (argc - optind != 1)
-        return ctl_miscounted (self, argc, argv, 1);
-    int status = ctl_config (self);
+    int status = ctl_words (self, argc, argv, 1, NULL);
+    if (status >= 0)
+        return status;
+    status = ctl_config (self);
     return status ? status : s_revoke (self, argv[optind]);
 }

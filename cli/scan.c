@@ -271,7 +271,7 @@ int
 ctl_orders (ctl_t *self, int argc, char **argv)
 {
     char *answer = NULL, *rest = NULL;
-    int status = ctl_no_arguments (self, argc, argv);
+    int status = ctl_words (self, argc, argv, 0, NULL);
     if (status >= 0)
         return status;
     status = ctl_ask (self, "orders", &answer);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "cli/ctl.h"
+#include "cli/field.h"
 
 #define ROWS_MOST 20   /* of each table, without --all */
 #define ROWS_LEAST 3   /* on a small terminal */
@@ -45,22 +47,21 @@ s_take_pages (ctl_t *ctl, json_t *document, const char *request,
               const char *key, const char *id)
 {
     json_t *whole = json_array ();
-    json_int_t after = 0;
+    int64_t after = 0;
     bool more = true;
     int status = 0;
     for (int i = 0; status == 0 && more && i < PAGES_MOST; i++) {
         char text[64];
         json_t *page = NULL;
-        snprintf (text, sizeof text, "%s %lld", request, (long long) after);
+        snprintf (text, sizeof text, "%s %" PRId64, request, after);
         status = ctl_ask_json (ctl, text, &page);
         json_t *list = json_object_get (page, key);
         size_t size = json_array_size (list);
-        more = size > 0 && json_is_true (json_object_get (page, "more"));
+        more = size > 0 && ctl_field_true (page, "more");
         json_array_extend (whole, list);
         after = id && size > 0
-                    ? json_integer_value (json_object_get (
-                          json_array_get (list, size - 1), id))
-                    : (json_int_t) json_array_size (whole);
+                    ? ctl_field_number (json_array_get (list, size - 1), id)
+                    : (int64_t) json_array_size (whole);
         json_decref (page);
     }
     json_object_set_new (document, request, whole);

@@ -29,7 +29,7 @@ s_rank (const json_t *item)
 {
     static const char *const last[] = { "unsent", "paused" };
     sh_mark_t mark = ctl_status_mark (item);
-    const char *state = ctl_status_text (item, "state");
+    const char *state = ctl_field_text (item, "state");
     for (size_t i = 0; i < 2; i++)
         if (strcmp (state, last[i]) == 0)
             return 4 - (int) i;
@@ -77,7 +77,7 @@ s_clock (char out[static SH_SPAN_TEXT], const json_t *scanner)
 static const char *
 s_version (const json_t *scanner)
 {
-    const char *text = ctl_status_text (scanner, "version");
+    const char *text = ctl_field_text (scanner, "version");
     const char *blank = strrchr (text, ' ');
     return blank ? blank + 1 : *text ? text : "-";
 }
@@ -88,18 +88,18 @@ s_add_scanner (const ctl_status_t *self, ctl_table_t *table, const json_t *one)
     char heard[SH_SPAN_TEXT] = "-", report[SH_SPAN_TEXT], skew[SH_SPAN_TEXT];
     const json_t *silent = json_object_get (one, "silent_ms");
     const json_t *spool = json_object_get (one, "spool");
-    const char *address = ctl_status_text (one, "peer");
+    const char *address = ctl_field_text (one, "peer");
     if (json_is_integer (silent))
         sh_span_about (heard, json_integer_value (silent) / 1000);
     s_clock (skew, one);
-    ctl_table_add (table, "%s", ctl_status_text (one, "name"));
-    ctl_table_add (table, "%s", ctl_status_text (one, "state"));
+    ctl_table_add (table, "%s", ctl_field_text (one, "name"));
+    ctl_table_add (table, "%s", ctl_field_text (one, "state"));
     ctl_table_add (table, "%s", heard);
     ctl_table_add (table, "%s",
                    ctl_status_ago (self, one, "last_report", report));
     ctl_table_add (table, "%s", skew);
     if (json_is_integer (spool))
-        ctl_table_add (table, "%" PRId64, ctl_status_number (one, "spool"));
+        ctl_table_add (table, "%" PRId64, ctl_field_number (one, "spool"));
     else
         ctl_table_add (table, "-");
     ctl_table_add (table, "%s", s_version (one));
@@ -112,27 +112,27 @@ static void
 s_add_subnet (const ctl_status_t *self, ctl_table_t *table, const json_t *one)
 {
     char report[SH_SPAN_TEXT], due[SH_SPAN_TEXT + 4] = "-";
-    const char *scanner = ctl_status_text (one, "scanner");
-    const char *state = ctl_status_text (one, "state");
-    int64_t at = ctl_status_number (one, "due");
+    const char *scanner = ctl_field_text (one, "scanner");
+    const char *state = ctl_field_text (one, "state");
+    int64_t at = ctl_field_number (one, "due");
     if (at > self->now) {
         memcpy (due, "in ", 4);
         sh_span_about (due + 3, (at - self->now) / 1000);
     } else if (at)
         snprintf (due, sizeof due, "now");
-    ctl_table_add (table, "%" PRId64, ctl_status_number (one, "subnet"));
-    ctl_table_add (table, "%s", ctl_status_text (one, "network"));
+    ctl_table_add (table, "%" PRId64, ctl_field_number (one, "subnet"));
+    ctl_table_add (table, "%s", ctl_field_text (one, "network"));
     ctl_table_add (table, "%s",
                    strcmp (state, "unsent") == 0 ? "not scanned" : state);
     ctl_table_add (table, "%s",
                    ctl_status_ago (self, one, "last_report", report));
     ctl_table_add (table, "%s",
-                   *ctl_status_text (one, "last_result")
-                       ? ctl_status_text (one, "last_result")
+                   *ctl_field_text (one, "last_result")
+                       ? ctl_field_text (one, "last_result")
                        : "-");
     ctl_table_add (table, "%s", due);
     ctl_table_add (table, "%s",
-                   *scanner ? scanner : ctl_status_text (one, "agent"));
+                   *scanner ? scanner : ctl_field_text (one, "agent"));
     ctl_table_mark (table, ctl_status_mark (one));
 }
 
@@ -143,16 +143,16 @@ s_print_remarks (const ctl_status_t *self, const ranked_t *items, size_t shown,
 {
     for (size_t i = 0; i < shown; i++) {
         const json_t *item = items[i].item;
-        const char *text = ctl_status_text (item, "text");
+        const char *text = ctl_field_text (item, "text");
         if (!*text)
             continue;
         if (json_is_string (json_object_get (item, name)))
             ctl_status_line (self, ctl_status_mark (item), "  %s: %s",
-                             ctl_status_text (item, name), text);
+                             ctl_field_text (item, name), text);
         else
             ctl_status_line (self, ctl_status_mark (item),
                              "  subnet %" PRId64 ": %s",
-                             ctl_status_number (item, name), text);
+                             ctl_field_number (item, name), text);
     }
 }
 

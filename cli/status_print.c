@@ -15,27 +15,6 @@
 
 #define LINE_MOST 1200
 
-/*  Values of the document; what is not there is 0 or "".  */
-
-int64_t
-ctl_status_number (const json_t *object, const char *key)
-{
-    return json_integer_value (json_object_get (object, key));
-}
-
-const char *
-ctl_status_text (const json_t *object, const char *key)
-{
-    const char *text = json_string_value (json_object_get (object, key));
-    return text ? text : "";
-}
-
-static bool
-s_is_true (const json_t *object, const char *key)
-{
-    return json_is_true (json_object_get (object, key));
-}
-
 const json_t *
 ctl_status_part (const ctl_status_t *self, const char *key)
 {
@@ -47,7 +26,7 @@ const char *
 ctl_status_ago (const ctl_status_t *self, const json_t *object,
                 const char *key, char out[static SH_SPAN_TEXT])
 {
-    int64_t at = ctl_status_number (object, key);
+    int64_t at = ctl_field_number (object, key);
     snprintf (out, SH_SPAN_TEXT, "-");
     if (at)
         sh_span_about (out, (self->now - at) / 1000);
@@ -67,7 +46,7 @@ s_date (char out[static 32], int64_t ms)
 sh_mark_t
 ctl_status_mark (const json_t *object)
 {
-    const char *grade = ctl_status_text (object, "grade");
+    const char *grade = ctl_field_text (object, "grade");
     return strcmp (grade, "error") == 0     ? SH_MARK_ERROR
            : strcmp (grade, "warning") == 0 ? SH_MARK_WARNING
                                             : SH_MARK_NONE;
@@ -90,7 +69,7 @@ ctl_status_line (const ctl_status_t *self, sh_mark_t mark, const char *format,
 bool
 ctl_status_works (const json_t *document)
 {
-    return s_is_true (document, "works");
+    return ctl_field_true (document, "works");
 }
 
 /*  The answer to the question that brings people here.  */
@@ -100,8 +79,8 @@ s_print_head (const ctl_status_t *self)
     const json_t *scanners = ctl_status_part (self, "scanner_sums"), *one;
     bool works = ctl_status_works (self->document);
     int64_t subnets
-        = ctl_status_number (ctl_status_part (self, "subnet_sums"), "scanned");
-    int64_t http = ctl_status_number (scanners, "http");
+        = ctl_field_number (ctl_status_part (self, "subnet_sums"), "scanned");
+    int64_t http = ctl_field_number (scanners, "http");
     char by_http[40] = "";
     if (http)
         snprintf (by_http, sizeof by_http, ", %" PRId64 " by HTTP", http);
@@ -109,21 +88,21 @@ s_print_head (const ctl_status_t *self)
                      "%s: %" PRId64 " of %" PRId64
                      " scanner%s connected%s, %" PRId64 " subnet%s to scan",
                      works ? "OK" : "NOT WORKING",
-                     ctl_status_number (scanners, "connected"),
-                     ctl_status_number (scanners, "known"),
-                     ctl_status_number (scanners, "known") == 1 ? "" : "s",
+                     ctl_field_number (scanners, "connected"),
+                     ctl_field_number (scanners, "known"),
+                     ctl_field_number (scanners, "known") == 1 ? "" : "s",
                      by_http, subnets, subnets == 1 ? "" : "s");
     size_t i;
     json_array_foreach (ctl_status_part (self, "problems"), i, one)
         ctl_status_line (self, ctl_status_mark (one), "%s: %s",
-                         ctl_status_text (one, "grade"),
-                         ctl_status_text (one, "text"));
+                         ctl_field_text (one, "grade"),
+                         ctl_field_text (one, "text"));
 }
 
 static const char *
 s_plural (const json_t *object, const char *key)
 {
-    return sh_text_s ((uint64_t) ctl_status_number (object, key));
+    return sh_text_s ((uint64_t) ctl_field_number (object, key));
 }
 
 static void
@@ -141,21 +120,21 @@ s_print_hub (const ctl_status_t *self)
     putc ('\n', self->to);
     ctl_status_line (self, SH_MARK_NONE,
                      "hub: scanhubd %s, pid %" PRId64 ", up for %s, at%s",
-                     ctl_status_text (hub, "version"),
-                     ctl_status_number (hub, "pid"),
+                     ctl_field_text (hub, "version"),
+                     ctl_field_number (hub, "pid"),
                      ctl_status_ago (self, hub, "since", up), listen);
     ctl_status_line (self, SH_MARK_NONE, "key: %s",
-                     ctl_status_text (hub, "key"));
+                     ctl_field_text (hub, "key"));
     ctl_status_line (self, SH_MARK_NONE, "database: %s%s",
-                     s_is_true (database, "usable") ? "" : "NOT USABLE: ",
-                     ctl_status_text (database, "text"));
+                     ctl_field_true (database, "usable") ? "" : "NOT USABLE: ",
+                     ctl_field_text (database, "text"));
     ctl_status_line (self, SH_MARK_NONE,
                      "registry: %" PRId64 " key%s in %s%s%s",
-                     ctl_status_number (registry, "keys"),
+                     ctl_field_number (registry, "keys"),
                      s_plural (registry, "keys"),
-                     ctl_status_text (registry, "path"),
-                     *ctl_status_text (registry, "digest") ? ", digest " : "",
-                     ctl_status_text (registry, "digest"));
+                     ctl_field_text (registry, "path"),
+                     *ctl_field_text (registry, "digest") ? ", digest " : "",
+                     ctl_field_text (registry, "digest"));
 }
 
 static void
@@ -171,54 +150,54 @@ s_print_work (const ctl_status_t *self)
     int64_t longest = 0;
     json_array_foreach (ctl_status_part (self, "workers"), i, one) {
         count++;
-        busy += ctl_status_number (one, "jobs") > 0;
-        if (ctl_status_number (one, "busy_ms") > longest)
-            longest = ctl_status_number (one, "busy_ms");
+        busy += ctl_field_number (one, "jobs") > 0;
+        if (ctl_field_number (one, "busy_ms") > longest)
+            longest = ctl_field_number (one, "busy_ms");
     }
     ctl_status_line (
         self, SH_MARK_NONE,
         "workers: %zu, %zu at work (the longest for %" PRId64 " ms), %" PRId64
         " job%s waiting; %" PRId64 " ordered scan%s open",
-        count, busy, longest, ctl_status_number (queues, "waiting"),
-        s_plural (queues, "waiting"), ctl_status_number (queues, "orders_open"),
+        count, busy, longest, ctl_field_number (queues, "waiting"),
+        s_plural (queues, "waiting"), ctl_field_number (queues, "orders_open"),
         s_plural (queues, "orders_open"));
     ctl_status_line (
         self, SH_MARK_NONE,
         "memory: %" PRId64 " MiB, ceiling %" PRId64 " MiB, reached %" PRId64
         " time%s; descriptors: %" PRId64 " of %" PRId64 ", %" PRId64
         " of them kept from connections, %" PRId64 " connection%s turned away",
-        ctl_status_number (memory, "bytes") >> 20,
-        ctl_status_number (memory, "ceiling") >> 20,
-        ctl_status_number (memory, "closings"), s_plural (memory, "closings"),
-        ctl_status_number (files, "used"), ctl_status_number (files, "limit"),
-        ctl_status_number (files, "reserve"),
-        ctl_status_number (files, "turned_away"),
+        ctl_field_number (memory, "bytes") >> 20,
+        ctl_field_number (memory, "ceiling") >> 20,
+        ctl_field_number (memory, "closings"), s_plural (memory, "closings"),
+        ctl_field_number (files, "used"), ctl_field_number (files, "limit"),
+        ctl_field_number (files, "reserve"),
+        ctl_field_number (files, "turned_away"),
         s_plural (files, "turned_away"));
     if (json_is_object (http))
         ctl_status_line (self, SH_MARK_NONE,
                          "http: %" PRId64 " request%s at work, %" PRId64
                          " report%s in the spool",
-                         ctl_status_number (http, "pending"),
+                         ctl_field_number (http, "pending"),
                          s_plural (http, "pending"),
-                         ctl_status_number (http, "spool"),
+                         ctl_field_number (http, "spool"),
                          s_plural (http, "spool"));
     if (json_is_object (journal))
         ctl_status_line (self, SH_MARK_NONE,
                          "journal: %" PRId64 " record%s written, %" PRId64
                          " dropped; its file has %" PRId64 " KiB",
-                         ctl_status_number (journal, "written"),
+                         ctl_field_number (journal, "written"),
                          s_plural (journal, "written"),
-                         ctl_status_number (journal, "dropped"),
-                         ctl_status_number (journal, "bytes") >> 10);
-    if (ctl_status_number (previews, "previews")
-        || ctl_status_number (previews, "held"))
+                         ctl_field_number (journal, "dropped"),
+                         ctl_field_number (journal, "bytes") >> 10);
+    if (ctl_field_number (previews, "previews")
+        || ctl_field_number (previews, "held"))
         ctl_status_line (self, SH_MARK_NONE,
                          "previews: %" PRId64 " report%s kept, %" PRId64
                          " held by the brake, %" PRId64 " change%s in all",
-                         ctl_status_number (previews, "previews"),
+                         ctl_field_number (previews, "previews"),
                          s_plural (previews, "previews"),
-                         ctl_status_number (previews, "held"),
-                         ctl_status_number (previews, "changes"),
+                         ctl_field_number (previews, "held"),
+                         ctl_field_number (previews, "changes"),
                          s_plural (previews, "changes"));
 }
 
@@ -236,14 +215,14 @@ s_print_refusals (ctl_status_t *self)
     }
     json_array_foreach (ctl_status_part (self, "refusals"), i, one) {
         char first[32], last[SH_SPAN_TEXT];
-        s_date (first, ctl_status_number (one, "first"));
-        ctl_table_add (table, "%s%s", ctl_status_text (one, "cause"),
-                       s_is_true (one, "for_good") ? "" : " (put off)");
-        ctl_table_add (table, "%" PRId64, ctl_status_number (one, "count"));
+        s_date (first, ctl_field_number (one, "first"));
+        ctl_table_add (table, "%s%s", ctl_field_text (one, "cause"),
+                       ctl_field_true (one, "for_good") ? "" : " (put off)");
+        ctl_table_add (table, "%" PRId64, ctl_field_number (one, "count"));
         ctl_table_add (table, "%s", first);
         ctl_table_add (table, "%s ago",
                        ctl_status_ago (self, one, "last", last));
-        if (s_is_true (one, "for_good"))
+        if (ctl_field_true (one, "for_good"))
             ctl_table_mark (table, SH_MARK_WARNING);
     }
     if (ctl_table_rows (table) > 0)
@@ -259,18 +238,18 @@ s_print_agents (const ctl_status_t *self)
     size_t i;
     json_array_foreach (ctl_status_part (self, "agents_silent"), i, one) {
         char last[32] = "never", by[32];
-        int64_t deleted = ctl_status_number (one, "deleted_by");
-        if (ctl_status_number (one, "last_access"))
-            s_date (last, ctl_status_number (one, "last_access"));
+        int64_t deleted = ctl_field_number (one, "deleted_by");
+        if (ctl_field_number (one, "last_access"))
+            s_date (last, ctl_field_number (one, "last_access"));
         s_date (by, deleted);
         if (i == 0)
             putc ('\n', self->to);
         ctl_status_line (
             self, SH_MARK_ERROR,
             "agent %s is silent: last access %s, %" PRId64 " subnet%s%s%s",
-            ctl_status_text (one, "name"), last,
-            ctl_status_number (one, "subnets"),
-            ctl_status_number (one, "subnets") == 1 ? "" : "s",
+            ctl_field_text (one, "name"), last,
+            ctl_field_number (one, "subnets"),
+            ctl_field_number (one, "subnets") == 1 ? "" : "s",
             deleted ? "; by remove_offline_addresses.php all of its "
                       "addresses are deleted by "
                     : "",
@@ -285,22 +264,22 @@ s_print_pauses (const ctl_status_t *self)
     size_t i;
     json_array_foreach (json_object_get (pauses, "list"), i, one) {
         char until[32] = "scanhubctl resume";
-        const char *name = ctl_status_text (one, "name");
-        if (ctl_status_number (one, "until"))
-            s_date (until, ctl_status_number (one, "until"));
+        const char *name = ctl_field_text (one, "name");
+        if (ctl_field_number (one, "until"))
+            s_date (until, ctl_field_number (one, "until"));
         if (i == 0)
             putc ('\n', self->to);
         ctl_status_line (
             self, SH_MARK_NONE, "paused: %s %" PRId64 "%s%s, until %s",
-            ctl_status_text (one, "kind"), ctl_status_number (one, "id"),
+            ctl_field_text (one, "kind"), ctl_field_number (one, "id"),
             *name ? ", " : "", name, until);
     }
     json_array_foreach (ctl_status_part (self, "splits"), i, one)
         ctl_status_line (self, SH_MARK_WARNING,
                          "subnet %" PRId64 ", %s, IS NOT SCANNED: %s",
-                         ctl_status_number (one, "subnet"),
-                         ctl_status_text (one, "network"),
-                         ctl_status_text (one, "text"));
+                         ctl_field_number (one, "subnet"),
+                         ctl_field_text (one, "network"),
+                         ctl_field_text (one, "text"));
 }
 
 bool
@@ -311,7 +290,7 @@ ctl_status_print (const json_t *document, size_t most, FILE *to)
                           .most = most,
                           .colour = sh_term_colour (to),
                           .whole = true };
-    self.now = ctl_status_number (ctl_status_part (&self, "hub"), "now");
+    self.now = ctl_field_number (ctl_status_part (&self, "hub"), "now");
     s_print_head (&self);
     s_print_hub (&self);
     s_print_work (&self);

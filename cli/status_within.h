@@ -5,6 +5,7 @@
 #ifndef CTL_STATUS_WITHIN_H
 #define CTL_STATUS_WITHIN_H
 
+#include "cli/field.h"
 #include "cli/status.h"
 #include "cli/table.h"
 #include "lib/span.h"
@@ -20,9 +21,6 @@ typedef struct
     bool whole;  /* false: memory was short */
 } ctl_status_t;
 
-/*  Values of an object; what is not there is 0 or "".  */
-int64_t ctl_status_number (const json_t *object, const char *key);
-const char *ctl_status_text (const json_t *object, const char *key);
 const json_t *ctl_status_part (const ctl_status_t *self, const char *key);
 
 /*  "3 min"; "-" for a time that is not known.  */

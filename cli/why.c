@@ -135,33 +135,20 @@ s_print (const json_t *document, const char *ip)
 int
 ctl_why (ctl_t *self, int argc, char **argv)
 {
-    static const struct option options[]
-        = { { "json", no_argument, NULL, 'j' },
-            { "help", no_argument, NULL, 'h' },
-            { 0 } };
     bool json = false;
-    int option;
-    while ((option = getopt_long (argc, argv, "h", options, NULL)) != -1) {
-        if (option == 'h') {
-            ctl_usage_command (stdout, self->command);
-            return 0;
-        }
-        if (option != 'j')
-            return ctl_misused (self);
-        json = true;
-    }
     sh_addr_t addr;
     char ip[SH_ADDR_TEXT], head[SH_ADDR_TEXT + 8];
     json_t *document = NULL;
-    if (optind != argc - 1)
-        return ctl_miscounted (self, argc, argv, 1);
+    int status = ctl_words (self, argc, argv, 1, &json);
+    if (status >= 0)
+        return status;
     if (sh_addr_parse (&addr, argv[optind]) != SH_OK)
         return ctl_fail (EX_USAGE, "'%s' is no IPv4 or IPv6 address",
                          argv[optind]);
     sh_addr_text (&addr, ip);
     snprintf (head, sizeof head, "why %s", ip);
-    int status = ctl_journal_pages (self, head, "", "changes", "change",
-                                    CHANGES_MOST, &document);
+    status = ctl_journal_pages (self, head, "", "changes", "change",
+                                CHANGES_MOST, &document);
     if (status == 0)
         status = json ? ctl_print_json (document) : s_print (document, ip);
     json_decref (document);
