@@ -210,6 +210,8 @@ ctl_check_state (ctl_doctor_t *self)
                               &seen);
     good &= s_check_disk (self, config->previews, "the file of held reports",
                           &seen);
+    good &= s_check_disk (self, config->retired, "the list of keys that were "
+                          "replaced", &seen);
     if (config->journal)
         good &= s_check_disk (self, config->journal, "the journal", &seen);
     if (config->http_on && config->http.spool)

@@ -164,6 +164,11 @@ def state(s):
     env = {**os.environ, 'TZ': 'UTC0',
            'STATE_DIRECTORY': str(s.directory / 'nowhere')}
     s.sees('state', ERROR, 'nowhere', 'install -d', env=env)
+    copy = s.directory / 'elsewhere.yaml'
+    copy.write_text(re.sub(r'^hub:\n', 'hub:\n  retired: /nowhere/retired\n',
+                           s.hub.path.read_text(), flags=re.M))
+    copy.chmod(0o600)
+    s.sees('state', ERROR, '/nowhere', 'keys that were replaced', config=copy)
     s.is_well('state')
 
 
