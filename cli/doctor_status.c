@@ -211,9 +211,10 @@ ctl_check_digests (ctl_doctor_t *self)
         if (strcmp (self->digests[i], here) != 0)
             sh_findings_error (&self->found,
                                "%s is not this registry's digest (%s): compare "
-                               "what scanhubctl scanner list prints on both, "
-                               "and copy what is missing", self->digests[i],
-                               here);
+                               "what scanhubctl scanner list prints on both; "
+                               "scanhubctl scanner export there and import "
+                               "here take over what is missing",
+                               self->digests[i], here);
     if (self->found.of_check > 0)
         return;
     if (self->digest_count > 0)

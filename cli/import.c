@@ -128,8 +128,13 @@ s_read (import_t *self, const char *path)
     json_t *all = NULL;
     self->document = json_load_file (path, JSON_REJECT_DUPLICATES, &error);
     if (!self->document)
-        return ctl_fail (access (path, F_OK) != 0 ? EX_NOINPUT : EX_DATAERR,
-                         "%s: %s", path, error.text);
+        return access (path, R_OK) != 0
+                   ? ctl_fail (EX_NOINPUT, "%s: cannot read: %s", path,
+                               strerror (errno))
+                   : ctl_fail (EX_DATAERR,
+                               "%s: is no document of scanhubctl scanner "
+                               "export: line %d: %s", path, error.line,
+                               error.text);
     if (json_unpack (self->document, "{s:I, s:o}", CTL_EXPORT_KEY, &version,
                      "scanners", &all)
             != 0
@@ -281,8 +286,8 @@ s_plan (import_t *self)
         status = s_add_step (self, entry, NULL);
     }
     if (status == 0)
-        printf ("%zu to change, %zu stay as they are\n", self->step_count,
-                same);
+        printf ("%zu to change, %zu stay%s as %s\n", self->step_count, same,
+                same == 1 ? "s" : "", same == 1 ? "it is" : "they are");
     return status;
 }
 
@@ -393,6 +398,8 @@ s_import (import_t *self, const char *path)
         printf ("nothing was changed (--dry-run)\n");
     else if (status == 0)
         status = s_apply (self);
+    if (status == 0 && !self->dry_run && self->step_count > 0)
+        printf ("changed\n");
     if (lock >= 0)
         close (lock);
     s_clear (self);

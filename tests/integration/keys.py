@@ -424,6 +424,8 @@ def _(s):
     equal(json.loads(s.ctl('scanner', 'export')), document)
     said = s.ctl('scanner', 'import', exported)
     assert f'0 to change, {len(before)} stay' in said, said
+    said = s.ctl('scanner', 'import', s.hub.path, status=DATAERR)
+    assert 'is no document of scanhubctl scanner export' in said, said
 
     def load(change, *words, status=0):
         fresh = json.loads(exported.read_text())
