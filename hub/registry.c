@@ -791,6 +791,32 @@ s_list_one (hub_entry_t *entry, void *context)
     one->shim = entry->who.shim;
 }
 
+typedef struct
+{
+    const hub_registry_t *registry;
+    size_t count;
+} idle_t;
+
+static void
+s_count_idle (hub_entry_t *entry, void *context)
+{
+    idle_t *idle = context;
+    idle->count += entry->bad != SH_OK
+                   || s_claims (idle->registry->entries, entry->who.key) > 1;
+}
+
+size_t
+hub_registry_idle (hub_registry_t *self)
+{
+    assert (self);
+    idle_t idle = { .registry = self };
+    pthread_rwlock_rdlock (&self->lock);
+    if (self->entries)
+        hub_entries_each (self->entries, s_count_idle, &idle);
+    pthread_rwlock_unlock (&self->lock);
+    return idle.count;
+}
+
 size_t
 hub_registry_list (hub_registry_t *self, hub_key_t **out)
 {

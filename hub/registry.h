@@ -115,6 +115,10 @@ unsigned hub_registry_claims (hub_registry_t *self, const char *key);
 size_t hub_registry_size (hub_registry_t *self);
 unsigned hub_registry_generation (hub_registry_t *self);
 
+/*  How many files let nobody in: what is not in order, and those that share a
+    key.  */
+size_t hub_registry_idle (hub_registry_t *self);
+
 /*  Is it a directory that the hub would use?  SH_E_CONFIG if it is missing, no
     directory or writable by everybody, SH_E_IO; the why says what to do.  */
 sh_err_t hub_registry_check (const char *directory, sh_why_t *why)

@@ -148,6 +148,11 @@ s_add_limits (json_t *list, const hub_requests_t *self)
     if (journal.failing)
         s_add (list, "journal", SH_FINDING_WARNING,
                "the journal cannot be written: %s", journal.error.text);
+    size_t idle = hub_registry_idle (self->registry);
+    if (idle)
+        s_add (list, "registry", SH_FINDING_WARNING,
+               "%zu file%s of the registry let%s nobody in; see scanhubctl "
+               "scanner list", idle, sh_text_s (idle), idle == 1 ? "s" : "");
     size_t pending = hub_census_pending (self->registry, self->pending);
     if (pending)
         s_add (list, "pending", SH_FINDING_WARNING,

@@ -108,12 +108,14 @@ s_parser_fault (const reader_t *reader)
     if (parser->error == YAML_MEMORY_ERROR)
         return s_no_memory (reader);
     const char *problem = parser->problem ? parser->problem : "not YAML";
+    bool token = strstr (problem, "cannot start any token") != NULL;
     if (parser->error == YAML_READER_ERROR)
         return s_refuse (reader, s_line_at (reader, parser->problem_offset),
                          "%s", problem);
-    return s_refuse (reader, (int) parser->problem_mark.line + 1, "%s%s%s",
+    return s_refuse (reader, (int) parser->problem_mark.line + 1, "%s%s%s%s",
                      parser->context ? parser->context : "",
-                     parser->context ? ": " : "", problem);
+                     parser->context ? ": " : "", problem,
+                     token ? "; a tab, or one of % @ ` without quotes?" : "");
 }
 
 static sh_err_t

@@ -186,6 +186,24 @@ def _(s):
     assert "'what' is one word too many" in done.stderr, done.stderr
 
 
+@case('a file of the registry that lets nobody in is a warning')
+def _(s):
+    bad = s.hub.registry / 'bad.cert'
+    bad.write_text('nothing')
+    one = until(lambda: s.problems('registry'), 'the hub has seen it')[0]
+    equal(one['grade'], 'warning')
+    assert one['text'].startswith('1 file of the registry lets nobody in')
+    bad.unlink()
+    until(lambda: not s.problems('registry'), 'it is gone')
+    mine = s.hub.registry / 'site-b.cert'
+    twin = s.hub.registry / 'twin.cert'
+    twin.write_bytes(mine.read_bytes())
+    until(lambda: s.problems('registry'), 'both have one key')
+    assert '2 files' in s.problems('registry')[0]['text']
+    twin.unlink()
+    until(lambda: not s.problems('registry'), 'one has it')
+
+
 @case('a report put off is a warning')
 def _(s):
     s.hub.restart()
