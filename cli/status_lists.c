@@ -7,6 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/clean.h"
+
+#define VERSION_TEXT 13 /* bytes of what a table shows of it, and its NUL */
+#define SPOOL_MOST 999999 /* more is shown as more than that */
+
 /*  The worst first, else by name or id, as the hub sent them.  */
 typedef struct
 {
@@ -73,19 +78,21 @@ s_clock (char out[static SH_SPAN_TEXT], const json_t *scanner)
               span);
 }
 
-/*  "scanhub-scanner 0.2.0" is for a table the number.  */
-static const char *
-s_version (const json_t *scanner)
+/*  "scanhub-scanner 0.2.0" is for a table the number.  A scanner can say what it
+    likes.  */
+static void
+s_version (char out[static VERSION_TEXT], const json_t *scanner)
 {
     const char *text = ctl_field_text (scanner, "version");
     const char *blank = strrchr (text, ' ');
-    return blank ? blank + 1 : *text ? text : "-";
+    sh_clean (out, VERSION_TEXT, blank ? blank + 1 : *text ? text : "-");
 }
 
 static void
 s_add_scanner (const ctl_status_t *self, ctl_table_t *table, const json_t *one)
 {
     char heard[SH_SPAN_TEXT] = "-", report[SH_SPAN_TEXT], skew[SH_SPAN_TEXT];
+    char version[VERSION_TEXT];
     const json_t *silent = json_object_get (one, "silent_ms");
     const json_t *spool = json_object_get (one, "spool");
     const char *address = ctl_field_text (one, "peer");
@@ -98,11 +105,14 @@ s_add_scanner (const ctl_status_t *self, ctl_table_t *table, const json_t *one)
     ctl_table_add (table, "%s",
                    ctl_status_ago (self, one, "last_report", report));
     ctl_table_add (table, "%s", skew);
-    if (json_is_integer (spool))
+    if (json_is_integer (spool) && json_integer_value (spool) > SPOOL_MOST)
+        ctl_table_add (table, ">%d", SPOOL_MOST);
+    else if (json_is_integer (spool))
         ctl_table_add (table, "%" PRId64, ctl_field_number (one, "spool"));
     else
         ctl_table_add (table, "-");
-    ctl_table_add (table, "%s", s_version (one));
+    s_version (version, one);
+    ctl_table_add (table, "%s", version);
     ctl_table_add (table, "%.*s", (int) strcspn (address, " "),
                    *address ? address : "-");
     ctl_table_mark (table, ctl_status_mark (one));

@@ -134,6 +134,18 @@ def _(s):
     s.scanner(state='connected')
 
 
+@case('what a scanner says of itself does not break the table')
+def _(s):
+    s.extra.append(s.hub.peer('site-b', version='v' * 255).socket)
+    one = s.hub.peer('site-a', version='x \x1b[31m\n' + 'é' * 60)
+    s.extra.append(one.socket)
+    one.send({'v': 1, 't': 'beat', 'now': 0, 'spool': 2 ** 40, 'running': 1})
+    s.scanner(spool=2 ** 40)
+    text = s.text()
+    assert max(map(len, text.splitlines())) <= WIDTH, text
+    assert '\x1b' not in text, text
+
+
 @case('who leaves is away, who is revoked is gone')
 def _(s):
     s.scanned()
