@@ -341,3 +341,12 @@ hub_entries_each (const hub_entries_t *self,
             fn (link->entry, context);
     }
 }
+
+unsigned
+hub_entries_claims (const hub_entries_t *self, const char *key)
+{
+    const hub_entry_t *first = self ? hub_entries_key (self, key) : NULL;
+    if (!first)
+        return 0;
+    return hub_entries_key_next (first) ? 2 : 1;
+}

@@ -65,6 +65,10 @@ hub_entry_t *hub_entries_file (const hub_entries_t *self, const char *file);
 hub_entry_t *hub_entries_key (const hub_entries_t *self, const char *key);
 hub_entry_t *hub_entries_key_next (const hub_entry_t *entry);
 
+/*  How many good files have the key: 0, 1, or 2 for more.  'self' may be
+    NULL.  */
+unsigned hub_entries_claims (const hub_entries_t *self, const char *key);
+
 /*  The entry that is in force for a key: the only one that has it, or NULL. */
 hub_entry_t *hub_entries_in_force (const hub_entries_t *self, const char *key);
 
