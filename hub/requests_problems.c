@@ -97,6 +97,48 @@ s_add_lists (json_t *list, const hub_requests_t *self,
                sums->warned == 1 ? "has" : "have");
 }
 
+/*  Has it a code that is no scan agent's?  */
+static bool
+s_is_agentless (const hub_requests_t *self, const hub_assignments_t *all,
+                const char *key)
+{
+    uint64_t agent;
+    hub_principal_t who = { 0 };
+    if (!hub_registry_find (self->registry, key, &who))
+        return false;
+    bool agentless = false;
+    for (size_t i = 0; i < who.code_count && !agentless; i++)
+        agentless = hub_assignments_agent (all, who.codes[i].text, &agent)
+                    != SH_OK;
+    hub_principal_clear (&who);
+    return agentless;
+}
+
+/*  They are connected, and nothing is scanned.  */
+static void
+s_add_agentless (json_t *list, const hub_requests_t *self)
+{
+    hub_key_t *keys = NULL;
+    hub_assignments_t *all = hub_live_assignments (self->live);
+    size_t count = all ? hub_registry_list (self->registry, &keys) : 0;
+    size_t found = 0;
+    const char *first = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (!s_is_agentless (self, all, keys[i].key))
+            continue;
+        found++;
+        first = first ? first : keys[i].name;
+    }
+    if (found)
+        s_add (list, "codes", SH_FINDING_WARNING,
+               "%zu scanner%s, '%s'%s a code that no scan agent for scanners "
+               "in phpIPAM has, so nothing is scanned for it; see scanhubctl "
+               "doctor", found, sh_text_s (found), first,
+               found == 1 ? ", has" : " among them, have");
+    hub_assignments_release (&all);
+    free (keys);
+}
+
 /*  Those of no scanner that the lists show: the sender may be an HTTP client
     whose code phpIPAM does not know.  */
 static void
@@ -188,6 +230,7 @@ hub_status_problems (const hub_requests_t *self,
     s_add_database (list, self, times);
     s_add_refusals (list, self, times);
     s_add_lists (list, self, sums);
+    s_add_agentless (list, self);
     s_add_limits (list, self);
     s_add_held (list, self);
     return list;

@@ -216,6 +216,21 @@ def _(s):
     until(lambda: not s.problems('registry'), 'one has it')
 
 
+@case('a scanner whose code no agent has is a warning')
+def _(s):
+    assert not s.problems('codes')
+    s.update('scanAgents', 2, code='another-code-than-it-had-before-')
+    s.hub.reload()
+    try:
+        one = until(lambda: s.problems('codes'), 'the hub has read it')[0]
+        equal(one['grade'], 'warning')
+        assert one['text'].startswith("1 scanner, 'site-a', has a code"), one
+    finally:
+        s.update('scanAgents', 2, code=CODE_A)
+    s.hub.reload()
+    until(lambda: not s.problems('codes'), 'and again')
+
+
 @case('a report put off is a warning')
 def _(s):
     s.hub.restart()
