@@ -258,7 +258,7 @@ ctl_usage (FILE *to, const char *config_path)
         if (!s_print_group (to, command))
             s_print_command (to, command);
     fprintf (to,
-             "\nFILE is scanhubd's configuration, by default\n  %s\n"
+             "\nFILE: scanhubd's configuration (%s)\n"
              "More: scanhubctl COMMAND --help, scanhubctl --version, man "
              "scanhubctl\n",
              config_path);

@@ -23,7 +23,7 @@ static void
 s_print_help (void)
 {
     printf (
-        "Usage: " PROGRAM " [--config FILE] [-t]\n"
+        "usage: " PROGRAM " [--config FILE] [-t]\n"
         "Takes the reports that legacy scanners POST over HTTP and forwards "
         "them to a\nScanhub hub over CurveZMQ.\n\n"
         "  -c, --config FILE  configuration\n"
