@@ -114,6 +114,7 @@ sc_rotate (sc_config_t *config, uint32_t wait, const sh_clock_t *clock)
     sh_keyfile_t *key = NULL;
     sh_why_t why = { "" };
     sc_tell_t tell = { .once = true };
+    bool several = config->hubs.count > 1;
     char fingerprint[SH_FINGERPRINT_TEXT];
     sh_err_t rc = sc_config_take_hub_keys (config, &why);
     if (rc == SH_OK)
@@ -124,11 +125,16 @@ sc_rotate (sc_config_t *config, uint32_t wait, const sh_clock_t *clock)
         rc = s_knock_at_all (config, key, clock, true, &why);
     }
     if (rc == SH_E_KEY_REFUSED) {
-        (void) printf ("\nOn the hub, with this scanner's name there:\n\n"
+        (void) printf ("\nOn %s, with this scanner's name there:\n\n"
                        "  scanhubctl scanner rotate NAME %s\n\n"
                        "The running scanner then goes over to this key by "
                        "itself, and the old one\nis good no longer.\n",
+                       several ? "every hub of the list" : "the hub",
                        fingerprint);
+        if (several)
+            (void) printf ("It does so as soon as the hub that it is connected "
+                           "to lets the key in: there\nlast, or the others "
+                           "lock it out.\n");
         (void) fflush (stdout);
         rc = s_wait (config, key, wait, clock, &why);
     }

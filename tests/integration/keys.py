@@ -170,6 +170,22 @@ def _(s):
         assert 'approve' not in said and not site.cert.exists(), said
 
 
+@case('with several hubs, a scanner gets another key at all of them')
+def _(s):
+    site = Site(s)
+    site.run('join', s.invitation(), '--wait', '0', status=TEMPFAIL)
+    alone = site.run('rotate', '--wait', '0', status=TEMPFAIL)
+    assert 'On the hub, ' in alone and 'every hub' not in alone, alone
+    other = f'tcp://127.0.0.1:{harness.free_port()}'
+    text = site.path.read_text()
+    one = re.search(r"hub:\n  (endpoint: \S+)\n  (key: '.*')\n", text)
+    site.path.write_text(text.replace(
+        one[0], f'hub:\n  - {one[1]}\n    {one[2]}\n  - endpoint: {other}\n'
+        f'    {one[2]}\n'))
+    said = site.run('rotate', '--wait', '0', status=TEMPFAIL)
+    assert 'On every hub of the list' in said and 'lock it out' in said, said
+
+
 @case('a configuration may lie anywhere')
 def _(s):
     site = Site(s)
