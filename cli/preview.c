@@ -310,7 +310,7 @@ ctl_preview_drop (ctl_t *self, int argc, char **argv)
             = ctl_field_number (json_array_get (choice.list, i), "number");
         int one = s_request (self, "drop", number);
         if (one == 0)
-            printf ("%" PRId64 " dropped\n", number);
+            printf ("number %" PRId64 " is dropped\n", number);
         failed = one > failed ? one : failed;
     }
     json_decref (choice.list);

@@ -38,7 +38,7 @@ s_what (char out[static WHAT_TEXT], const json_t *report)
         { "new", "new" },         { "named", "named" },
         { "macs", "MAC" },        { "tagged", "back" },
         { "offline", "offline" }, { "refused", "refused" },
-        { "held", "held" },
+        { "held", "held at first" },
     };
     const char *result = ctl_field_text (report, "result");
     out[0] = '\0';

@@ -481,7 +481,7 @@ def _(s):
     message = s.wide_report().part(s.crowd())
     s.send(message)
     number = str(s.only()['number'])
-    equal(s.hub.ctl('preview', 'drop', number).stdout, f'{number} dropped\n')
+    equal(s.hub.ctl('preview', 'drop', number).stdout, f'number {number} is dropped\n')
     equal((s.list(), s.count(20)), ([], 0))
     for verb in ('show', 'apply', 'drop'):
         done = s.hub.ctl('preview', verb, number, check=False)
