@@ -14,13 +14,17 @@
 
 #define PAGE_REPORTS 500
 #define PAGE_CHANGES 1000
+/*  Beside what a page is about.  What a person typed may grow sixfold in
+    JSON.  */
+#define PAGE_BYTES (SH_CONTROL_ANSWER_MOST - 16384)
 #define WORDS_MOST 4
 
 typedef struct
 {
     json_t *list;
     size_t most;
-    bool more; /* there were others */
+    bool more;    /* there were others */
+    size_t bytes; /* of it as text */
 } page_t;
 
 void
@@ -108,7 +112,10 @@ s_report (const hub_told_report_t *one)
 static bool
 s_take (page_t *page, json_t *item)
 {
-    page->more = json_array_size (page->list) >= page->most;
+    size_t count = json_array_size (page->list);
+    page->bytes += json_dumpb (item, NULL, 0, JSON_COMPACT) + 1;
+    page->more = count >= page->most
+                 || (count > 0 && page->bytes > PAGE_BYTES);
     if (page->more || json_array_append_new (page->list, item) != 0) {
         if (page->more)
             json_decref (item);
@@ -238,7 +245,7 @@ hub_requests_reports (const hub_requests_t *self, const char *rest,
     hub_journal_reader_t *reader = hub_requests_open_journal (self, reply);
     if (!reader)
         return;
-    page_t page = { json_array (), PAGE_REPORTS, false };
+    page_t page = { json_array (), PAGE_REPORTS, false, 0 };
     sh_why_t why = { "" };
     if (hub_requests_told (hub_journal_reports (reader, &filter, s_take_report,
                                                 &page, &why),
@@ -270,7 +277,7 @@ hub_requests_report (const hub_requests_t *self, const char *rest,
     if (!reader)
         return;
     int64_t number = s_number (words[0]);
-    page_t page = { json_array (), PAGE_CHANGES, false };
+    page_t page = { json_array (), PAGE_CHANGES, false, 0 };
     json_t *out = json_object ();
     sh_err_t rc
         = hub_journal_report (reader, number, s_keep_report, out, &why);
@@ -299,7 +306,7 @@ hub_requests_why (const hub_requests_t *self, const char *rest,
     hub_journal_reader_t *reader = hub_requests_open_journal (self, reply);
     if (!reader)
         return;
-    page_t page = { json_array (), PAGE_CHANGES, false };
+    page_t page = { json_array (), PAGE_CHANGES, false, 0 };
     sh_err_t rc = hub_journal_changes_at (reader, &ip, s_number (words[1]),
                                           s_take_change, &page, &why);
     if (hub_requests_told (rc, &why, reply))
@@ -346,7 +353,7 @@ hub_requests_refusals (const hub_requests_t *self, const char *rest,
     hub_journal_reader_t *reader = hub_requests_open_journal (self, reply);
     if (!reader)
         return;
-    page_t page = { json_array (), PAGE_REPORTS, false };
+    page_t page = { json_array (), PAGE_REPORTS, false, 0 };
     if (hub_requests_told (hub_journal_refusals (reader, &filter,
                                                  s_take_refusal, &page, &why),
                            &why, reply))

@@ -4,6 +4,7 @@
 it prints and a person runs."""
 
 import contextlib
+import ipaddress
 import json
 import re
 import signal
@@ -16,7 +17,7 @@ import time
 sys.dont_write_bytecode = True
 
 import harness
-from harness import Stage, ago, case, equal, host, until
+from harness import Stage, ago, case, equal, host, until, wall
 
 MAC = '02:00:00:00:00:%02x'
 
@@ -164,6 +165,24 @@ def _(s):
     equal([change['column'] for change in s.json('why', '10.0.0.5')['changes']
            if change['report'] == one['report']],
           ['state', 'hostname', 'lastSeen'])
+
+
+@case('undo of many long texts comes in pages that are short enough')
+def _(s):
+    s.hub.policy('policy: {hostname: follow}')
+    s.subnet(11, '10.8.0.0/22')
+    first = ipaddress.ip_address('10.8.0.10')
+    rows = ', '.join(f"(11, '{int(first) + at}', REPEAT(CHAR(1), 255), "
+                     f"'{wall(ago(900))}')" for at in range(900))
+    s.sql.rows('INSERT INTO ipaddresses (subnetId, ip_addr, hostname, '
+               f'lastSeen) VALUES {rows}')
+    verdict = s.applied(*[host(str(first + at), name='new.example')
+                          for at in range(900)],
+                        subnet=11, cidr='10.8.0.0/22')
+    equal(verdict['named'], 900)
+    one = s.newest(named=900)
+    said = s.ctl('undo', str(one['report']), '--sql').stdout
+    equal(said.count('UPDATE ipaddresses SET hostname = '), 900)
 
 
 @case('what was rolled back is not in the journal')
