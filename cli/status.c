@@ -126,7 +126,10 @@ static int
 s_watch (ctl_t *ctl, const options_t *options)
 {
     const bool terminal = isatty (STDOUT_FILENO);
-    const struct sigaction action = { .sa_handler = s_end };
+    /*  What is being printed is printed to its end, for a write that is cut
+        short looks like a failure; a second signal ends us at once.  */
+    const struct sigaction action
+        = { .sa_handler = s_end, .sa_flags = SA_RESTART | (int) SA_RESETHAND };
     const struct timespec time = { options->seconds, 0 };
     int status = 0;
     sigaction (SIGINT, &action, NULL);
