@@ -16,6 +16,8 @@
 
 #include "cli/ctl.h"
 #include "cli/field.h"
+#include "lib/term.h"
+#include "lib/text.h"
 
 #define ROWS_MOST 20   /* of each table, without --all */
 #define ROWS_LEAST 3   /* on a small terminal */
@@ -90,19 +92,69 @@ s_take (ctl_t *ctl, json_t **document)
     return status;
 }
 
+/*  Lines of the terminal that is to show it in place; 0: there is none.  */
+static size_t
+s_height (const options_t *options)
+{
+    struct winsize size;
+    return options->watch && ioctl (STDOUT_FILENO, TIOCGWINSZ, &size) == 0
+               ? size.ws_row
+               : 0;
+}
+
 static size_t
 s_rows (const options_t *options)
 {
-    struct winsize size;
+    size_t height = s_height (options);
     if (options->all)
         return 0;
-    if (!options->watch || ioctl (STDOUT_FILENO, TIOCGWINSZ, &size) != 0)
+    if (height == 0)
         return ROWS_MOST;
-    size_t left = size.ws_row > OTHER_LINES
-                      ? (size_t) (size.ws_row - OTHER_LINES) / 2
-                      : 0;
+    size_t left = height > OTHER_LINES ? (height - OTHER_LINES) / 2 : 0;
     return left < ROWS_LEAST ? ROWS_LEAST
                              : left > ROWS_MOST ? ROWS_MOST : left;
+}
+
+/*  As much of a text as there is room for, from its first line on, which has
+    the answer: what does not fit would push that off the screen.  */
+static void
+s_print_top (const char *text, size_t height, bool colour)
+{
+    size_t lines = 0, left = 0;
+    const char *end = text;
+    for (; *end && lines + 1 < height; lines++) {
+        end += strcspn (end, "\n");
+        end += *end == '\n';
+    }
+    for (const char *at = end; *at && height > 2; at++)
+        left += *at == '\n';
+    if (left > 0) { /* the last line is for saying so */
+        for (end--; end > text && end[-1] != '\n';)
+            end--;
+        left++;
+    }
+    fwrite (text, 1, (size_t) (end - text), stdout);
+    fputs (sh_term_off (SH_MARK_HEADING, colour), stdout);
+    if (left > 0)
+        printf ("... and %zu line%s more, for which this window is too low",
+                left, sh_text_s (left));
+}
+
+static bool
+s_print (const json_t *document, const options_t *options)
+{
+    const size_t height = s_height (options);
+    const bool colour = sh_term_colour (stdout);
+    char *text = NULL;
+    size_t size = 0;
+    if (height == 0)
+        return ctl_status_print (document, s_rows (options), stdout, colour);
+    FILE *to = open_memstream (&text, &size);
+    bool whole = to && ctl_status_print (document, s_rows (options), to, colour);
+    if (to && fclose (to) == 0)
+        s_print_top (text, height, colour);
+    free (text);
+    return whole;
 }
 
 static int
@@ -112,8 +164,7 @@ s_show (ctl_t *ctl, const options_t *options)
     int status = s_take (ctl, &document);
     if (status == 0 && options->json)
         status = ctl_print_json (document);
-    else if (status == 0
-             && !ctl_status_print (document, s_rows (options), stdout))
+    else if (status == 0 && !s_print (document, options))
         status = ctl_fail (EX_OSERR, "out of memory");
     if (status == 0 && !ctl_status_works (document))
         status = 1;

@@ -13,7 +13,8 @@
 
 /*  'most' rows of each table at the most; 0: all.  False: memory was
     short.  */
-bool ctl_status_print (const json_t *document, size_t most, FILE *to);
+bool ctl_status_print (const json_t *document, size_t most, FILE *to,
+                       bool colour);
 
 /*  Does it work, as far as the document says?  */
 bool ctl_status_works (const json_t *document);

@@ -182,7 +182,8 @@ s_print_list (ctl_status_t *self, const char *key, const char *name,
         for (size_t i = 0; i < shown; i++)
             add (self, table, items[i].item);
         putc ('\n', self->to);
-        self->whole = ctl_table_print (table, self->to) && self->whole;
+        self->whole = ctl_table_print_in (table, self->to, self->colour)
+                      && self->whole;
         if (shown < count)
             fprintf (self->to, "... and %zu more (--all)\n", count - shown);
         s_print_remarks (self, items, shown, name);

@@ -227,7 +227,8 @@ s_print_refusals (ctl_status_t *self)
     }
     if (ctl_table_rows (table) > 0)
         putc ('\n', self->to);
-    self->whole = ctl_table_print (table, self->to) && self->whole;
+    self->whole = ctl_table_print_in (table, self->to, self->colour)
+                  && self->whole;
     ctl_table_destroy (&table);
 }
 
@@ -283,12 +284,13 @@ s_print_pauses (const ctl_status_t *self)
 }
 
 bool
-ctl_status_print (const json_t *document, size_t most, FILE *to)
+ctl_status_print (const json_t *document, size_t most, FILE *to,
+                  bool colour)
 {
     ctl_status_t self = { .document = document,
                           .to = to,
                           .most = most,
-                          .colour = sh_term_colour (to),
+                          .colour = colour,
                           .whole = true };
     self.now = ctl_field_number (ctl_status_part (&self, "hub"), "now");
     s_print_head (&self);

@@ -199,9 +199,14 @@ s_print_titles (const ctl_table_t *self, FILE *to, const size_t *widths)
 bool
 ctl_table_print (const ctl_table_t *self, FILE *to)
 {
+    return ctl_table_print_in (self, to, sh_term_colour (to));
+}
+
+bool
+ctl_table_print_in (const ctl_table_t *self, FILE *to, bool colour)
+{
     assert (self && to);
     size_t widths[COLUMNS_MOST];
-    bool colour = sh_term_colour (to);
     if (self->count == 0)
         return !self->incomplete;
     s_measure (self, widths);

@@ -35,4 +35,7 @@ size_t ctl_table_rows (const ctl_table_t *self);
     short and rows are missing.  */
 bool ctl_table_print (const ctl_table_t *self, FILE *to);
 
+/*  The same where 'to' is not what tells whether there is colour.  */
+bool ctl_table_print_in (const ctl_table_t *self, FILE *to, bool colour);
+
 #endif

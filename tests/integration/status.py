@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MPL-2.0
 """scanhubctl status: is it working, and if not, why?  Asked of a real hub."""
 
+import fcntl
 import http.client
 import json
 import os
@@ -9,8 +10,10 @@ import pty
 import re
 import select
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 
 from harness import (CODE_A, SCANHUBCTL, Stage, case, equal, host, main,
@@ -64,12 +67,14 @@ class StatusStage(Stage):
         self.closing()
 
 
-def on_terminal(s, *words, wait='', interrupt=False, **env):
+def on_terminal(s, *words, wait='', interrupt=False, rows=0, **env):
     """What a terminal gets; after 'wait' was seen, Ctrl-C if wanted.  And the
     exit status."""
     pid, fd = pty.fork()
     if pid == 0:
         try:
+            fcntl.ioctl(0, termios.TIOCSWINSZ,
+                        struct.pack('4H', rows, rows and WIDTH, 0, 0))
             os.environ.update({'TERM': 'xterm', **env})
             os.execv(s.command()[0], s.command(*words))
         finally:
@@ -436,6 +441,18 @@ def _(s):
     assert seen.startswith('\x1b[?1049h\x1b[?25l'), seen
     assert seen.rstrip().endswith('\x1b[?25h\x1b[?1049l'), seen[-80:]
     assert seen.count('OK: ') >= 2, seen
+
+
+@case('--watch keeps its first line on a screen that is too low')
+def _(s):
+    s.scanned()
+    for rows in 2, 3, 10, 60:
+        seen, status = on_terminal(s, '--watch', '1', wait='\x1b[H', rows=rows,
+                                   interrupt=True)
+        equal(status, 0, seen)
+        shown = seen.split('\x1b[H\x1b[J')[1].splitlines()
+        assert 'OK: ' in shown[0] and len(shown) <= rows, shown
+        equal('too low' in shown[-1], 2 < rows < 60, shown)
 
 
 @case('--watch into a file appends')
