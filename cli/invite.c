@@ -58,7 +58,7 @@ s_own_name (char host[static HOST_MOST])
     host[HOST_MOST - 1] = '\0';
     if (getaddrinfo (host, NULL, &hints, &found) != 0)
         return;
-    if (found && found->ai_canonname && strchr (found->ai_canonname, '.')
+    if (found->ai_canonname && strchr (found->ai_canonname, '.')
         && strlen (found->ai_canonname) < HOST_MOST)
         snprintf (host, HOST_MOST, "%s", found->ai_canonname);
     freeaddrinfo (found);

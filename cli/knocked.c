@@ -24,11 +24,15 @@ s_unmap (char *address)
 static bool
 s_take (ctl_knocked_t *out, const char *line)
 {
-    if (sscanf (line, "%40s %63s %" SCNu64 " %" SCNd64 " %" SCNd64, out->key,
-                out->address, &out->count, &out->first, &out->last)
+    char numbers[3][24];
+    if (sscanf (line, "%40s %63s %23s %23s %23s", out->key, out->address,
+                numbers[0], numbers[1], numbers[2])
             != 5
         || !sh_key_valid (out->key))
         return false;
+    out->count = strtoull (numbers[0], NULL, 10);
+    out->first = strtoll (numbers[1], NULL, 10);
+    out->last = strtoll (numbers[2], NULL, 10);
     sh_key_fingerprint (out->fingerprint, out->key);
     s_unmap (out->address);
     return true;

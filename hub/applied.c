@@ -142,15 +142,9 @@ hub_applied_list (hub_deltas_t *to, const hub_preview_line_t *line, bool added,
     if (!s_column (line->column, &one.column)
         || sh_addr_parse (&one.ip, line->address) != SH_OK)
         return NULL;
-    if (to->count == to->room) {
-        size_t room = to->room * 2 + 16;
-        hub_delta_t *items = realloc (to->items, room * sizeof *items);
-        if (!items) {
-            *rc = SH_E_MEMORY;
-            return NULL;
-        }
-        *to = (hub_deltas_t){ items, to->count, room };
-    }
+    *rc = hub_deltas_room (to);
+    if (*rc != SH_OK)
+        return NULL;
     one.before = line->before ? strdup (line->before) : NULL;
     if (line->before && !one.before) {
         *rc = SH_E_MEMORY;

@@ -4,6 +4,8 @@
 
 #include <malloc.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define MIB (1024 * 1024)
@@ -66,13 +68,15 @@ hub_ceiling_rest (hub_ceiling_t *self, int64_t now)
 uint64_t
 hub_memory_used (void)
 {
-    unsigned long long pages = 0;
+    char text[128];
     FILE *file = fopen ("/proc/self/statm", "re");
     if (!file)
         return 0;
-    if (fscanf (file, "%*u %llu", &pages) != 1)
-        pages = 0;
+    /*  The size in pages, then what is resident of it.  */
+    const char *behind = fgets (text, sizeof text, file) ? strchr (text, ' ')
+                                                         : NULL;
     fclose (file);
+    uint64_t pages = behind ? strtoull (behind, NULL, 10) : 0;
     return pages * (uint64_t) sysconf (_SC_PAGESIZE);
 }
 

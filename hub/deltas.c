@@ -73,19 +73,27 @@ s_copy (gather_t *self, const char *text)
     return copy;
 }
 
+sh_err_t
+hub_deltas_room (hub_deltas_t *self)
+{
+    if (self->count < self->room)
+        return SH_OK;
+    size_t room = self->room * 2 + 16;
+    hub_delta_t *items = realloc (self->items, room * sizeof *items);
+    if (!items)
+        return SH_E_MEMORY;
+    self->items = items;
+    self->room = room;
+    return SH_OK;
+}
+
 static void
 s_append (gather_t *self, hub_delta_t item, const char *before,
           const char *after)
 {
     hub_deltas_t *to = self->to;
-    if (self->rc == SH_OK && to->count == to->room) {
-        size_t room = to->room * 2 + 16;
-        hub_delta_t *items = realloc (to->items, room * sizeof *items);
-        if (items)
-            *to = (hub_deltas_t){ items, to->count, room };
-        else
-            self->rc = SH_E_MEMORY;
-    }
+    if (self->rc == SH_OK)
+        self->rc = hub_deltas_room (to);
     if (self->rc != SH_OK)
         return;
     item.before = s_copy (self, before);

@@ -50,6 +50,9 @@ sh_err_t hub_deltas_add (hub_deltas_t *self, const hub_changes_t *changes,
                          const hub_subnet_t *subnet, const hub_rows_t *rows,
                          unsigned columns) SH_MUST_CHECK;
 
+/*  Make room for one more behind the last.  SH_E_MEMORY.  */
+sh_err_t hub_deltas_room (hub_deltas_t *self) SH_MUST_CHECK;
+
 /*  Empty it; it can be used again.  */
 void hub_deltas_clear (hub_deltas_t *self);
 

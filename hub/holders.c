@@ -100,7 +100,7 @@ s_index (index_t *out, hub_sessions_t *sessions)
          one = hub_sessions_next (sessions))
         if (one->fd > highest)
             highest = one->fd;
-    out->count = (size_t) (highest + 1);
+    out->count = (size_t) highest + 1;
     out->items = calloc (out->count + 1, sizeof *out->items);
     if (!out->items)
         return false;

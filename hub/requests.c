@@ -126,12 +126,12 @@ s_hub_key (const hub_requests_t *self, const char *rest, hub_reply_t *reply)
         json_object_set_new (document, "at", json_integer (at));
     }
     char *told = hub_requests_ask_router (self, HUB_ROUTER_TOLD);
-    unsigned numbers[2] = { 0, 0 };
-    if (told)
-        (void) sscanf (told, "%u %u", &numbers[0], &numbers[1]);
+    char *behind = NULL;
+    long long connected = told ? strtoll (told, &behind, 10) : 0;
+    json_object_set_new (document, "connected", json_integer (connected));
+    json_object_set_new (document, "told",
+                         json_integer (told ? strtoll (behind, NULL, 10) : 0));
     zstr_free (&told);
-    json_object_set_new (document, "connected", json_integer (numbers[0]));
-    json_object_set_new (document, "told", json_integer (numbers[1]));
     hub_reply_json (reply, document);
 }
 

@@ -35,12 +35,15 @@ struct sp_hub_keys
 static bool
 s_parse_line (item_t *out, const char *line)
 {
-    char next[SH_KEY_TEXT], rest;
+    char next[SH_KEY_TEXT], at[24], rest, *end;
     *out = (item_t){ .at = 0 };
-    if (sscanf (line, "%299s %40s %40s %40s %" SCNd64 " %c", out->endpoint,
-                out->configured, out->now, next, &out->at, &rest)
+    if (sscanf (line, "%299s %40s %40s %40s %23s %c", out->endpoint,
+                out->configured, out->now, next, at, &rest)
             != 5
         || !sh_key_valid (out->configured) || !sh_key_valid (out->now))
+        return false;
+    out->at = strtoll (at, &end, 10);
+    if (*end)
         return false;
     if (strcmp (next, NONE) == 0)
         return true;

@@ -65,18 +65,17 @@ s_explain (const char *text, sh_why_t *why)
     if (size > 0 && size < sizeof base) {
         memcpy (base, text, size);
         base[size] = '\0';
-        unsigned length = 0;
-        char rest;
-        unsigned most = strchr (base, ':') ? 128 : 32;
-        if (sh_addr_parse (&addr, base) == SH_OK
-            && sscanf (slash + 1, "%3u%c", &length, &rest) == 1
-            && length <= most) {
-            for (unsigned bit = length; bit < most; bit++)
+        size_t digits = strspn (slash + 1, "0123456789");
+        unsigned long length = strtoul (slash + 1, NULL, 10);
+        unsigned long most = strchr (base, ':') ? 128 : 32;
+        if (sh_addr_parse (&addr, base) == SH_OK && digits > 0
+            && slash[1 + digits] == '\0' && length <= most) {
+            for (unsigned long bit = length; bit < most; bit++)
                 addr.bytes[bit / 8] &= (uint8_t) ~(0x80u >> bit % 8);
             sh_addr_text (&addr, base);
             return sh_fail (why, SH_E_SYNTAX,
                             "'%s' is an address within a network; the network "
-                            "is %s/%u",
+                            "is %s/%lu",
                             shown, base, length);
         }
     }

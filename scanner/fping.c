@@ -60,12 +60,9 @@ sc_fping_targets (sc_fping_cursor_t *self, const sh_ranges_t *ranges,
         const sh_range_t *range = &ranges->items[self->range];
         if (self->next.family == 0)
             self->next = range->first;
-        char text[SH_ADDR_TEXT];
-        sh_addr_text (&self->next, text);
-        size_t size = strlen (text);
-        memcpy (data + used, text, size);
-        data[used + size] = '\n';
-        used += size + 1;
+        sh_addr_text (&self->next, data + used);
+        used += strlen (data + used);
+        data[used++] = '\n';
         s_advance (self, range);
     }
     return used;

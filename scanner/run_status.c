@@ -76,7 +76,7 @@ s_print (FILE *stream, sc_running_t *self)
                         (at.now - self->since) / 1000);
     else if (sc_link_why (self->link, &why) != SH_OK)
         (void) fprintf (stream, "ok NOT CONNECTED: %s\n", why.text);
-    (void) fprintf (stream, "engine: %s\nreports waiting: %zu%s\n",
+    (void) fprintf (stream, "engine: %s\nreports waiting: %" PRIu64 "%s\n",
                     self->tools.engine->name, sp_outbox_depth (self->outbox),
                     self->spool ? "" : ", in memory only");
     (void) fprintf (stream, "subnets: %zu\n", self->plan.count);

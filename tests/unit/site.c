@@ -132,7 +132,7 @@ site_begin (void)
     if (unshare (CLONE_NEWNET) != 0)
         return false;
     s_build ();
-    (void) usleep (1200000); /* link-local addresses, carrier */
+    (void) sleep (2); /* link-local addresses, carrier */
     return true;
 }
 

@@ -436,7 +436,7 @@ s_remove (model_t *self, bool second)
 {
     sp_spooled_t *spooled = NULL;
     int64_t after = 0;
-    for (int i = 0; i <= second; i++) {
+    for (int i = 0; i < (second ? 2 : 1); i++) {
         sp_spooled_destroy (&spooled);
         sh_err_t rc = s_spool_next (self, after, &spooled);
         if (rc == SH_E_NOT_FOUND)

@@ -135,7 +135,7 @@ static void
 test_livez_tells_of_a_thread_that_is_stuck (void **state)
 {
     (void) state;
-    uint16_t port;
+    uint16_t port = 0;
     char address[32], *items[] = { address };
     hub_metrics_t *metrics = NULL;
     hub_metrics_sources_t sources = { .clock = &s_clock };

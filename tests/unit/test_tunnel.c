@@ -99,7 +99,7 @@ static void
 s_pass (int in, int out, size_t size)
 {
     size_t sent = 0, got = 0;
-    uint8_t data[10000];
+    uint8_t data[10000] = { 0 };
     for (int idle = 0; sent < size && idle < 20;) {
         size_t n = size - sent < sizeof data ? size - sent : sizeof data;
         for (size_t i = 0; i < n; i++)
