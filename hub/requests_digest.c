@@ -10,6 +10,7 @@
 #include "hub/silence.h"
 
 #define LIST_MOST 1000 /* of a kind; the rest is only counted */
+#define LIST_BYTES (SH_CONTROL_ANSWER_MOST / 6) /* and of these five kinds */
 
 enum
 {
@@ -23,7 +24,21 @@ typedef struct
 {
     json_t *lists[KINDS];
     int64_t counts[KINDS];
+    size_t bytes[KINDS];
 } news_t;
+
+/*  Is there room in the list for one more?  Else it is not taken.  '*bytes' is
+    what the list has as text.  */
+static bool
+s_append (json_t *list, json_t *item, size_t *bytes)
+{
+    size_t size = *bytes + json_dumpb (item, NULL, 0, JSON_COMPACT) + 1;
+    bool room = json_array_size (list) < LIST_MOST && size <= LIST_BYTES;
+    if (room && json_array_append (list, item) == 0)
+        *bytes = size;
+    json_decref (item);
+    return room;
+}
 
 static bool
 s_take (void *context, const hub_told_change_t *one)
@@ -33,8 +48,8 @@ s_take (void *context, const hub_told_change_t *one)
                : one->column == HUB_COLUMN_STATE ? OFFLINE
                                                  : MAC;
     if (self->counts[kind]++ < LIST_MOST)
-        (void) json_array_append_new (self->lists[kind],
-                                      hub_requests_change (one));
+        (void) s_append (self->lists[kind], hub_requests_change (one),
+                         &self->bytes[kind]);
     return true;
 }
 
@@ -59,6 +74,7 @@ typedef struct
     hub_last_access_t *known; /* ascending by id */
     size_t known_count;
     json_t *agents, *subnets;
+    size_t agent_bytes, subnet_bytes;
 } silence_t;
 
 static bool
@@ -90,7 +106,7 @@ s_look_at_agent (silence_t *self, const hub_last_access_t *agent)
             sent++;
             checked += items[i].check;
         }
-    if (sent == 0 || json_array_size (self->agents) >= LIST_MOST)
+    if (sent == 0)
         return;
     json_t *item = json_object ();
     hub_requests_put_text (item, "agent", agent->name);
@@ -98,7 +114,7 @@ s_look_at_agent (silence_t *self, const hub_last_access_t *agent)
     hub_requests_put_number (
         item, "deleted_by",
         checked ? hub_health_deleted_by (agent) * 1000 : 0);
-    (void) json_array_append_new (self->agents, item);
+    (void) s_append (self->agents, item, &self->agent_bytes);
 }
 
 static void
@@ -113,7 +129,7 @@ s_add (silence_t *self, const hub_assignment_t *one, int64_t last)
     hub_requests_put_text (item, "cidr", cidr);
     hub_requests_put_text (item, "agent", agent ? agent->name : "");
     hub_requests_put_number (item, "last", last);
-    (void) json_array_append_new (self->subnets, item);
+    (void) s_append (self->subnets, item, &self->subnet_bytes);
 }
 
 /*  A subnet that is scanned, and of which nothing came since; twice its
@@ -188,7 +204,7 @@ hub_requests_digest (const hub_requests_t *self, const char *rest,
                           .subnets = json_array () };
     silence.known_count = hub_silence_list (hub_live_silence (self->live),
                                             &silence.known);
-    news_t news = { { json_array (), json_array (), json_array () }, { 0 } };
+    news_t news = { .lists = { json_array (), json_array (), json_array () } };
     sh_err_t rc = hub_journal_begin (reader, &silence.begin, &why);
     if (rc == SH_OK)
         rc = hub_journal_news (reader, silence.since, s_take, &news, &why);

@@ -291,6 +291,36 @@ def _(s):
     equal(s.ctl('digest', '--since', '1s').stdout, '')
 
 
+@case('digest: a day on which very much happened is told in full length')
+def _(s):
+    s.sql.rows("UPDATE scanAgents SET name = REPEAT('a', 120) WHERE id = 2")
+    s.sql.rows('UPDATE settings SET updateTags = 1')
+    s.hub.policy('policy: {mac: follow, max_new: off, max_offline: off}')
+    net = ipaddress.ip_network('2001:db8:aaaa:bbbb:cccc::/64', strict=False)
+    first = net[0xffffffffffff0000]
+    s.subnet(11, str(net))
+    rows = ', '.join(f"(11, '{int(first) + at}', 2, '00:11:22:33:44:55', "
+                     f"'{wall(ago(900))}', '-- autodiscovered --')"
+                     for at in range(3000))
+    s.sql.rows('INSERT INTO ipaddresses (subnetId, ip_addr, state, mac, '
+               f'lastSeen, description) VALUES {rows}')
+    report = s.report(11, str(net))
+    verdicts = s.peer().deliver(
+        report.part([host(str(first + at), mac='00-11-22-33-44-66')
+                     for at in range(1500)]),
+        report.part([host(str(first + at)) for at in range(3000, 4500)], 1),
+        report.closing([(str(first), str(first + 4500))], part=2))
+    equal([(one.get('added'), one.get('macs'), one.get('tagged'))
+           for one in verdicts],
+          [(None, 1500, None), (1500, None, None), (None, None, 1500)])
+    s.newest(closed=True, new=1500)
+    got = s.json('digest')
+    for kind in ('new', 'offline', 'mac'):
+        assert got['counts'][kind] >= 1500, got['counts']
+        assert 200 < len(got[kind]) < 1500, len(got[kind])
+    assert ' more' in s.ctl('digest').stdout
+
+
 @case('digest: a subnet from which nothing comes any more')
 def _(s):
     s.forget()
