@@ -238,16 +238,18 @@ s_print_agents (const ctl_status_t *self)
     const json_t *one;
     size_t i;
     json_array_foreach (ctl_status_part (self, "agents_silent"), i, one) {
-        char last[32] = "never", by[32];
+        char last[64] = "was never heard of", by[32];
+        int64_t heard = ctl_field_number (one, "last_access");
         int64_t deleted = ctl_field_number (one, "deleted_by");
-        if (ctl_field_number (one, "last_access"))
-            s_date (last, ctl_field_number (one, "last_access"));
+        s_date (by, heard);
+        if (heard)
+            snprintf (last, sizeof last, "is silent: last access %s", by);
         s_date (by, deleted);
         if (i == 0)
             putc ('\n', self->to);
         ctl_status_line (
-            self, SH_MARK_ERROR,
-            "agent %s is silent: last access %s, %" PRId64 " subnet%s%s%s",
+            self, heard ? SH_MARK_ERROR : SH_MARK_WARNING,
+            "agent %s %s, %" PRId64 " subnet%s%s%s",
             ctl_field_text (one, "name"), last,
             ctl_field_number (one, "subnets"),
             ctl_field_number (one, "subnets") == 1 ? "" : "s",

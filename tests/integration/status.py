@@ -275,6 +275,7 @@ def _(s):
     s.update('scanAgents', 3, last_access=None)
     s.hub.reload()
     until(lambda: s.problems('agents')[0]['grade'] == 'warning', 'a warning')
+    assert 'agent site-b was never heard of, 1 subnet' in s.text(), s.text()
     s.update('scanAgents', 3, last_access=wall(seen))
     s.update('subnets', 11, pingSubnet=0)
     s.hub.reload()
