@@ -89,8 +89,8 @@ s_print_reports (const json_t *document)
     char when[TIME_TEXT], what[WHAT_TEXT];
     ctl_journal_begin (when, sizeof when, document);
     if (json_array_size (list) == 0) {
-        printf ("no such report since %s, which is as far as the journal goes "
-                "back\n", when);
+        ctl_say ("no such report since %s, which is as far as the journal goes "
+                 "back", when);
         return 0;
     }
     ctl_table_t *table = ctl_table_new (titles, 5);

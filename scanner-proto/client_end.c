@@ -103,8 +103,8 @@ sp_client_link_down (sp_client_t *self, sp_link_t link, sp_event_t *event)
     case SP_LINK_NO_TCP:
         sp_client_down (
             self, event, SH_E_DISCONNECTED,
-            "no hub answers at %s, is scanhubd running and the port open?",
-            hub);
+            "no hub answers at %s; %sis scanhubd running and the port open?",
+            hub, sp_hub_doubt (hub));
         break;
     case SP_LINK_NO_HANDSHAKE:
         if (self->handshakes < SP_ROTA_FAILURES)

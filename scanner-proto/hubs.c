@@ -165,6 +165,17 @@ sp_hubs_clear (sp_hubs_t *self)
     *self = (sp_hubs_t){ 0 };
 }
 
+const char *
+sp_hub_doubt (const char *endpoint)
+{
+    assert (endpoint);
+    const char *host = strstr (endpoint, "://");
+    host = host ? host + 3 : endpoint;
+    size_t size = strcspn (host, ":");
+    bool address = *host == '[' || strspn (host, "0123456789.") >= size;
+    return address ? "" : "does this machine know that name, ";
+}
+
 bool
 sp_hubs_equal (const sp_hubs_t *a, const sp_hubs_t *b)
 {

@@ -45,6 +45,10 @@ sh_err_t sp_hub_check (const sp_hub_t *self, sh_why_t *why) SH_MUST_CHECK;
 bool sp_hubs_copy (sp_hubs_t *self, const sp_hub_t *items, size_t count)
     SH_MUST_CHECK;
 
+/*  "does this machine know that name, " for an endpoint with a name in it, else
+    "": for messages about a hub that does not answer.  */
+const char *sp_hub_doubt (const char *endpoint);
+
 /*  The same hubs in the same order?  */
 bool sp_hubs_equal (const sp_hubs_t *a, const sp_hubs_t *b);
 

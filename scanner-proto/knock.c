@@ -30,9 +30,8 @@ s_judge (sp_link_t link, sp_session_t *session, const char *hub, sh_why_t *why)
                         "Scanhub hub?",
                         hub);
     return sh_fail (why, SH_E_DISCONNECTED,
-                    "no hub answers at %s; is scanhubd running and the port "
-                    "open?",
-                    hub);
+                    "no hub answers at %s; %sis scanhubd running and the port "
+                    "open?", hub, sp_hub_doubt (hub));
 }
 
 sh_err_t

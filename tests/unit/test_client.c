@@ -470,6 +470,16 @@ test_wrong_hub_key (void **state)
 }
 
 static void
+test_doubt (void **state)
+{
+    (void) state;
+    assert_string_not_equal (sp_hub_doubt ("tcp://hub.example:5766"), "");
+    assert_string_not_equal (sp_hub_doubt ("tcp://1st:5766"), "");
+    assert_string_equal (sp_hub_doubt ("tcp://192.0.2.1:5766"), "");
+    assert_string_equal (sp_hub_doubt ("tcp://[2001:db8::1]:5766"), "");
+}
+
+static void
 test_nobody_listens (void **state)
 {
     (void) state;
@@ -480,6 +490,7 @@ test_nobody_listens (void **state)
     for (int i = 0; i < 7; i++) {
         event = s_wait_down (client, SH_E_DISCONNECTED, "no hub answers at");
         assert_non_null (strstr (event.text, endpoint));
+        assert_null (strstr (event.text, "that name"));
         assert_in_range (event.delay, 200, 5000);
     }
     assert_in_range (event.delay, 2500, 5000);
@@ -1014,6 +1025,7 @@ main (void)
         cmocka_unit_test (test_silent_listener),
         cmocka_unit_test (test_key_refused),
         cmocka_unit_test (test_wrong_hub_key),
+        cmocka_unit_test (test_doubt),
         cmocka_unit_test (test_nobody_listens),
         cmocka_unit_test (test_name_does_not_resolve),
         cmocka_unit_test (test_hub_dies_and_comes_back),
