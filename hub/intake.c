@@ -8,11 +8,11 @@
 
 #include "hub/authorise.h"
 #include "hub/batch.h"
+#include "hub/differing.h"
 #include "hub/events.h"
 #include "hub/hold.h"
 #include "hub/touches.h"
 #include "hub/page.h"
-#include "hub/told.h"
 #include "lib/log.h"
 
 #define TROUBLE_MS 5000 /* readiness remembers a part that is overdue */
@@ -21,7 +21,7 @@ struct hub_intake
 {
     hub_intake_options_t options;
     hub_batch_t batch;
-    hub_told_t told;
+    hub_differing_t differing;
     /*  For hub_intake_after.  */
     hub_touches_t touches;
     hub_events_t events;
@@ -149,7 +149,7 @@ s_finish (hub_intake_t *self, hub_part_t *part)
     if (part->rc == SH_OK)
         part->rc = hub_hold_keep (part, self->options.previews);
     if (part->rc == SH_OK) {
-        hub_told_differing (&self->told, part, self->options.live);
+        hub_differing_tell (&self->differing, part, self->options.live);
         hub_closing_note (&self->batch.closing, part);
         hub_writer_note (&self->batch.writer, part);
     }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 
-#include "hub/told.h"
+#include "hub/differing.h"
 
 #include <assert.h>
 
 #include "lib/log.h"
 
 void
-hub_told_differing (hub_told_t *self, const hub_part_t *part,
+hub_differing_tell (hub_differing_t *self, const hub_part_t *part,
                     hub_live_t *live)
 {
     assert (self && part && part->changes && live);
@@ -16,7 +16,7 @@ hub_told_differing (hub_told_t *self, const hub_part_t *part,
         uint64_t hash = one->row * UINT64_C (0x9e3779b97f4a7c15);
         for (const char *at = one->reported; *at; at++)
             hash = (hash ^ (uint8_t) *at) * UINT64_C (0x100000001b3);
-        uint64_t *told = &self->hashes[hash % HUB_TOLD_ROOM];
+        uint64_t *told = &self->hashes[hash % HUB_DIFFERING_ROOM];
         if (*told == hash)
             continue;
         *told = hash;
