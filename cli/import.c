@@ -6,6 +6,7 @@
 
 #include "cli/ctl.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -216,7 +217,8 @@ s_is_same (const item_t *item)
     return same;
 }
 
-/*  Plan one file's change.  'name' is whose it is, for the hidden names.  */
+/*  Plan one file's change: what there is ('old'), what is to be ('item'), either
+    of which may be NULL.  */
 static int
 s_add_step (import_t *self, const ctl_entry_t *old, const item_t *item)
 {
@@ -224,7 +226,11 @@ s_add_step (import_t *self, const ctl_entry_t *old, const item_t *item)
     const char *directory = self->ctl->config->registry;
     char fingerprint[SH_FINGERPRINT_TEXT];
     struct stat meta;
-    sh_key_fingerprint (fingerprint, item ? item->key : old->who.key);
+    assert (old || item);
+    const char *key = item ? item->key : NULL;
+    if (!item && old)
+        key = old->who.key;
+    sh_key_fingerprint (fingerprint, key);
     if (old && (lstat (old->path, &meta) != 0 || !S_ISREG (meta.st_mode)))
         return ctl_fail (EX_DATAERR, "%s is a link; nothing was changed",
                          old->path);

@@ -436,7 +436,8 @@ s_remove (model_t *self, bool second)
 {
     sp_spooled_t *spooled = NULL;
     int64_t after = 0;
-    for (int i = 0; i < (second ? 2 : 1); i++) {
+    int left = second ? 2 : 1;
+    do {
         sp_spooled_destroy (&spooled);
         sh_err_t rc = s_spool_next (self, after, &spooled);
         if (rc == SH_E_NOT_FOUND)
@@ -444,7 +445,7 @@ s_remove (model_t *self, bool second)
         if (!s_ok (self, rc, "next"))
             return false;
         after = spooled->row;
-    }
+    } while (--left > 0);
     size_t number = (size_t) spooled->report.subnet - 1;
     sp_spooled_destroy (&spooled);
     if (number >= (self->merged ? MODEL_GROUPS : self->used)) {

@@ -141,7 +141,8 @@ s_play (int (*play) (void), rlim_t most)
     if (child == 0) {
         const struct rlimit limit = { most, most };
         close (STDIN_FILENO);
-        if (open ("/dev/null", O_RDONLY) != STDIN_FILENO
+        int null = open ("/dev/null", O_RDONLY);
+        if (null != STDIN_FILENO
             || setrlimit (RLIMIT_NOFILE, &limit) != 0)
             _exit (255);
         _exit (play ());
