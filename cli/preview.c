@@ -14,7 +14,8 @@
 #include "cli/preview_text.h"
 #include "lib/clock.h"
 
-#define STEP_MS 300 /* between two questions how far it is */
+#define FIRST_MS 10 /* to the first question how far it is, then longer, */
+#define STEP_MS 300 /* but not longer than that */
 
 /*  Which entries a command is about.  */
 typedef struct
@@ -224,6 +225,7 @@ static int
 s_await (ctl_t *self, int64_t number, json_t **out)
 {
     char request[64];
+    long pause = FIRST_MS;
     snprintf (request, sizeof request, "applied %" PRId64,
               number);
     for (;;) {
@@ -238,7 +240,9 @@ s_await (ctl_t *self, int64_t number, json_t **out)
             return 0;
         }
         json_decref (result);
-        if (ctl_patience_pause (STEP_MS))
+        bool ended = ctl_patience_pause (pause);
+        pause = pause * 2 < STEP_MS ? pause * 2 : STEP_MS;
+        if (ended)
             return ctl_fail (EX_TEMPFAIL,
                              "%" PRId64 " is still being applied "
                              "by the hub; if it fails it stays in scanhubctl "
