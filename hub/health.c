@@ -102,8 +102,9 @@ hub_health_scanner (hub_health_t *out, const hub_scanner_state_t *state,
                span, state->skew > 0 ? "slow" : "fast");
     } else if (state->connected && state->told && state->spool > 0)
         s_say (out, SH_FINDING_WARNING, "backlog",
-               "%llu reports wait at the site",
-               (unsigned long long) state->spool);
+               "%llu report%s at the site",
+               (unsigned long long) state->spool,
+               state->spool == 1 ? " waits" : "s wait");
     else if (state->connected || !curve)
         s_good (out, curve ? "connected" : "http");
 }

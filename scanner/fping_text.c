@@ -238,7 +238,8 @@ sc_fping_text_finish (sc_fping_text_t *self, sh_why_t *why)
                         "fping ended before all addresses were settled");
     if (missed)
         (void) snprintf (result->text, sizeof result->text,
-                         "%llu addresses could not be asked: %s",
-                         (unsigned long long) missed, self->reason);
+                         "%llu address%s could not be asked: %s",
+                         (unsigned long long) missed, missed == 1 ? "" : "es",
+                         self->reason);
     return SH_OK;
 }

@@ -342,8 +342,9 @@ sc_nmap_xml_finish (sc_nmap_xml_t *self, uint64_t asked, sh_why_t *why)
                         *self->error ? self->error : "it does not say why");
     if (self->skipped)
         return sh_fail (why, SH_E_PROBE,
-                        "nmap has no route to %llu addresses, the first is %s",
-                        (unsigned long long) self->skipped, self->first);
+                        "nmap has no route to %llu address%s, the first is %s",
+                        (unsigned long long) self->skipped,
+                        self->skipped == 1 ? "" : "es", self->first);
     if (self->total != asked)
         return sh_fail (why, SH_E_PROBE,
                         "nmap took on %llu of %llu addresses",

@@ -2,11 +2,14 @@
 #include "scanner/tell.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "lib/log.h"
+#include "lib/text.h"
 #include "lib/wrap.h"
 
 #define CIDR_WIDTH 18 /* of an IPv4 network; longer ones get a line */
@@ -141,6 +144,21 @@ s_meaning (const char *cause)
     return strcmp (sh_err_word (err), cause) == 0 ? sh_err_text (err) : "";
 }
 
+/*  A line below a subnet's own; wrapped on a terminal.  */
+static void SH_PRINTF (1, 2)
+s_print_below (const char *format, ...)
+{
+    char line[SP_LONG_TEXT_MOST * 2];
+    va_list args;
+    va_start (args, format);
+    (void) vsnprintf (line, sizeof line, format, args);
+    va_end (args);
+    if (isatty (STDOUT_FILENO))
+        sh_wrap (stdout, 4, 6, line);
+    else
+        (void) printf ("    %s\n", line);
+}
+
 static void
 s_print_refused (const sp_delivery_sum_t *sum)
 {
@@ -149,8 +167,8 @@ s_print_refused (const sp_delivery_sum_t *sum)
     char word[64];
     const char *meaning = s_meaning (sum->host_cause);
     sh_escape (word, sizeof word, sum->host_cause);
-    (void) printf ("    %" PRIu64 " address%s refused, %s%s%s%s\n",
-                   sum->refused, sum->refused == 1 ? "" : "es",
+    s_print_below ("%" PRIu64 " address%s refused, %s%s%s%s", sum->refused,
+                   sum->refused == 1 ? "" : "es",
                    sum->host_causes ? "among other things " : "", word,
                    *meaning ? ": " : "", meaning);
 }
@@ -176,10 +194,10 @@ s_print_more (const sc_outcome_t *outcome, const sp_delivery_sum_t *sum)
 {
     char clean[SP_LONG_TEXT_MOST];
     if (*outcome->note)
-        (void) printf ("    %s\n", outcome->note);
+        s_print_below ("%s", outcome->note);
     if (outcome->incomplete) {
         sh_escape (clean, sizeof clean, outcome->incomplete);
-        (void) printf ("    incomplete: %s\n", clean);
+        s_print_below ("incomplete: %s", clean);
     }
     if (*sum->cause) {
         sh_err_t err = sh_err_from_word (sum->cause);
@@ -187,18 +205,21 @@ s_print_more (const sc_outcome_t *outcome, const sp_delivery_sum_t *sum)
         char word[64];
         sh_escape (word, sizeof word, sum->cause);
         sh_escape (clean, sizeof clean, text);
-        (void) printf ("    refused by the hub, %s: %s\n", word, clean);
+        s_print_below ("refused by the hub, %s: %s", word, clean);
     }
     s_print_refused (sum);
     if (sum->noted)
-        (void) printf ("    only noted by the hub, for preview\n");
+        s_print_below ("only noted by the hub, for preview");
     if (sum->held)
-        (void) printf ("    %" PRIu64 " changes are held by the hub until "
-                       "somebody there applies them\n", sum->held);
+        s_print_below ("%" PRIu64 " change%s held by the hub until somebody "
+                       "there applies %s", sum->held,
+                       sum->held == 1 ? " is" : "s are",
+                       sum->held == 1 ? "it" : "them");
     if (sum->bad_names || sum->bad_macs)
-        (void) printf ("    the hub left out %" PRIu64 " names and %" PRIu64
-                       " MAC addresses that are not valid\n",
-                       sum->bad_names, sum->bad_macs);
+        s_print_below ("the hub left out %" PRIu64 " name%s and %" PRIu64
+                       " MAC address%s, not being valid", sum->bad_names,
+                       sh_text_s (sum->bad_names), sum->bad_macs,
+                       sum->bad_macs == 1 ? "" : "es");
 }
 
 static void

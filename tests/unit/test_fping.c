@@ -151,17 +151,17 @@ test_lines (void **state)
         /* the note before it has no line of its own */
         { CANARY SILENT (1) SILENT (2) SILENT (3),
           " [<- 10.0.0.9]" UNSENT (1) " [<- 10.0.0.9]\n", "",
-          "10.0.0.1-10.0.0.1", "1 addresses could not", true },
+          "10.0.0.1-10.0.0.1", "1 address could not", true },
         /* not sent once, answered another time; and said twice */
         { CANARY ALIVE (2) SILENT (1) SILENT (3),
           UNSENT (2) UNSENT (3) UNSENT (3), "2 ", "10.0.0.3-10.0.0.3",
-          "1 addresses could not be asked", true },
+          "1 address could not be asked", true },
         { CANARY SILENT (1) SILENT (2) SILENT (3),
           UNSENT (1) UNSENT (2) UNSENT (3), "", "10.0.0.1-10.0.0.3",
           "fping could not send: No buffer", false },
         { CANARY SILENT (1) SILENT (2) SILENT (3),
           "10.0.0.1: error while sending ping: \n", "", "10.0.0.1-10.0.0.1",
-          "1 addresses could not be asked: no reason given", true },
+          "1 address could not be asked: no reason given", true },
         /* of others, and of remote machines */
         { CANARY ALIVE (1) SILENT (2) SILENT (3) ALIVE (4) "::1 is alive\n",
           UNSENT (4) "ICMP Host Unreachable from 10.0.0.9 for ICMP Echo sent "

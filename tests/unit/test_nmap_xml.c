@@ -229,7 +229,7 @@ test_skipped (void **state)
     s_expect_failure ("<nmaprun><target specification=\"10.0.0.2\" "
                       "status=\"skipped\" reason=\"invalid\"/>"
                       HOST ("10.0.0.1") GOOD ("1") "</nmaprun>",
-                      2, "no route to 1 addresses, the first is 10.0.0.2");
+                      2, "no route to 1 address, the first is 10.0.0.2");
     s_expect_failure ("<nmaprun>" HOST ("10.0.0.1") GOOD ("1") "</nmaprun>", 2,
                       "took on 1 of 2");
     s_expect_failure ("<nmaprun>" HOST ("10.0.0.1")
