@@ -15,7 +15,8 @@
 #define APPLICATION 1399015525
 #define LAYOUT 1
 
-/*  A row of 'entry' for each report and reason, with sums over its parts; a row
+/*  A row of 'entry' for each report, reason and sender, with sums over its
+    parts; a row
     of 'part' for each frame, with a BLAKE2b sum of it and of what it changes;
     a row of 'change' for each column that would be written.  Numbers are never
     given twice, for somebody may have one on his screen.  */
@@ -31,7 +32,8 @@ static const char s_schema[]
       " code TEXT NOT NULL, agent TEXT NOT NULL,"
       " parts INTEGER NOT NULL DEFAULT 0, changes INTEGER NOT NULL DEFAULT 0,"
       " listed INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0,"
-      " failed TEXT NOT NULL DEFAULT '', UNIQUE (report, subnet, reason));"
+      " failed TEXT NOT NULL DEFAULT '',"
+      " UNIQUE (report, subnet, reason, key, name));"
       "CREATE INDEX entry_subnet ON entry (subnet, reason, number);"
       "CREATE TABLE part (entry INTEGER NOT NULL, n INTEGER NOT NULL,"
       " received INTEGER NOT NULL, frame BLOB NOT NULL, sum BLOB NOT NULL,"

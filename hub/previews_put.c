@@ -175,8 +175,8 @@ s_keep_promise (put_t *self)
     return code == SQLITE_OK && !found ? s_renumber (self) : code;
 }
 
-/*  The entry of its report, an older part of which is forgotten; else a new
-    one.  */
+/*  The entry of its report and sender, for it is applied as his; an older part
+    is forgotten.  Else a new one.  */
 static int
 s_take_place (put_t *self)
 {
@@ -184,9 +184,11 @@ s_take_place (put_t *self)
     int code = hub_previews_number (
         hub_previews_ask (self->file,
                           "SELECT number FROM entry WHERE report = ? AND"
-                          " subnet = ? AND reason = ?",
-                          "bii", one->report->id, (int64_t) one->subnet->id,
-                          (int64_t) one->reason),
+                          " subnet = ? AND reason = ? AND key = ? AND"
+                          " (key <> '' OR name = ?)",
+                          "biitt", one->report->id, (int64_t) one->subnet->id,
+                          (int64_t) one->reason, one->who->key,
+                          one->who->name),
         &self->entry, 0);
     if (code != SQLITE_OK)
         return code;

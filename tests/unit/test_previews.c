@@ -361,6 +361,30 @@ test_shown (void **state)
                       SH_E_NOT_FOUND);
 }
 
+/*  What another key sends is not put to what the first one sent, and would be
+    applied as his.  */
+static void
+test_senders (void **state)
+{
+    (void) state;
+    s_open (NULL);
+    uint64_t first = PUT (.reason = HUB_HELD_PREVIEW, .report = 1);
+    uint64_t other = PUT (.reason = HUB_HELD_PREVIEW, .report = 1, .part = 1,
+                          .key = "other");
+    assert_true (other != first);
+    assert_int_equal (PUT (.reason = HUB_HELD_PREVIEW, .report = 1, .part = 1,
+                           .key = "other"),
+                      other);
+    assert_int_equal (s_count (), 2);
+    assert_int_equal (s_list[0].parts, 1);
+    assert_string_equal (s_list[1].key, "other");
+    /*  The brake's newer one says what is there now.  */
+    PUT (.reason = HUB_HELD_NEW, .report = 2);
+    other = PUT (.reason = HUB_HELD_NEW, .report = 2, .key = "other");
+    assert_int_equal (s_count (), 3);
+    assert_true (s_is_there (other));
+}
+
 static void
 test_entries_most (void **state)
 {
@@ -558,6 +582,7 @@ main (void)
         TEST (test_room),
         TEST (test_room_of_others),
         TEST (test_shown),
+        TEST (test_senders),
         TEST (test_entries_most),
         TEST (test_closing_of_preview),
         TEST (test_lines_in_pages),
