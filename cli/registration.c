@@ -111,9 +111,12 @@ ctl_registry_lock (int *out, ctl_t *ctl)
             close (fd);
         return ctl_fail (EX_NOPERM,
                          "%s: cannot change the registry: %s; all keys stay as "
-                         "they are; run this as root or as who owns that "
-                         "directory",
-                         directory, strerror (error));
+                         "they are; %s",
+                         directory, strerror (error),
+                         error == EROFS
+                             ? "make the file system writable"
+                             : "run this as root or as who owns that "
+                               "directory");
     }
     if (flock (fd, LOCK_EX) != 0) {
         int error = errno;

@@ -751,6 +751,23 @@ def revoke_without_rights_is_told(s):
     assert (s.registry / 'a.cert').exists()
 
 
+@case
+def a_read_only_registry_is_told(s):
+    s.ctl('scanner', 'add', 'a', '--code', CODE, '--public-key',
+          s.keygen('ka'))
+    done = subprocess.run(
+        ['unshare', '-m', 'sh', '-c', 'mount --bind "$1" "$1" && mount -o '
+         'remount,bind,ro "$1" || exit 9; shift; exec "$@"', 'sh',
+         str(s.registry), str(CTL), '--config', str(s.config), 'scanner',
+         'revoke', 'a'],
+        capture_output=True, text=True, timeout=30, check=False)
+    if done.returncode in (1, 9):
+        raise Skip('no mount of our own is to be had here')
+    assert done.returncode == NOPERM, done.stderr
+    assert (s.registry / 'a.cert').exists()
+    assert 'make the file system writable' in done.stderr, done.stderr
+
+
 # --- the running hub --------------------------------------------------------
 
 @case
