@@ -294,8 +294,8 @@ sc_tell_total (sc_tell_t *self, int64_t now)
                    self->seen, self->added, self->refused,
                    (double) (now - self->begin) / 1000);
     if (self->failed)
-        (void) printf ("%" PRIu64 " more not delivered, of these %" PRIu64
-                       " kept on disk for the next run\n",
+        (void) printf ("%" PRIu64 " more without a result, of these %" PRIu64
+                       " scanned and kept on disk for the next run\n",
                        self->failed, self->kept);
     (void) fflush (stdout);
 }

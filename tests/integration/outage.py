@@ -121,6 +121,8 @@ def _(s):
     done = scanner.once(wait=2)
     assert done.returncode == 75, done
     assert 'kept on disk for the next run' in done.stderr, done.stderr
+    assert '0 scanned and kept' not in done.stdout, done.stdout
+    assert ' scanned and kept on disk for the next run' in done.stdout, done
     equal(s.newest(), before)
     person.rows('ROLLBACK')
     done = scanner.once()
