@@ -17,6 +17,15 @@
 #include "cli/roster.h"
 #include "hub/registry.h"
 
+/*  A scanner and its next key, of which a run that was killed has renamed one:
+    until the other has that name too, the next key puts none out of force.  */
+static bool
+s_is_pair (const ctl_entry_t *one, const ctl_entry_t *other)
+{
+    return strcmp (one->who.replaces, other->who.key) == 0
+           || strcmp (other->who.replaces, one->who.key) == 0;
+}
+
 static int
 s_check (const ctl_roster_t *roster, const char *old, const char *fresh)
 {
@@ -31,7 +40,8 @@ s_check (const ctl_roster_t *roster, const char *old, const char *fresh)
                          "there is no scanner '%s'; see scanhubctl scanner "
                          "list",
                          old);
-    if (ctl_roster_name (roster, fresh, NULL))
+    const ctl_entry_t *there = ctl_roster_name (roster, fresh, NULL);
+    if (there && !s_is_pair (ctl_roster_name (roster, old, NULL), there))
         return ctl_fail (EX_CANTCREAT, "there is a scanner '%s' already",
                          fresh);
     return 0;

@@ -509,6 +509,27 @@ def _(s):
     s.ctl('scanner', 'revoke', 'shim-x')
 
 
+@case('a rename that was killed between two keys is done again')
+def _(s):
+    now, fresh = ([part.decode() for part in zmq.curve_keypair()]
+                  for _ in range(2))
+    s.ctl('scanner', 'add', 'berth', '--code', CODE_A, '--public-key', now[0])
+    s.ctl('scanner', 'rotate', 'berth', '--public-key', fresh[0])
+    for path in s.hub.registry.glob('berth*'):
+        if fresh[0] in path.read_text().split('curve')[1]:
+            path.write_text(path.read_text().replace('"berth"', '"dock"'))
+    assert 'there is a scanner' in s.ctl('scanner', 'rename', 'site-a', 'dock',
+                                         status=CANTCREAT)
+    s.ctl('scanner', 'rename', 'berth', 'dock')
+    until(lambda: 'berth' not in s.ctl('scanner', 'list'), 'both are renamed')
+    time.sleep(0.5)
+    s.hub.keys['dock'] = fresh
+    s.hub.peer('dock').socket.close()
+    until(lambda: now[0] in (s.directory / 'hub' / 'retired').read_text(),
+          'the former key is out of force')
+    s.ctl('scanner', 'revoke', 'dock')
+
+
 @case('a list of replaced keys that cannot be written is told once')
 def _(s):
     now, fresh = ([part.decode() for part in zmq.curve_keypair()]
