@@ -6,13 +6,13 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "hub/descriptors.h"
 #include "hub/keychange.h"
 #include "hub/pulse.h"
 #include "lib/log.h"
+#include "lib/signals.h"
 #include "lib/tsan.h"
 
 #define PENDING_EACH 8   /* of one address */
@@ -51,19 +51,13 @@ s_choose_zone (const char *name, hub_zone_mode_t *mode, sh_why_t *why)
     return *mode == HUB_ZONE_UTC ? SH_OK : sh_zone_adopt (name, why);
 }
 
-/*  Blocked here, before there are threads, so that every thread leaves them
-    to the descriptor.  */
+/*  Before there are threads.  */
 static sh_err_t
 s_catch_signals (hub_t *self, sh_why_t *why)
 {
-    sigset_t set;
-    sigemptyset (&set);
-    sigaddset (&set, SIGTERM);
-    sigaddset (&set, SIGINT);
-    sigaddset (&set, SIGHUP);
-    sigprocmask (SIG_BLOCK, &set, NULL);
+    sh_signals_block ();
     signal (SIGPIPE, SIG_IGN);
-    self->signals = signalfd (-1, &set, SFD_CLOEXEC);
+    self->signals = sh_signals_open ();
     self->looked = eventfd (0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (self->signals < 0 || self->looked < 0)
         return sh_fail (why, SH_E_IO, "signalfd or eventfd: %s",

@@ -9,7 +9,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/signalfd.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -21,6 +20,7 @@
 #include "lib/completion.h"
 #include "lib/log.h"
 #include "lib/secret.h"
+#include "lib/signals.h"
 #include "lib/text.h"
 
 static void
@@ -116,13 +116,10 @@ s_serve (hub_t *self)
         s_feed (self);
         if (items[1].revents)
             sh_control_serve (self->control);
-        struct signalfd_siginfo info;
-        if (!(items[0].revents & POLLIN)
-            || read (self->signals, &info, sizeof info) != sizeof info)
-            continue;
-        if (info.ssi_signo == SIGHUP)
+        int signal = sh_signals_read (self->signals);
+        if (signal == SIGHUP)
             hub_daemon_reload (self, answer, sizeof answer);
-        else
+        else if (signal)
             go_on = false;
     }
 }

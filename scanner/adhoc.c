@@ -8,11 +8,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "lib/log.h"
+#include "lib/signals.h"
 #include "scanner/names.h"
 #include "scanner/rights.h"
 #include "scanner/scan.h"
@@ -130,12 +130,7 @@ s_prepare (adhoc_t *self, sh_why_t *why)
         return rc;
     self->job = *sc_scan_job (self->scan);
     self->job.rate = options->rate;
-    sigset_t set;
-    sigemptyset (&set);
-    sigaddset (&set, SIGINT);
-    sigaddset (&set, SIGTERM);
-    sigaddset (&set, SIGHUP);
-    self->signals = signalfd (-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    self->signals = sh_signals_open ();
     if (self->signals < 0)
         return sh_fail (why, SH_E_IO, "signalfd: %s", strerror (errno));
     self->bar = isatty (STDERR_FILENO) == 1;
@@ -173,9 +168,9 @@ s_wipe (const adhoc_t *self)
 static bool
 s_is_signalled (adhoc_t *self)
 {
-    struct signalfd_siginfo info;
-    if (read (self->signals, &info, sizeof info) == sizeof info)
-        self->signal = (int) info.ssi_signo;
+    int signal = sh_signals_read (self->signals);
+    if (signal)
+        self->signal = signal;
     return self->signal != 0;
 }
 

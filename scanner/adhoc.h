@@ -21,7 +21,7 @@ typedef struct
 
 /*  Returns the exit status: EX_TEMPFAIL if the scan was not complete, 128 + N
     after signal N (what was found until then is printed).
-    sc_link_block_signals must have been called.  */
+    sh_signals_block must have been called.  */
 int sc_adhoc_run (const sc_adhoc_t *self);
 
 /*  Name and version of the JSON library; static.  */

@@ -19,7 +19,7 @@ typedef struct
 } sc_doctor_options_t;
 
 /*  The exit status: 0 good or warnings, 1 errors, 2 if it could not run.
-    sc_link_block_signals must have been called.  */
+    sh_signals_block must have been called.  */
 int sc_doctor (const sc_doctor_options_t *options);
 
 #endif

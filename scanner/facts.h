@@ -41,7 +41,7 @@ sh_err_t sc_facts_of_service (sc_facts_t *out, const sc_config_t *config,
                               sh_why_t *why) SH_MUST_CHECK;
 
 /*  Ask the hub, in a session of our own, for 15 seconds at most.
-    sc_link_block_signals must have been called.  */
+    sh_signals_block must have been called.  */
 sh_err_t sc_facts_of_hub (sc_facts_t *out, const sc_config_t *config,
                           const sh_clock_t *clock, sh_why_t *why)
     SH_MUST_CHECK;

@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 
 #include "lib/file.h"
 #include "lib/keyfile.h"
+#include "lib/signals.h"
 #include "lib/wrap.h"
 #include "scanner-proto/invite.h"
 #include "scanner-proto/knock.h"
@@ -257,18 +257,6 @@ s_print_refused (const join_t *self, const char *fingerprint)
                    self->old.code[0] ? self->old.code : "CODE");
 }
 
-/*  The signals that end a program end this one, too: it holds nothing.  */
-static void
-s_unblock_signals (void)
-{
-    sigset_t set;
-    sigemptyset (&set);
-    sigaddset (&set, SIGINT);
-    sigaddset (&set, SIGTERM);
-    sigaddset (&set, SIGHUP);
-    (void) sigprocmask (SIG_UNBLOCK, &set, NULL);
-}
-
 static void
 s_pause (int ms)
 {
@@ -350,7 +338,7 @@ sc_join (const sc_join_t *options)
     sh_why_t why = { "" };
     bool made = false;
     char fingerprint[SH_FINGERPRINT_TEXT];
-    s_unblock_signals ();
+    sh_signals_unblock ();
     sh_err_t rc = s_prepare (&self, &why);
     if (rc == SH_OK)
         rc = sc_own_key_ensure (&key, self.key_path, &made, &why);

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "lib/log.h"
+#include "lib/signals.h"
 #include "scanner-proto/codec.h"
 #include "scanner/own_key.h"
 
@@ -37,23 +37,6 @@ struct sc_link
     char down_text[256];
 };
 
-static void
-s_signal_set (sigset_t *set)
-{
-    sigemptyset (set);
-    sigaddset (set, SIGINT);
-    sigaddset (set, SIGTERM);
-    sigaddset (set, SIGHUP);
-}
-
-sh_err_t
-sc_link_block_signals (void)
-{
-    sigset_t set;
-    s_signal_set (&set);
-    return sigprocmask (SIG_BLOCK, &set, NULL) == 0 ? SH_OK : SH_E_INTERNAL;
-}
-
 sh_err_t
 sc_link_watch (sc_link_t *self, int fd)
 {
@@ -72,10 +55,8 @@ sc_link_unwatch (sc_link_t *self, int fd)
 static sh_err_t
 s_open (sc_link_t *self, sh_why_t *why)
 {
-    sigset_t set;
-    s_signal_set (&set);
     self->pollset = epoll_create1 (EPOLL_CLOEXEC);
-    self->signals = signalfd (-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    self->signals = sh_signals_open ();
     if (self->pollset < 0 || self->signals < 0
         || sc_link_watch (self, self->signals) != SH_OK)
         return sh_fail (why, SH_E_IO, "cannot wait for signals: %s",
@@ -230,12 +211,12 @@ s_notice (sc_link_t *self)
 static void
 s_read_signals (sc_link_t *self)
 {
-    struct signalfd_siginfo info;
-    while (read (self->signals, &info, sizeof info) == (ssize_t) sizeof info) {
-        if (info.ssi_signo == SIGHUP && !self->tell->once)
+    int signal;
+    while ((signal = sh_signals_read (self->signals)) != 0) {
+        if (signal == SIGHUP && !self->tell->once)
             self->reload = true;
         else
-            self->signal = (int) info.ssi_signo;
+            self->signal = signal;
     }
 }
 

@@ -13,11 +13,6 @@
 
 typedef struct sc_link sc_link_t;
 
-/*  Block the signals that end the program (INT, TERM) and HUP, which asks the
-    service to reload, for this thread and those that it will start.  They are
-    then read by sc_link_wait.  */
-sh_err_t sc_link_block_signals (void) SH_MUST_CHECK;
-
 /*  Reads our certificate; nothing is connected yet.  SH_E_NOT_FOUND,
     SH_E_MODE, SH_E_SYNTAX for the certificate, SH_E_SYNTAX for the hub's
     endpoint and key.  'config', 'tell' and 'clock' are borrowed.  Where 'tell'

@@ -22,6 +22,7 @@
 #include "lib/completion.h"
 #include "lib/keyfile.h"
 #include "lib/secret.h"
+#include "lib/signals.h"
 #include "lib/wrap.h"
 #include "lib/yaml.h"
 #include "scanner-proto/codec.h"
@@ -483,7 +484,7 @@ s_prepare (sh_why_t *why)
     if (rc == SH_OK && signal (SIGPIPE, SIG_IGN) == SIG_ERR)
         rc = sh_fail (why, SH_E_INTERNAL, "signal: %s", strerror (errno));
     if (rc == SH_OK)
-        rc = sc_link_block_signals ();
+        sh_signals_block ();
     zsys_handler_set (NULL); /* CZMQ would take SIGINT and SIGTERM */
     return rc;
 }

@@ -16,7 +16,7 @@ typedef struct
     const sh_clock_t *clock;
 } sc_run_options_t;
 
-/*  Returns the exit status.  sc_link_block_signals must have been called.  */
+/*  Returns the exit status.  sh_signals_block must have been called.  */
 int sc_run (const sc_run_options_t *options);
 
 /*  Ask the service that runs on this machine how it is, and print that.  Returns

@@ -4,6 +4,7 @@
 #include "build-config.h"
 
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sysexits.h>
 
@@ -13,6 +14,7 @@
 #include "lib/completion.h"
 #include "lib/log.h"
 #include "lib/secret.h"
+#include "lib/signals.h"
 #include "shim/http.h"
 #include "shim/remote.h"
 
@@ -139,10 +141,10 @@ main (int argc, char **argv)
     }
     sh_why_t why = { "" };
     sh_err_t rc = sh_secret_harden (&why);
-    if (rc == SH_OK)
-        rc = sm_remote_block_signals ();
     if (rc != SH_OK)
         return s_complain (rc, &why);
+    signal (SIGPIPE, SIG_IGN);
+    sh_signals_block ();
     zsys_handler_set (NULL);
     int status = s_run (path, test);
     zsys_shutdown ();

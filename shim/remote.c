@@ -6,11 +6,11 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "lib/log.h"
 #include "lib/notify.h"
+#include "lib/signals.h"
 #include "shim/door.h"
 #include "shim/setup.h"
 
@@ -30,24 +30,6 @@ typedef struct
     sh_notify_t notify;
     bool ending;
 } remote_t;
-
-static void
-s_signal_set (sigset_t *set)
-{
-    sigemptyset (set);
-    sigaddset (set, SIGINT);
-    sigaddset (set, SIGTERM);
-    sigaddset (set, SIGHUP);
-}
-
-sh_err_t
-sm_remote_block_signals (void)
-{
-    sigset_t set;
-    s_signal_set (&set);
-    signal (SIGPIPE, SIG_IGN);
-    return sigprocmask (SIG_BLOCK, &set, NULL) == 0 ? SH_OK : SH_E_IO;
-}
 
 /*  All or nothing.  */
 static void
@@ -75,9 +57,9 @@ s_reload (remote_t *self)
 static void
 s_take_signals (remote_t *self)
 {
-    struct signalfd_siginfo info;
-    while (read (self->signals, &info, sizeof info) == sizeof info)
-        if (info.ssi_signo == SIGHUP)
+    int signal;
+    while ((signal = sh_signals_read (self->signals)) != 0)
+        if (signal == SIGHUP)
             s_reload (self);
         else
             self->ending = true;
@@ -169,10 +151,8 @@ s_open_http (remote_t *self, sh_why_t *why)
     if (rc == SH_OK)
         rc = sm_setup_open (&self->http, &self->config->http, self->clock,
                             sm_door_take, self->door, why);
-    sigset_t set;
-    s_signal_set (&set);
     self->pollset = epoll_create1 (EPOLL_CLOEXEC);
-    self->signals = signalfd (-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    self->signals = sh_signals_open ();
     if (rc == SH_OK
         && (self->pollset < 0 || self->signals < 0
             || !s_watch (self, self->signals)
