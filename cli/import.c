@@ -217,8 +217,8 @@ s_is_same (const item_t *item)
     return same;
 }
 
-/*  Plan one file's change: what there is ('old'), what is to be ('item'), either
-    of which may be NULL.  */
+/*  Plan one file's change: what there is ('old'), what is to be ('item'),
+    either of which may be NULL.  */
 static int
 s_add_step (import_t *self, const ctl_entry_t *old, const item_t *item)
 {

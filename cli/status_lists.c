@@ -78,8 +78,8 @@ s_clock (char out[static SH_SPAN_TEXT], const json_t *scanner)
               span);
 }
 
-/*  "scanhub-scanner 0.2.0" is for a table the number.  A scanner can say what it
-    likes.  */
+/*  "scanhub-scanner 0.2.0" is for a table the number.  A scanner can say what
+    it likes.  */
 static void
 s_version (char out[static VERSION_TEXT], const json_t *scanner)
 {

@@ -29,8 +29,8 @@ s_ends (hub_applier_t *self)
 }
 
 /*  The principal as whom the report goes; the caller clears it.  A key is
-    looked up again.  A token is its door's to judge, which did so when the report came
-    in.  */
+    looked up again.  A token is its door's to judge, which did so when the
+    report came in.  */
 static sh_err_t
 s_speaker (hub_applier_t *self, const hub_preview_t *entry,
            hub_principal_t *who, sh_why_t *why)

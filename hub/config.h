@@ -50,13 +50,13 @@
         log_level: info
 
     What is shown is the default, but for memory_ceiling (default: by the
-    number of keys), max_new (default: see hub/brake.h), scan's rate, exclude and quiet (default: none), password
-    and password_file (default: no password), tls_ca (the system's), and tls:
-    verify-full for a host beyond this machine, else off.  /etc and /run stand
-    for configure's sysconfdir and runstatedir.  Paths are absolute; only
-    password_file, token_file and http's cert and key may be relative and are
-    then looked up in $CREDENTIALS_DIRECTORY, or without that beside the
-    configuration file.
+    number of keys), max_new (default: see hub/brake.h), scan's rate, exclude
+    and quiet (default: none), password and password_file (default: no
+    password), tls_ca (the system's), and tls: verify-full for a host beyond
+    this machine, else off.  /etc and /run stand for configure's sysconfdir and
+    runstatedir.  Paths are absolute; only password_file, token_file and http's
+    cert and key may be relative and are then looked up in
+    $CREDENTIALS_DIRECTORY, or without that beside the configuration file.
 
     Or else it is the old scan server's file, to be taken as it is:
 

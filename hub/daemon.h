@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  The parts of a running hub, put together in the one order that never leaves a
-    socket open to strangers, and taken down in the reverse.  All of it belongs to
-    the main thread.  */
+/*  The parts of a running hub, put together in the one order that never leaves
+    a socket open to strangers, and taken down in the reverse.  All of it
+    belongs to the main thread.  */
 
 #ifndef HUB_DAEMON_H
 #define HUB_DAEMON_H

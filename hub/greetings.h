@@ -33,8 +33,8 @@ void hub_greetings_clear (hub_greetings_t *self);
 /*  The session has come by the connection that its 'peer' names.  One that says
     hello again when its session was over counts once.  */
 void hub_greetings_note (hub_greetings_t *self, const hub_session_t *session);
-/*  It is over, or goes by another one from now on; what was taken stays with the
-    old.  */
+/*  It is over, or goes by another one from now on; what was taken stays with
+    the old.  */
 void hub_greetings_leave (hub_greetings_t *self, const hub_session_t *session);
 
 /*  The latest of that other end ("ADDRESS PORT"), or NULL.  */

@@ -119,7 +119,8 @@ s_is_listed (const hub_job_t *job, const hub_delta_t *one)
                       one->before ? one->before : "") == 0;
 }
 
-/*  Take the elements about a row out of a list; their first member is its id.  */
+/*  Take the elements about a row out of a list; their first member is its
+    id.  */
 #define DROP(list, count, row_id)                                              \
     do {                                                                       \
         size_t kept_ = 0;                                                      \

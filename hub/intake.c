@@ -87,7 +87,9 @@ s_tell_trouble (hub_intake_t *self, const hub_part_t *part)
     snprintf (text, sizeof text, "reports cannot be written: %s",
               s_because (self->options.store, part->rc));
     /*  Without a connection the watcher soon knows better.  */
-    int64_t delay = self->batch.no_begin ? 0 : (int64_t) hub_part_delay (part->rc);
+    int64_t delay = self->batch.no_begin
+                        ? 0
+                        : (int64_t) hub_part_delay (part->rc);
     hub_live_set_trouble (live, self, text,
                           sh_clock_mono (self->options.clock) + delay
                               + delay / 2 + TROUBLE_MS);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  The layout of the journal's file and the statements that are run on it.  Only
-    for hub/journal_file.c.  */
+/*  The layout of the journal's file and the statements that are run on it.
+    Only for hub/journal_file.c.  */
 
 #ifndef HUB_JOURNAL_SQL_H
 #define HUB_JOURNAL_SQL_H

@@ -12,7 +12,7 @@
 typedef struct
 {
     zmq_msg_t route_frame, body; /* what the pointers below point into */
-    bool more;                   /* there was a third frame, which is an error */
+    bool more; /* there was a third frame, which is an error */
     const uint8_t *route;
     size_t route_size;
     sh_bytes_t frame;

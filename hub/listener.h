@@ -46,8 +46,8 @@ void hub_listener_watch (hub_listener_t *self, hub_sessions_t *sessions,
                          int64_t now);
 int hub_listener_patience (const hub_listener_t *self);
 
-/*  The hub has another key: all connections are closed, and those that come when
-    the socket is open again meet that one.  */
+/*  The hub has another key: all connections are closed, and those that come
+    when the socket is open again meet that one.  */
 void hub_listener_rekey (hub_listener_t *self, const char *secret_key,
                          hub_sessions_t *sessions, int64_t now);
 

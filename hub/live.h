@@ -111,7 +111,8 @@ void hub_live_set_trouble (hub_live_t *self, const void *who,
 bool hub_live_database (hub_live_t *self, int64_t now, char *text,
                         size_t size);
 
-/*  The same, and phpIPAM's subnets have been read: what ping and /readyz say.  */
+/*  The same, and phpIPAM's subnets have been read: what ping and /readyz
+    say.  */
 bool hub_live_ready (hub_live_t *self, int64_t now, char *text, size_t size);
 
 void hub_live_count (hub_live_t *self, hub_count_t which, uint64_t more);

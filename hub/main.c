@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  scanhubd: the command line, and what the main thread does until a signal ends
-    it.  */
+/*  scanhubd: the command line, and what the main thread does until a signal
+    ends it.  */
 
 #include "build-config.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  What an administrator lets reports change, and how much of it at once: for the whole hub, for an agent
-    (by its name in phpIPAM) and for a subnet (by its id).  The narrower one
-    wins, field by field.  */
+/*  What an administrator lets reports change, and how much of it at once: for
+    the whole hub, for an agent (by its name in phpIPAM) and for a subnet (by
+    its id).  The narrower one wins, field by field.  */
 
 #ifndef HUB_POLICY_H
 #define HUB_POLICY_H

@@ -87,7 +87,8 @@ s_work (void *argument)
                               WAIT_MS);
         hub_beat_work (self->beat);
         if (count) {
-            atomic_store (&self->since, sh_clock_mono (self->pool->options.clock));
+            atomic_store (&self->since,
+                          sh_clock_mono (self->pool->options.clock));
             atomic_store (&self->jobs, count);
         }
         if (count && !atomic_load (&self->pool->stopping))

@@ -42,7 +42,8 @@ void hub_beat_work (hub_beat_t *self);
 void hub_beat_call (hub_beat_t *self, int64_t most);
 void hub_beat_leave (hub_beat_t *self);
 
-/*  Any thread.  Where one is stuck, 'text' says which one and what it is at.  */
+/*  Any thread.  Where one is stuck, 'text' says which one and what it is
+    at.  */
 bool hub_pulse_alive (hub_pulse_t *self, int64_t now,
                       char text[static HUB_PULSE_TEXT]);
 

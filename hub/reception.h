@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  reception: a scanner says hello.  Its session is opened or taken over, and it
-    is welcomed and told what the hub has to say.  Belongs to the router's
+/*  reception: a scanner says hello.  Its session is opened or taken over, and
+    it is welcomed and told what the hub has to say.  Belongs to the router's
     thread.  */
 
 #ifndef HUB_RECEPTION_H

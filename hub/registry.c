@@ -185,7 +185,9 @@ s_count_idle (hub_entry_t *entry, void *context)
 {
     idle_t *idle = context;
     idle->count += entry->bad != SH_OK
-                   || hub_entries_claims (idle->registry->entries, entry->who.key) > 1;
+                   || hub_entries_claims (idle->registry->entries,
+                                          entry->who.key)
+                          > 1;
 }
 
 size_t

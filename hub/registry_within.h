@@ -77,8 +77,8 @@ sh_err_t hub_registry_open (hub_registry_t *self, sh_why_t *why)
 sh_err_t hub_registry_watch (hub_registry_t *self, sh_why_t *why)
     SH_MUST_CHECK;
 
-/*  hub/registry.c: the entry in force for a key, with the lock held; NULL: there
-    is none.  */
+/*  hub/registry.c: the entry in force for a key, with the lock held; NULL:
+    there is none.  */
 const hub_entry_t *hub_registry_in_force (const hub_registry_t *self,
                                           const char *key);
 

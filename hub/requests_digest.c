@@ -133,8 +133,8 @@ s_add (silence_t *self, const hub_assignment_t *one, int64_t last)
 }
 
 /*  A subnet that is scanned, and of which nothing came since; twice its
-    interval at the least, for a scan takes its time.  Where the journal does not reach
-    back so far, it cannot be told.  */
+    interval at the least, for a scan takes its time.  Where the journal does
+    not reach back so far, it cannot be told.  */
 static sh_err_t
 s_look (silence_t *self, const hub_assignment_t *one, sh_why_t *why)
 {

@@ -19,8 +19,8 @@ typedef struct
     unsigned generation; /* of the registry, when sessions were checked */
 } hub_sweep_t;
 
-/*  When the registry has changed: of keys that were revoked, at once and not with
-    their next message.  */
+/*  When the registry has changed: of keys that were revoked, at once and not
+    with their next message.  */
 void hub_sweep_revoked (hub_sweep_t *self);
 
 /*  Once a second, at 'now' (mono ms).  The roster learns who is there.  */

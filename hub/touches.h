@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  scanAgents.last_access of the agents that showed life: noted when a report is
-    committed and written when its verdict is on its way, in statements of their
-    own, so that a row that many want delays nobody's report.  Belongs to one
-    intake.  */
+/*  scanAgents.last_access of the agents that showed life: noted when a report
+    is committed and written when its verdict is on its way, in statements of
+    their own, so that a row that many want delays nobody's report.  Belongs to
+    one intake.  */
 
 #ifndef HUB_TOUCHES_H
 #define HUB_TOUCHES_H

@@ -15,8 +15,8 @@
 
 #define HUB_UNFINISHED_MOST 256
 
-/*  How far a closing part is.  First all rows of its subnet are counted, for the
-    brake to decide once for all of them; then those are written that it
+/*  How far a closing part is.  First all rows of its subnet are counted, for
+    the brake to decide once for all of them; then those are written that it
     covers.  */
 typedef struct
 {

@@ -44,8 +44,8 @@ typedef struct
 void sh_clock_hold (sh_held_clock_t *out, const sh_clock_t *of);
 
 /*  What the wall clock showed, or would have shown, when mono was 0.  It
-    changes only when somebody sets the clock.  A time of the wall clock minus this is
-    an age that no setting of the clock touches.  */
+    changes only when somebody sets the clock.  A time of the wall clock minus
+    this is an age that no setting of the clock touches.  */
 static inline int64_t
 sh_clock_epoch (const sh_clock_t *self)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  Sets of addresses, as ranges: what a scan has to probe, what it covered, and
-    what must never be probed.  A set is settled when its ranges ascend and
+/*  Sets of addresses, as ranges: what a scan has to probe, what it covered,
+    and what must never be probed.  A set is settled when its ranges ascend and
     neither touch nor overlap.  sh_ranges_add keeps it so; after
     sh_ranges_append it takes sh_ranges_settle, before anything else is asked
-    of the set.  Owned by whoever owns the struct; all zero is the empty set.  */
+    of the set.  Owned by whoever owns the struct; all zero is the empty
+    set.  */
 
 #ifndef SH_RANGES_H
 #define SH_RANGES_H
@@ -47,8 +48,8 @@ sh_err_t sh_ranges_append (sh_ranges_t *self, const sh_range_t *one)
 /*  Sort, and make one of what overlaps or touches.  */
 void sh_ranges_settle (sh_ranges_t *self);
 
-/*  Take everything out of the set that is in 'others'.  SH_E_MEMORY, and the set
-    is as it was.  */
+/*  Take everything out of the set that is in 'others'.  SH_E_MEMORY, and the
+    set is as it was.  */
 sh_err_t sh_ranges_subtract (sh_ranges_t *self, const sh_ranges_t *others)
     SH_MUST_CHECK;
 

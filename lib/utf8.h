@@ -8,9 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/*  How many bytes the character at the start has, of which 'left' can be read (1 or
-    more); 0 if it is none (Unicode, table 3-7: no overlong forms, surrogates
-    or what is above U+10FFFF).  */
+/*  How many bytes the character at the start has, of which 'left' can be read
+    (1 or more); 0 if it is none (Unicode, table 3-7: no overlong forms,
+    surrogates or what is above U+10FFFF).  */
 size_t sh_utf8_size (const void *text, size_t left);
 
 /*  The character's number in Unicode; 'size' is what sh_utf8_size has found,

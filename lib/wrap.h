@@ -24,8 +24,8 @@ void sh_wrap_at (FILE *to, size_t column, size_t rest, const char *line);
     indented by 4.  */
 void sh_wrap_lines (FILE *to, const char *text);
 
-/*  One line, and its end: as sh_wrap_lines on a terminal, whole elsewhere, where
-    programs look for what it says.  */
+/*  One line, and its end: as sh_wrap_lines on a terminal, whole elsewhere,
+    where programs look for what it says.  */
 void sh_wrap_terminal (FILE *to, const char *line);
 
 #endif

@@ -2,8 +2,9 @@
 /*  YAML files as a tree, read strictly: one document in UTF-8, at most 256
     KiB, 16 nested lists and maps and 10,000 values; duplicate keys, aliases,
     anchors, merge keys, tags (such as Ansible's !vault), keys that are no text
-    and '{{' in any text (Jinja), unless it may be a CURVE key in single quotes,
-    are errors that name file and line.  Scalars stay text; it is the reader of a field who knows its type.  */
+    and '{{' in any text (Jinja), unless it may be a CURVE key in single
+    quotes, are errors that name file and line.  Scalars stay text; it is the
+    reader of a field who knows its type.  */
 
 #ifndef SH_YAML_H
 #define SH_YAML_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  Lines of ZPL (ZeroMQ RFC 4), the form of CZMQ's certificates: a level, a name
-    and a value, taken apart without a copy.  Strict where RFC 4 lets programs
-    differ: what is read here means the same to CZMQ, or is refused.  */
+/*  Lines of ZPL (ZeroMQ RFC 4), the form of CZMQ's certificates: a level, a
+    name and a value, taken apart without a copy.  Strict where RFC 4 lets
+    programs differ: what is read here means the same to CZMQ, or is
+    refused.  */
 
 #ifndef SH_ZPL_H
 #define SH_ZPL_H
@@ -30,8 +31,8 @@ typedef struct
     with it; static.  */
 const char *sh_zpl_read (sh_zpl_line_t *out, sh_zpl_span_t *rest);
 
-/*  Would a line with this name, and this value in double quotes, be read as what
-    it says?  Its length is the caller's to look at.  */
+/*  Would a line with this name, and this value in double quotes, be read as
+    what it says?  Its length is the caller's to look at.  */
 bool sh_zpl_can_write (sh_zpl_span_t name, sh_zpl_span_t value);
 
 bool sh_zpl_equals (sh_zpl_span_t span, const char *text);

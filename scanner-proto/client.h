@@ -20,8 +20,8 @@
 #include "scanner-proto/message.h"
 
 /*  Our own next key, which hubs may come to accept.  From time to time it is
-    shown to the hub in use, by a handshake beside the session; when that lets it
-    in, or lets only it in, we go over to it.  */
+    shown to the hub in use, by a handshake beside the session; when that lets
+    it in, or lets only it in, we go over to it.  */
 typedef struct
 {
     /*  The key as it is now, if there is one: true and both halves in Z85.  */
@@ -102,8 +102,9 @@ bool sp_client_is_up (const sp_client_t *self);
 /*  The endpoint in use, for messages.  */
 const char *sp_client_endpoint (const sp_client_t *self);
 
-/*  A message that was handed on meant nothing to us after all.  Too many of those
-    between two beats end the session: whoever floods us is no hub of ours.  */
+/*  A message that was handed on meant nothing to us after all.  Too many of
+    those between two beats end the session: whoever floods us is no hub of
+    ours.  */
 void sp_client_count_useless (sp_client_t *self);
 
 /*  Our next key may be accepted by now: show it soon.  */

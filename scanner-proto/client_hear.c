@@ -14,10 +14,11 @@
 #define NEXT_KEY_FIRST_MS 2000 /* from the welcome to the first look */
 #define OFFSET_MOST_MS INT64_C (1000000000000000) /* 30,000 years: no clock */
 
-/*  The hub's clock minus CLOCK_BOOTTIME, half the round trip taken off: our wall
-    clock may be set while the session lasts.  The times come from outside and
-    may be anything; what a hub without a clock said would be kept with reports
-    for good.  False: it has none, or the welcome answers no hello of ours.  */
+/*  The hub's clock minus CLOCK_BOOTTIME, half the round trip taken off: our
+    wall clock may be set while the session lasts.  The times come from outside
+    and may be anything; what a hub without a clock said would be kept with
+    reports for good.  False: it has none, or the welcome answers no hello of
+    ours.  */
 static bool
 s_measure_hub (sp_client_t *self, const sp_welcome_t *welcome)
 {

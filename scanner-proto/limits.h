@@ -24,8 +24,8 @@
 #define SP_DAY_MINUTES 1440
 #define SP_ORDER_ID 16                 /* bytes of the id of an ordered scan */
 
-/*  What CURVE makes of a frame is longer: by its name (8), the nonce (8), the MAC
-    (16) and the flags (1).  libzmq's MAXMSGSIZE looks at that.  */
+/*  What CURVE makes of a frame is longer: by its name (8), the nonce (8), the
+    MAC (16) and the flags (1).  libzmq's MAXMSGSIZE looks at that.  */
 #define SP_CURVE_AROUND 33
 
 #define SP_DEPTH_MOST 8         /* nesting of a frame */

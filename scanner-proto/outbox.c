@@ -114,8 +114,9 @@ s_save_memory (sp_outbox_t *self)
         after = one->row;
         rc = sp_spool_put (to, one->label, &one->report, one->epoch, &row);
         if (rc == SH_OK && self->options.moved)
-            self->options.moved (self->options.context, s_ticket (one->row, STORE_MEMORY),
-                         s_ticket (row, STORE_DISK));
+            self->options.moved (self->options.context,
+                                 s_ticket (one->row, STORE_MEMORY),
+                                 s_ticket (row, STORE_DISK));
         if (rc == SH_OK)
             rc = sp_spool_remove (from, one->row);
         sp_spooled_destroy (&one);
@@ -227,7 +228,8 @@ s_would_overtake (const sp_outbox_t *self, const sp_spooled_t *one, int store)
                               &one->report);
 }
 
-/*  Was it told 'later', and that is not over yet?  What is over is forgotten.  */
+/*  Was it told 'later', and that is not over yet?  What is over is
+    forgotten.  */
 static bool
 s_is_later (sp_outbox_t *self, int store, int64_t row)
 {
@@ -437,8 +439,8 @@ sp_outbox_push (sp_outbox_t *self, const sp_outbox_way_t *way)
     self->way = NULL;
 }
 
-/*  Is it the hub's trouble rather than this report's?  Then all the others would
-    hear the same.  */
+/*  Is it the hub's trouble rather than this report's?  Then all the others
+    would hear the same.  */
 static bool
 s_is_for_all (const char *cause)
 {

@@ -32,8 +32,8 @@ typedef struct
     bool in_memory;    /* go on without, rather than fail */
     const sh_clock_t *clock;
     void (*ended) (void *context, const sp_outbox_end_t *end);
-    /*  A report that waited in memory is on disk now, under another ticket.  May
-        be NULL.  */
+    /*  A report that waited in memory is on disk now, under another ticket.
+        May be NULL.  */
     void (*moved) (void *context, uint64_t old, uint64_t now);
     void *context;
 } sp_outbox_options_t;

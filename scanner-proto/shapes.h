@@ -54,7 +54,8 @@ struct sp_shape
 };
 
 /*  Of a type of message: the elements that it may have in arrays known to its
-    table, and the most memory that one of them takes.  This bounds an arena.  */
+    table, and the most memory that one of them takes.  This bounds an
+    arena.  */
 typedef struct
 {
     const sp_shape_t *shape;

@@ -359,8 +359,8 @@ sp_spool_less (uint64_t *sum, uint64_t less)
     *sum -= less < *sum ? less : *sum;
 }
 
-/*  The file cannot be written, so the row stays in it; but for this process it is
-    gone, or it would be delivered again and again.  */
+/*  The file cannot be written, so the row stays in it; but for this process it
+    is gone, or it would be delivered again and again.  */
 static sh_err_t
 s_not_removed (sp_spool_t *self, int64_t row)
 {

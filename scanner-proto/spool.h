@@ -56,14 +56,13 @@ void sp_spool_close (sp_spool_t **self_p);
 
 /*  Durable when it returns SH_OK: one transaction, synced.  'epoch' is
     sh_clock_epoch of the clock by which the report's times were taken, or
-    SP_EPOCH_HUB.  Where there is no room, reports of the label that takes most of
-    it go, the oldest first and those that are held not, named in the log and
-    counted.  '*row' (may be NULL) is its place.
-    SH_E_TOO_LARGE: over the limit by itself, or with what is held; SH_E_IO:
-    disk full or failing (the text is logged), also when it is so full that
-    removing would become impossible; SH_E_INTERNAL: the report breaks a limit
-    of the protocol.  The report's own 'id', 'off', 'part', 'last' and 'parts'
-    are not kept.  */
+    SP_EPOCH_HUB.  Where there is no room, reports of the label that takes most
+    of it go, the oldest first and those that are held not, named in the log
+    and counted.  '*row' (may be NULL) is its place.  SH_E_TOO_LARGE: over the
+    limit by itself, or with what is held; SH_E_IO: disk full or failing (the
+    text is logged), also when it is so full that removing would become
+    impossible; SH_E_INTERNAL: the report breaks a limit of the protocol.  The
+    report's own 'id', 'off', 'part', 'last' and 'parts' are not kept.  */
 sh_err_t sp_spool_put (sp_spool_t *self, const char *label,
                        const sp_report_t *report, int64_t epoch, int64_t *row)
     SH_MUST_CHECK;

@@ -85,8 +85,8 @@ s_offer_next_key (void *context, char public_key[SH_KEY_TEXT],
     return true;
 }
 
-/*  Where the files cannot be turned, the next key is found again after a restart,
-    for the former one is refused then.  */
+/*  Where the files cannot be turned, the next key is found again after a
+    restart, for the former one is refused then.  */
 static void
 s_next_key_taken (void *context)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*  Looking for the hosts of an IPv6 prefix on a link of ours, where nobody
     could ask every address: all of them are called, a few times, and who
-    answers is one.  Pure but for memory: what is sent is sent by the caller.  */
+    answers is one.  Pure but for memory: what is sent is sent by the
+    caller.  */
 
 #ifndef SC_NEIGHBOURS_H
 #define SC_NEIGHBOURS_H

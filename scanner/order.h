@@ -34,8 +34,8 @@ typedef struct
     sc_order_t items[SC_ORDERS_MOST];
 } sc_orders_t;
 
-/*  Take an order, to wait for its turn.  An id that is there already is the same
-    order.  NULL: too many.  */
+/*  Take an order, to wait for its turn.  An id that is there already is the
+    same order.  NULL: too many.  */
 sc_order_t *sc_orders_add (sc_orders_t *self, const sp_scan_t *scan);
 
 /*  The order with an id, unless it is at its end; or NULL.  */

@@ -88,19 +88,20 @@ sh_err_t sc_subnet_read (sc_subnet_t *out, const sp_subnet_t *row,
                          sh_why_t *why) SH_MUST_CHECK;
 void sc_subnet_clear (sc_subnet_t *self);
 
-/*  A copy with ranges of its own, and without known addresses.  SH_E_MEMORY.  */
+/*  A copy with ranges of its own, and without known addresses.
+    SH_E_MEMORY.  */
 sh_err_t sc_subnet_copy (sc_subnet_t *out, const sc_subnet_t *from)
     SH_MUST_CHECK;
 
-/*  Is it, as far as a scan under way is concerned, the same assignment?  When it
-    is scanned, and whether it is paused, does not count.  */
+/*  Is it, as far as a scan under way is concerned, the same assignment?  When
+    it is scanned, and whether it is paused, does not count.  */
 bool sc_subnet_same (const sc_subnet_t *a, const sc_subnet_t *b);
 
 /*  Is 'minute' of the day one of its quiet ones?  */
 bool sc_subnet_is_quiet (const sc_subnet_t *self, int minute);
 
-/*  The kind of scan that 'wanted' comes to: BOTH is whatever is assigned.  False
-    if there is nothing of it.  */
+/*  The kind of scan that 'wanted' comes to: BOTH is whatever is assigned.
+    False if there is nothing of it.  */
 bool sc_subnet_kind (const sc_subnet_t *self, int wanted, int *kind);
 
 void sc_plan_clear (sc_plan_t *self);
@@ -132,8 +133,8 @@ void sc_plan_done (sc_plan_t *self, sc_subnet_t *subnet, int kind,
 /*  The same after trouble that may be over soon, in 'pause' ms.  */
 void sc_plan_again (sc_subnet_t *subnet, int kind, int64_t now, int64_t pause);
 
-/*  ms until it is worth to look for something due; -1: nothing will be.  What is
-    due and may not begin is looked at again after a second.  */
+/*  ms until it is worth to look for something due; -1: nothing will be.  What
+    is due and may not begin is looked at again after a second.  */
 int sc_plan_timeout (const sc_plan_t *self, const sc_moment_t *at);
 
 #endif

@@ -19,8 +19,8 @@ typedef struct
 /*  Returns the exit status.  sh_signals_block must have been called.  */
 int sc_run (const sc_run_options_t *options);
 
-/*  Ask the service that runs on this machine how it is, and print that.  Returns
-    the exit status.  */
+/*  Ask the service that runs on this machine how it is, and print that.
+    Returns the exit status.  */
 int sc_run_status (const sc_config_t *config);
 
 #endif

@@ -31,7 +31,8 @@ s_may_come (const sc_running_t *self)
     return sc_link_is_stale (self->link);
 }
 
-/*  Why an order cannot be met; SH_OK if it can, or if that is not known yet.  */
+/*  Why an order cannot be met; SH_OK if it can, or if that is not known
+    yet.  */
 static sh_err_t
 s_judge (sc_running_t *self, uint64_t id, int wanted, int *kind,
          sc_subnet_t **subnet)

@@ -164,8 +164,8 @@ s_begin (sc_running_t *self, const sc_due_t *due, sc_order_t *order)
     return true;
 }
 
-/*  The engine can have so many probes; of scans beyond that (names are looked up,
-    'once' waits for verdicts) there is a number as well.  */
+/*  The engine can have so many probes; of scans beyond that (names are looked
+    up, 'once' waits for verdicts) there is a number as well.  */
 bool
 sc_running_has_room (const sc_running_t *self)
 {
@@ -193,8 +193,8 @@ sc_running_begin (sc_running_t *self)
     }
 }
 
-/*  Does the error say that nobody could answer, rather than that we may not ask?
-    The hub's database may be away, or be of no use to it.  */
+/*  Does the error say that nobody could answer, rather than that we may not
+    ask? The hub's database may be away, or be of no use to it.  */
 static bool
 s_is_no_answer (sh_err_t rc)
 {

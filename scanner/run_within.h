@@ -97,15 +97,16 @@ sc_order_t *sc_running_order (sc_running_t *self, const sc_work_t *work);
 bool sc_running_take (sc_running_t *self, const sp_event_t *event);
 
 /*  The next order whose turn it is, with the subnet and kind that it comes to.
-    One whose subnet is not known yet waits.  False, and nothing is set, if there
-    is none.  Those that cannot be met any more end.  */
+    One whose subnet is not known yet waits.  False, and nothing is set, if
+    there is none.  Those that cannot be met any more end.  */
 bool sc_running_next_order (sc_running_t *self, sc_due_t *due,
                             sc_order_t **order);
 
 /*  Tell the hub how far they are.  */
 void sc_running_tell_orders (sc_running_t *self);
 
-/*  The answer to 'status' and 'facts' (scanner/facts.h) on the control socket.  */
+/*  The answer to 'status' and 'facts' (scanner/facts.h) on the control
+    socket.  */
 void sc_running_answer (void *context, const char *request, char *answer,
                         size_t size);
 

@@ -69,8 +69,8 @@ const sp_report_t *sc_scan_report (const sc_scan_t *self);
 /*  Why it is not complete, or why addresses were missed; or NULL.  */
 const char *sc_scan_trouble (const sc_scan_t *self);
 
-/*  The kind that was wanted, sp_kind_t; the report's may be another one, where a
-    prefix is too large to be swept.  */
+/*  The kind that was wanted, sp_kind_t; the report's may be another one, where
+    a prefix is too large to be swept.  */
 int sc_scan_kind (const sc_scan_t *self);
 
 /*  The network in text.  */

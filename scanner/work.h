@@ -70,8 +70,8 @@ void sc_work_destroy (sc_work_t **self_p);
     at all.  */
 sh_err_t sc_work_probe (sc_work_t *self, sh_why_t *why) SH_MUST_CHECK;
 
-/*  While probing or naming: do what is due.  True: it is over, and the scan has its
-    report, or '*rc' says why not (SH_E_MEMORY).  */
+/*  While probing or naming: do what is due.  True: it is over, and the scan
+    has its report, or '*rc' says why not (SH_E_MEMORY).  */
 bool sc_work_step (sc_work_t *self, sh_err_t *rc);
 
 /*  ms until a step is due in any case; -1: never.  */
