@@ -87,6 +87,15 @@ s_filter (json_t *list, const char *subnet)
             json_array_remove (list, i);
 }
 
+/*  Not a word that no subnet can have: "nothing is held" would be wrong.  */
+static bool
+s_means_subnet (const char *word)
+{
+    sh_prefix_t prefix;
+    return (*word && word[strspn (word, "0123456789")] == '\0')
+           || sh_prefix_parse (&prefix, word) == SH_OK;
+}
+
 /*  Options of all these commands; -1: go on.  */
 static int
 s_options (const ctl_t *self, int argc, char **argv, choice_t *out)
@@ -108,7 +117,11 @@ s_options (const ctl_t *self, int argc, char **argv, choice_t *out)
             break;
         case 's':
             out->subnet = optarg;
-            break;
+            if (s_means_subnet (optarg))
+                break;
+            return ctl_fail (EX_USAGE,
+                             "'%s' is no subnet; name it by its id in phpIPAM, "
+                             "or as 10.0.0.0/24", optarg);
         case 'h':
             ctl_usage_command (stdout, self->command);
             return 0;

@@ -77,6 +77,7 @@ static void
 s_print_head (const ctl_status_t *self)
 {
     const json_t *scanners = ctl_status_part (self, "scanner_sums"), *one;
+    const json_t *problems = ctl_status_part (self, "problems");
     bool works = ctl_status_works (self->document);
     int64_t subnets
         = ctl_field_number (ctl_status_part (self, "subnet_sums"), "scanned");
@@ -87,13 +88,14 @@ s_print_head (const ctl_status_t *self)
     ctl_status_line (self, works ? SH_MARK_GOOD : SH_MARK_ERROR,
                      "%s: %" PRId64 " of %" PRId64
                      " scanner%s connected%s, %" PRId64 " subnet%s to scan",
-                     works ? "OK" : "NOT WORKING",
+                     !works ? "NOT WORKING"
+                     : json_array_size (problems) ? "OK, with warnings" : "OK",
                      ctl_field_number (scanners, "connected"),
                      ctl_field_number (scanners, "known"),
                      ctl_field_number (scanners, "known") == 1 ? "" : "s",
                      by_http, subnets, subnets == 1 ? "" : "s");
     size_t i;
-    json_array_foreach (ctl_status_part (self, "problems"), i, one)
+    json_array_foreach (problems, i, one)
         ctl_status_line (self, ctl_status_mark (one), "%s: %s",
                          ctl_field_text (one, "grade"),
                          ctl_field_text (one, "text"));

@@ -24,7 +24,9 @@ s_new_most (const hub_facts_t *facts)
     if (limit->kind == HUB_LIMIT_SET)
         return limit->most;
     uint64_t half = s_half (&facts->subnet->prefix);
-    return half > HUB_BRAKE_NEW_LEAST ? half : HUB_BRAKE_NEW_LEAST;
+    if (half < HUB_BRAKE_NEW_LEAST)
+        return HUB_BRAKE_NEW_LEAST;
+    return half < HUB_BRAKE_NEW_MOST ? half : HUB_BRAKE_NEW_MOST;
 }
 
 bool

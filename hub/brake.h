@@ -9,8 +9,11 @@
 
 #include "hub/changes.h"
 
-/*  The default of max_new is half of the subnet's addresses, but not less.  */
+/*  The default of max_new is half of the subnet's addresses, but not less than
+    the first and not more than the second: half of what a part can have, or the
+    default would never stop anything in a network of /19 or larger.  */
 #define HUB_BRAKE_NEW_LEAST 256
+#define HUB_BRAKE_NEW_MOST (SP_PART_HOSTS_MOST / 2)
 
 /*  Percent, the default of max_offline.  */
 #define HUB_BRAKE_OFFLINE_PERCENT 50

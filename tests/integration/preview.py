@@ -591,7 +591,9 @@ def _(s):
     equal((done.returncode, done.stderr),
           (1, 'scanhubctl: nothing is held\n'))
     for args in (['apply'], ['apply', '1', '--all'], ['show'],
-                 ['show', 'x'], ['drop', '1x'], ['list', '1']):
+                 ['show', 'x'], ['drop', '1x'], ['list', '1'],
+                 ['list', '--subnet', '10.0.0.0'],
+                 ['apply', '--subnet', 'x1']):
         done = s.hub.ctl('preview', *args, check=False)
         equal(done.returncode, os.EX_USAGE, args)
 

@@ -40,7 +40,7 @@ test_new (void **state)
         size_t inserts;
         bool stops;
     } cases[] = {
-        /*  The default: half of the addresses, but at least 256.  */
+        /*  The default: half of the addresses, from 256 to 2,048.  */
         { "10.0.0.0/24", SCANNED, SCANNED, { DEFAULT, 0 }, false, 254, false },
         { "10.0.0.0/24", SCANNED, SCANNED, { DEFAULT, 0 }, false, 256, false },
         { "10.0.0.0/24", SCANNED, SCANNED, { DEFAULT, 0 }, false, 257, true },
@@ -48,12 +48,16 @@ test_new (void **state)
         { "10.0.0.0/23", SCANNED, SCANNED, { DEFAULT, 0 }, false, 257, true },
         { "10.0.0.0/22", SCANNED, SCANNED, { DEFAULT, 0 }, false, 512, false },
         { "10.0.0.0/22", SCANNED, SCANNED, { DEFAULT, 0 }, false, 513, true },
-        { "10.0.0.0/16", SCANNED, SCANNED, { DEFAULT, 0 }, false, 4096, false },
+        { "10.0.0.0/20", SCANNED, SCANNED, { DEFAULT, 0 }, false, 2048, false },
+        { "10.0.0.0/16", SCANNED, SCANNED, { DEFAULT, 0 }, false, 2048, false },
+        { "10.0.0.0/16", SCANNED, SCANNED, { DEFAULT, 0 }, false, 2049, true },
         { "10.0.0.1/32", SCANNED, SCANNED, { DEFAULT, 0 }, false, 1, false },
-        { "2001:db8::/64", SCANNED, SCANNED, { DEFAULT, 0 }, false, 4096,
+        { "2001:db8::/64", SCANNED, SCANNED, { DEFAULT, 0 }, false, 2048,
           false },
-        { "2001:db8::/32", SCANNED, SCANNED, { DEFAULT, 0 }, false, 4096,
-          false },
+        { "2001:db8::/64", SCANNED, SCANNED, { DEFAULT, 0 }, false, 2049,
+          true },
+        { "2001:db8::/32", SCANNED, SCANNED, { DEFAULT, 0 }, false, 2049,
+          true },
         { "2001:db8::/119", SCANNED, SCANNED, { DEFAULT, 0 }, false, 257,
           true },
         /*  What the file says.  */
