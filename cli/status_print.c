@@ -143,11 +143,6 @@ static void
 s_print_work (const ctl_status_t *self)
 {
     const json_t *queues = ctl_status_part (self, "queues"), *one;
-    const json_t *memory = ctl_status_part (self, "memory");
-    const json_t *files = ctl_status_part (self, "descriptors");
-    const json_t *http = ctl_status_part (self, "http");
-    const json_t *previews = ctl_status_part (self, "previews");
-    const json_t *journal = ctl_status_part (self, "journal");
     size_t i, busy = 0, count = 0;
     int64_t longest = 0;
     json_array_foreach (ctl_status_part (self, "workers"), i, one) {
@@ -163,6 +158,13 @@ s_print_work (const ctl_status_t *self)
         count, busy, longest, ctl_field_number (queues, "waiting"),
         s_plural (queues, "waiting"), ctl_field_number (queues, "orders_open"),
         s_plural (queues, "orders_open"));
+}
+
+static void
+s_print_limits (const ctl_status_t *self)
+{
+    const json_t *memory = ctl_status_part (self, "memory");
+    const json_t *files = ctl_status_part (self, "descriptors");
     ctl_status_line (
         self, SH_MARK_NONE,
         "memory: %" PRId64 " MiB, ceiling %" PRId64 " MiB, reached %" PRId64
@@ -175,6 +177,15 @@ s_print_work (const ctl_status_t *self)
         ctl_field_number (files, "reserve"),
         ctl_field_number (files, "turned_away"),
         s_plural (files, "turned_away"));
+}
+
+/*  Where reports and what became of them are kept.  */
+static void
+s_print_stores (const ctl_status_t *self)
+{
+    const json_t *http = ctl_status_part (self, "http");
+    const json_t *previews = ctl_status_part (self, "previews");
+    const json_t *journal = ctl_status_part (self, "journal");
     if (json_is_object (http))
         ctl_status_line (self, SH_MARK_NONE,
                          "http: %" PRId64 " request%s at work, %" PRId64
@@ -300,6 +311,8 @@ ctl_status_print (const json_t *document, size_t most, FILE *to,
     s_print_head (&self);
     s_print_hub (&self);
     s_print_work (&self);
+    s_print_limits (&self);
+    s_print_stores (&self);
     ctl_status_print_lists (&self);
     s_print_agents (&self);
     s_print_refusals (&self);
