@@ -324,7 +324,7 @@ def spool(s):
     with contextlib.closing(sqlite3.connect(path)) as db:
         db.execute('INSERT INTO report (label, put) VALUES (?, ?)', ('a', 1))
         db.commit()
-    s.sees('held', WARNING, '1 reports of HTTP clients wait')
+    s.sees('held', WARNING, '1 report of HTTP clients waits')
     path.write_bytes(b'no database' * 100)
     s.sees('held', ERROR, 'is no spool', 'sets it aside')
     path.unlink()

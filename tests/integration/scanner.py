@@ -258,8 +258,9 @@ def _(s):
     s.hub.ctl('pause', '20')
     time.sleep(1)
     s.hub.ctl('resume', '20')
-    until(lambda: 'done: 14 of 14' in s.ctl('orders')[1].split('sec')[0]
+    until(lambda: 'an ordered scan is done' in s.hub.log_from(mark)
           and s.kinds(mark), 'the order\'s end', 60)
+    assert 'done: 14 of 14' in s.ctl('orders')[1]
     equal(len(s.kinds(mark)), 1)
 
 
