@@ -170,7 +170,9 @@ sh_zpl_read (sh_zpl_line_t *out, sh_zpl_span_t *rest)
 bool
 sh_zpl_equals (sh_zpl_span_t span, const char *text)
 {
-    return span.size == strlen (text) && memcmp (span.at, text, span.size) == 0;
+    /*  What is not there has no address, and memcmp wants one.  */
+    return span.size == strlen (text)
+           && (span.size == 0 || memcmp (span.at, text, span.size) == 0);
 }
 
 /*  A tab is a control byte too, and trimming would lose it.  */
