@@ -687,12 +687,23 @@ def too_long():
     return os.environ.get('SCANHUB_LONG') != '1' and len(sys.argv) < 2
 
 
-def main(kind=Stage, long=False):
+def too_slow():
+    """And what is played under sanitizers as well, as ./check does it?"""
+    return os.environ.get('SCANHUB_LONG') != 'slow' and too_long()
+
+
+def leave_out(name):
+    """The whole program is not for "make check"; the exit status."""
+    print(f'1..0 # SKIP {name} {TOO_LONG}')
+    return 77
+
+
+def main(kind=Stage, long=False, slow=False):
     """Play all cases, or those whose names have a word of the command line
-    in them; the exit status.  A long program is played in ./check alone."""
-    if long and too_long():
-        print(f'1..0 # SKIP {TOO_LONG}')
-        return 77
+    in them; the exit status.  A long program is played in ./check alone, and
+    there once; a slow one in ./check alone, and under sanitizers, too."""
+    if (long and too_long()) or (slow and too_slow()):
+        return leave_out(os.path.basename(sys.argv[0]))
     signal.signal(signal.SIGALRM, on_alarm)
     signal.signal(signal.SIGTERM, on_term)
     cases = [one for one in CASES if len(sys.argv) < 2

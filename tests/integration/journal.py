@@ -544,4 +544,4 @@ def _(s):
 
 
 if __name__ == '__main__':
-    sys.exit(harness.main(Journal))
+    sys.exit(harness.main(Journal, slow=True))

@@ -1176,4 +1176,4 @@ def _(s):
 
 
 if __name__ == '__main__':
-    sys.exit(harness.main(Legacy))
+    sys.exit(harness.main(Legacy, slow=True))

@@ -177,4 +177,4 @@ def _(s):
 
 
 if __name__ == '__main__':
-    sys.exit(harness.main(Names))
+    sys.exit(harness.main(Names, slow=True))

@@ -165,4 +165,4 @@ def shim_life(stage):
 
 
 if __name__ == '__main__':
-    sys.exit(harness.main(Stage))
+    sys.exit(harness.main(Stage, slow=True))

@@ -930,4 +930,4 @@ def of_0_1(stage):
 
 
 if __name__ == '__main__':
-    sys.exit(harness.main())
+    sys.exit(harness.main(slow=True))

@@ -634,4 +634,4 @@ def _(net):
 
 
 if __name__ == '__main__':
-    sys.exit(lab.main())
+    sys.exit(lab.main(slow=True))

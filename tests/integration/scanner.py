@@ -387,4 +387,4 @@ def _(s):
 
 
 if __name__ == '__main__':
-    sys.exit(harness.main(Site))
+    sys.exit(harness.main(Site, slow=True))

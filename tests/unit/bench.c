@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -15,7 +16,8 @@ const sc_engine_t *const bench_engine = &sc_engine_builtin;
 void
 bench_long (void)
 {
-    if (getenv ("SCANHUB_LONG"))
+    const char *length = getenv ("SCANHUB_LONG");
+    if (length && strcmp (length, "1") == 0)
         return;
     print_message ("takes long; ./check plays it, or SCANHUB_LONG=1\n");
     skip ();

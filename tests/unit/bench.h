@@ -34,7 +34,7 @@ typedef struct
 
 extern const sc_engine_t *const bench_engine;
 
-/*  For a test that takes seconds: skips it unless SCANHUB_LONG is set.  "make
+/*  For a test that takes seconds: skips it unless SCANHUB_LONG is 1.  "make
     check" has a shorter relative elsewhere.  */
 void bench_long (void);
 

@@ -13,15 +13,11 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
-#include "build-config.h"
 #include "tests/unit/powerfs.h"
 #include "tests/unit/spool_model.h"
 
-#ifdef SCANHUB_SANITIZED
-enum { STRIDE = 5 }; /* a sanitizer is after memory, not power */
-#else
-enum { STRIDE = 1 };
-#endif
+/*  Every call in ./check alone; a sanitizer is after memory, not power.  */
+static unsigned s_stride = 5;
 
 /*  At each call, besides the cut that loses all that was not synced, so many
     that keep a random part of it.  */
@@ -96,14 +92,14 @@ static void
 s_cut_everywhere (const plan_t *plan)
 {
     unsigned call = 1;
-    for (bool cut = true; cut; call += STRIDE) {
+    for (bool cut = true; cut; call += s_stride) {
         cut = false;
         for (uint32_t tear = 0; tear <= s_torn; tear++)
             if (s_cut_at (plan, call, tear ? tear + call * s_torn : 0))
                 cut = true;
     }
     print_message ("# run %u: the power was cut at each of %u calls\n",
-                   (unsigned) plan->seed, (call - 1) / STRIDE - 1);
+                   (unsigned) plan->seed, (call - 1) / s_stride - 1);
     assert_true (call > 100); /* there is something to cut */
 }
 
@@ -216,6 +212,9 @@ s_reset (void **state)
 int
 main (void)
 {
+    const char *length = getenv ("SCANHUB_LONG");
+    if (length && strcmp (length, "1") == 0)
+        s_stride = 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup (test_powerfs, s_reset),
         cmocka_unit_test_setup (test_small_reports, s_reset),
