@@ -52,13 +52,19 @@ hub_writer_facts (const hub_writer_t *self, const hub_part_t *part)
     return facts;
 }
 
+static sh_err_t
+s_plan (hub_part_t *part, const hub_facts_t *facts)
+{
+    sh_err_t rc = hub_changes_plan (&part->changes, facts);
+    return rc == SH_OK ? hub_hold_to_list (part) : rc;
+}
+
 sh_err_t
 hub_writer_plan (hub_writer_t *self, hub_part_t *part)
 {
     assert (self && part);
     hub_facts_t facts = hub_writer_facts (self, part);
-    sh_err_t rc = hub_changes_plan (&part->changes, &facts);
-    return rc == SH_OK ? hub_hold_to_list (part) : rc;
+    return s_plan (part, &facts);
 }
 
 sh_err_t
@@ -114,7 +120,7 @@ hub_writer_take_hosts (hub_writer_t *self, hub_part_t *part)
     if (rc != SH_OK)
         return rc;
     hub_facts_t facts = hub_writer_facts (self, part);
-    rc = hub_writer_plan (self, part);
+    rc = s_plan (part, &facts);
     if (rc == SH_OK)
         rc = hub_hold_hosts (part, &facts);
     if (rc == SH_OK)
