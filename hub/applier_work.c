@@ -40,7 +40,8 @@ s_speaker (hub_applier_t *self, const hub_preview_t *entry,
             return SH_OK;
         return sh_fail (why, SH_E_KEY_UNKNOWN,
                         "revoked: the key of scanner %s is no longer in the "
-                        "registry; drop the report, or let the key in again",
+                        "registry; drop the report, for the next scan brings "
+                        "what is there by then",
                         entry->name);
     }
     hub_code_t code = { "" };
