@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: MPL-2.0
+"""What the benchmarks stand on: blocks of a thing and of its floor in turns,
+ratios of medians, a table for people and a JSON document for programs.
+
+A ratio is the claim; a figure without one is for orientation.  Both sides of a
+ratio are measured in the same run, in blocks that alternate, so that whatever
+else the machine does hits both."""
+
+import contextlib
+import json
+import os
+import platform
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'integration'))
+
+import harness
+from harness import BUILD, SOURCE  # for the suites
+
+BENCH = BUILD / 'tests' / 'bench'
+BLOCKS = 5          # of each side, at the least
+PATIENCE = 900      # seconds, for one program of a suite
+
+
+class Unavailable(Exception):
+    """A suite cannot be played here; the text says why."""
+
+
+def program(name, *args, patience=PATIENCE, **more):
+    """Run one of tests/bench's programs to its end: the JSON object that it
+    prints on its last line."""
+    done = subprocess.run([str(BENCH / name), *map(str, args)], text=True,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          timeout=patience, preexec_fn=harness.die_with_us,
+                          check=False, **more)
+    if done.returncode:
+        raise RuntimeError(f'{name} {" ".join(map(str, args))}: exit '
+                           f'{done.returncode}')
+    return json.loads(done.stdout.rstrip('\n').rsplit('\n', 1)[-1])
+
+
+def machine():
+    """What the figures were taken on."""
+    cpu = 'unknown'
+    with contextlib.suppress(OSError):
+        cpu = re.search(r'^model name\s*: (.*)$',
+                        Path('/proc/cpuinfo').read_text(), re.M)[1]
+    version = subprocess.run(['mariadbd', '--no-defaults', '--version'],
+                             text=True, capture_output=True, check=False)
+    with open('/proc/meminfo') as lines:
+        memory = int(lines.readline().split()[1]) // 1024
+    return {'cpu': cpu, 'cores': len(os.sched_getaffinity(0)),
+            'memory_mib': memory, 'kernel': platform.release(),
+            'database': ' '.join(version.stdout.split()[:3])}
+
+
+def short(value):
+    """A number as people read it: three digits that count."""
+    if isinstance(value, str):
+        return value
+    if value == 0 or abs(value) >= 100:
+        return f'{value:,.0f}'
+    return f'{value:.3g}'
+
+
+class Bench:
+    """One run: its directory, its options and what came of it."""
+
+    def __init__(self, full=False):
+        self.full = full
+        self.directory = Path(tempfile.mkdtemp('', 'scanhub-bench.', '/tmp'))
+        self.results = []
+        self.began = time.time()
+
+    def close(self):
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    # What is found out.
+
+    def record(self, name, value, unit, floor=None, goal=None, above=True,
+               **more):
+        """One figure.  With a 'floor' in the same unit the ratio value / floor
+        is recorded, too, and 'goal' is the ratio's; without one it is the
+        value's.  'above': the goal is to be reached, not to be kept under."""
+        one = {'name': name, 'unit': unit, 'value': value, **more}
+        judged = value
+        if floor is not None:
+            one['floor'] = floor
+            one['ratio'] = judged = value / floor if floor else None
+        if goal is not None and judged is not None:
+            one['goal'] = goal
+            one['above'] = above
+            one['reached'] = judged >= goal if above else judged <= goal
+        self.results.append(one)
+        print(self.line(one), flush=True)
+        return one
+
+    @staticmethod
+    def line(one):
+        """'throughput 2 workers: 812 reports/s, floor 760, ratio 1.07
+        (goal: at least 1)'."""
+        text = f'{one["name"]}: {short(one["value"])} {one["unit"]}'
+        if 'floor' in one:
+            text += f', floor {short(one["floor"])}'
+            if one['ratio'] is not None:
+                text += f', ratio {one["ratio"]:.2f}'
+        if 'goal' in one:
+            text += (f' (goal: {"at least" if one["above"] else "at most"} '
+                     f'{one["goal"]:g}'
+                     f'{"" if one["reached"] else ", MISSED"})')
+        return text
+
+    def compare(self, name, unit, ours, floor, goal=None, above=True,
+                blocks=BLOCKS, **more):
+        """Blocks of both sides in turns; each function plays one block and
+        returns its figure.  Recorded is the ratio of the medians, and all
+        figures beside it."""
+        got = {'ours': [], 'floor': []}
+        for block in range(blocks):
+            # Who goes first changes, so that neither always follows the other.
+            sides = [('ours', ours), ('floor', floor)]
+            for side, function in sides if block % 2 == 0 else sides[::-1]:
+                got[side].append(function())
+        return self.record(name, statistics.median(got['ours']), unit,
+                           floor=statistics.median(got['floor']), goal=goal,
+                           above=above, blocks=got, **more)
+
+    def document(self):
+        return {'began': time.strftime('%Y-%m-%dT%H:%M:%SZ',
+                                       time.gmtime(self.began)),
+                'took_s': round(time.time() - self.began, 1),
+                'full': self.full, 'machine': machine(),
+                'results': self.results}
+
+    def write(self, path):
+        path = Path(path)
+        fresh = path.with_name(f'.{path.name}.new')
+        fresh.write_text(json.dumps(self.document(), indent=1) + '\n')
+        fresh.rename(path)

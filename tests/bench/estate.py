@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: MPL-2.0
+"""The network that is measured with: an organisation's addresses in a real
+database, and a hub in front of it.
+
+Subnet n (from 1 on) is the n-th /24 of 10.0.0.0/8 and belongs to agent
+1 + n % agents + 1; its rows are .1 to .ROWS, seen an hour ago.  Scanner n speaks
+for agent n + 2 (agent 1 is phpIPAM's own)."""
+
+import ipaddress
+import subprocess
+import time
+
+import harness
+
+FIRST = int(ipaddress.ip_address('10.0.0.0'))
+HOSTS = 254         # of a /24
+ROWS = 250          # of them are known
+DATABASE = (        # options of mariadbd: durable, and memory enough
+    '--innodb-flush-log-at-trx-commit=1', '--innodb-buffer-pool-size=2G',
+    '--innodb-log-file-size=512M', '--max-connections=300')
+
+
+def network(subnet):
+    """The CIDR of a subnet."""
+    return f'{ipaddress.ip_address(FIRST + 256 * subnet)}/24'
+
+
+def code(scanner):
+    return f'Agent{scanner:027d}'
+
+
+class Estate:
+    """Database and hub of one suite.  'subnets' with 'rows' rows each, spread
+    over so many agents, each of which has one key."""
+
+    def __init__(self, bench, name, subnets=4000, rows=ROWS, agents=16,
+                 **config):
+        self.directory = bench.directory / name
+        self.directory.mkdir()
+        self.subnets, self.rows, self.agents = subnets, rows, agents
+        self.database = harness.Database(self.directory / 'db',
+                                         options=('--', *DATABASE))
+        self.fill()
+        self.hub = None
+        self.config = config
+
+    @property
+    def sql(self):
+        return self.database.root
+
+    # The rows.
+
+    def fill(self):
+        """By the sequence engine: a million rows take seconds."""
+        seen = harness.wall(harness.ago(3600))
+        for statement in (
+                'SET unique_checks = 0',
+                'TRUNCATE scanAgents', 'TRUNCATE subnets',
+                'TRUNCATE ipaddresses',
+                'INSERT INTO scanAgents (id, name, type, code) SELECT seq + 2,'
+                " CONCAT('site-', seq), 'mysql', CONCAT('Agent', "
+                f"LPAD(seq, 27, '0')) FROM seq_0_to_{self.agents - 1}",
+                'INSERT INTO subnets (id, subnet, mask, sectionId, scanAgent, '
+                f'pingSubnet, discoverSubnet) SELECT seq, {FIRST} + 256 * seq, '
+                f"'24', 1, 2 + seq % {self.agents}, 1, 1 "
+                f'FROM seq_1_to_{self.subnets}',
+                'INSERT INTO ipaddresses (subnetId, ip_addr, lastSeen, state) '
+                f'SELECT s.seq, {FIRST} + 256 * s.seq + a.seq, '
+                f"'{seen}', 2 FROM seq_1_to_{self.subnets} s "
+                f'JOIN seq_1_to_{self.rows} a ORDER BY s.seq, a.seq',
+                'SET unique_checks = 1',
+                'ANALYZE TABLE ipaddresses'):
+            self.sql.rows(statement)
+        self.next_row = self.subnets * self.rows + 1
+        self.rewind()  # INSERT ... SELECT takes more ids than it needs
+
+    def rewind(self):
+        """As it was filled, but for lastSeen: new rows are gone."""
+        self.sql.rows(f'DELETE FROM ipaddresses WHERE id >= {self.next_row}')
+        self.sql.rows(f'ALTER TABLE ipaddresses AUTO_INCREMENT = '
+                      f'{self.next_row}')
+
+    def rows_now(self):
+        return int(self.sql.value('SELECT COUNT(*) FROM ipaddresses'))
+
+    def ids_used(self):
+        """How many ids were given out since it was filled."""
+        return int(self.sql.value(
+            'SELECT AUTO_INCREMENT FROM information_schema.tables WHERE '
+            "table_schema = DATABASE() AND table_name = 'ipaddresses'")
+        ) - self.next_row
+
+    def status(self, *names):
+        """Counters of the server, as numbers."""
+        rows = dict(self.sql.rows('SHOW GLOBAL STATUS'))
+        return {name: int(rows[name]) for name in names}
+
+    # The hub.
+
+    def start_hub(self, keys=None, **config):
+        """With 'keys' scanners registered (as many as there are agents); the
+        keys stand in self.keys, a line "PUBLIC SECRET CODE" each."""
+        self.hub = harness.Hub(self.directory / f'hub-{time.monotonic_ns()}',
+                               self.database, **{**self.config, **config})
+        lines = []
+        for scanner in range(keys or self.agents):
+            public, secret = self.hub.scanner(f'site-{scanner}', code(scanner))
+            lines.append(f'{public} {secret} {code(scanner)}\n')
+        self.keys = self.hub.directory / 'keys'
+        self.keys.touch(0o600)
+        self.keys.write_text(''.join(lines))
+        self.hub.start()
+        return self.hub
+
+    def stop_hub(self):
+        if self.hub:
+            self.hub.stop()
+            self.hub = None
+
+    def close(self):
+        self.stop_hub()
+        self.database.close()
+        subprocess.run(['rm', '-rf', str(self.directory)], check=False)
