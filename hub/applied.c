@@ -213,8 +213,9 @@ hub_applied_compare (const hub_applied_t *self, hub_apply_t *one,
     bool more = true;
     sh_err_t rc = s_gather (&compare, self);
     while (rc == SH_OK && more) {
-        rc = hub_previews_lines (previews, one->number, compare.last, PAGE,
-                                 s_see, &compare, &more, why);
+        rc = hub_previews_lines (previews, one->number, HUB_PREVIEW_ALL,
+                                 compare.last, PAGE, s_see, &compare, &more,
+                                 why);
         if (rc == SH_OK)
             rc = compare.rc;
     }

@@ -62,7 +62,7 @@ s_bytes (const char *text)
 typedef struct
 {
     hub_job_t *job;
-    uint64_t part, last;
+    uint64_t last;
     uint64_t weight; /* as in a verdict */
     sh_err_t rc;
 } listed_t;
@@ -72,7 +72,7 @@ s_see_listed (void *context, const hub_preview_line_t *line)
 {
     listed_t *self = context;
     self->last = line->row;
-    if (line->part != self->part || self->rc != SH_OK)
+    if (self->rc != SH_OK)
         return;
     bool added = strcmp (line->action, "insert") == 0;
     if (!added && strcmp (line->action, "update") != 0)
@@ -87,13 +87,13 @@ static sh_err_t
 s_load_listed (hub_applier_t *self, uint64_t number,
                const hub_preview_part_t *part, hub_job_t *job, sh_why_t *why)
 {
-    listed_t listed = { .job = job, .part = part->part };
+    listed_t listed = { .job = job };
     bool more = true;
     sh_err_t rc = SH_OK;
     while (rc == SH_OK && more) {
-        rc = hub_previews_lines (self->previews, number, listed.last,
-                                 LINES_MOST, s_see_listed, &listed, &more,
-                                 why);
+        rc = hub_previews_lines (self->previews, number, part->part,
+                                 listed.last, LINES_MOST, s_see_listed,
+                                 &listed, &more, why);
         if (rc == SH_OK)
             rc = listed.rc;
     }

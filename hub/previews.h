@@ -127,10 +127,12 @@ sh_err_t hub_previews_find (hub_previews_t *self, uint64_t number,
     parts of the report, the entry gets another.  Number 0 is none.  */
 void hub_previews_shown (hub_previews_t *self, uint64_t number);
 
-/*  Show up to 'most' lines behind 'after' to 'see', which must not call back.
-    '*more': others follow.  */
+#define HUB_PREVIEW_ALL UINT64_MAX
+
+/*  Show up to 'most' lines behind 'after', of one part or HUB_PREVIEW_ALL, to
+    'see', which must not call back.  '*more': others follow.  */
 sh_err_t hub_previews_lines (hub_previews_t *self, uint64_t number,
-                             uint64_t after, size_t most,
+                             uint64_t part, uint64_t after, size_t most,
                              hub_preview_see_fn *see, void *context,
                              bool *more, sh_why_t *why) SH_MUST_CHECK;
 

@@ -142,13 +142,22 @@ s_show_line (sqlite3_stmt *stmt, hub_preview_see_fn *see, void *context)
 }
 
 static sh_err_t
-s_lines (hub_previews_t *self, uint64_t number, uint64_t after, size_t most,
-         hub_preview_see_fn *see, void *context, bool *more, sh_why_t *why)
+s_lines (hub_previews_t *self, uint64_t number, uint64_t part, uint64_t after,
+         size_t most, hub_preview_see_fn *see, void *context, bool *more,
+         sh_why_t *why)
 {
+    /*  By the index over (entry, part, row): an entry has up to a hundred
+        parts, and each is asked for.  */
     sqlite3_stmt *stmt = hub_previews_ask (
-        self, "SELECT row, part, action, address, field, old, fresh FROM"
-              " change WHERE entry = ? AND row > ? ORDER BY row LIMIT ?",
-        "iii", (int64_t) number, (int64_t) after, (int64_t) most + 1);
+        self,
+        part == HUB_PREVIEW_ALL
+            ? "SELECT row, part, action, address, field, old, fresh FROM"
+              " change WHERE entry = ?1 AND row > ?3 ORDER BY row LIMIT ?4"
+            : "SELECT row, part, action, address, field, old, fresh FROM"
+              " change WHERE entry = ?1 AND part = ?2 AND row > ?3"
+              " ORDER BY row LIMIT ?4",
+        "iiii", (int64_t) number, (int64_t) part, (int64_t) after,
+        (int64_t) most + 1);
     int code = stmt ? SQLITE_ROW : SQLITE_ERROR;
     *more = false;
     for (size_t count = 0;
@@ -164,15 +173,16 @@ s_lines (hub_previews_t *self, uint64_t number, uint64_t after, size_t most,
 }
 
 sh_err_t
-hub_previews_lines (hub_previews_t *self, uint64_t number, uint64_t after,
-                    size_t most, hub_preview_see_fn *see, void *context,
-                    bool *more, sh_why_t *why)
+hub_previews_lines (hub_previews_t *self, uint64_t number, uint64_t part,
+                    uint64_t after, size_t most, hub_preview_see_fn *see,
+                    void *context, bool *more, sh_why_t *why)
 {
     assert (self && see && more);
     pthread_mutex_lock (&self->lock);
     sh_err_t rc = hub_previews_open (self, why);
     if (rc == SH_OK)
-        rc = s_lines (self, number, after, most, see, context, more, why);
+        rc = s_lines (self, number, part, after, most, see, context, more,
+                      why);
     pthread_mutex_unlock (&self->lock);
     return rc;
 }

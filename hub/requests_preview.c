@@ -135,8 +135,9 @@ hub_requests_preview (const hub_requests_t *self, const char *rest,
         hub_previews_shown (self->previews, number);
     sh_err_t rc = hub_previews_find (self->previews, number, &one, &why);
     if (rc == SH_OK)
-        rc = hub_previews_lines (self->previews, number, after, LINES_MOST,
-                                 s_see_line, lines, &more, &why);
+        rc = hub_previews_lines (self->previews, number, HUB_PREVIEW_ALL,
+                                 after, LINES_MOST, s_see_line, lines, &more,
+                                 &why);
     if (rc != SH_OK) {
         json_decref (lines);
         s_fail (reply, rc, &why);

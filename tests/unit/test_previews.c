@@ -431,7 +431,8 @@ test_closing_of_preview (void **state)
             = PUT (.reason = HUB_HELD_PREVIEW, .report = i + 1,
                    .subnet = i + 1, .part = 1, .offline = "10.0.0.9",
                    .silent = "2026-06-01 12:00:00");
-        assert_int_equal (hub_previews_lines (s_file, number, 0, 100, s_see,
+        assert_int_equal (hub_previews_lines (s_file, number,
+                                              HUB_PREVIEW_ALL, 0, 100, s_see,
                                               text, &more, NULL), SH_OK);
         assert_false (more);
         assert_int_equal (strstr (text, "update 10.0.0.9 state 2 1;") != NULL,
@@ -439,6 +440,29 @@ test_closing_of_preview (void **state)
         assert_int_equal (s_count (), i + 1);
         assert_int_equal (s_list[i].changes, 1 + cases[i].goes);
     }
+}
+
+/*  An entry can have a hundred parts, and each is applied by its own lines.  */
+static void
+test_lines_of_a_part (void **state)
+{
+    (void) state;
+    s_open (s_path);
+    uint64_t number = PUT (.reason = HUB_HELD_PREVIEW, .report = 1,
+                           .name = "first");
+    assert_int_equal (PUT (.reason = HUB_HELD_PREVIEW, .report = 1, .part = 1,
+                           .name = "second"), number);
+    char text[512] = "";
+    bool more = true;
+    assert_int_equal (hub_previews_lines (s_file, number, 1, 0, 100, s_see,
+                                          text, &more, NULL), SH_OK);
+    assert_false (more);
+    assert_non_null (strstr (text, "insert 10.0.0.5 hostname - second;"));
+    assert_null (strstr (text, "first"));
+    *text = 0;
+    assert_int_equal (hub_previews_lines (s_file, number, 2, 0, 100, s_see,
+                                          text, &more, NULL), SH_OK);
+    assert_string_equal (text, "");
 }
 
 static void
@@ -449,13 +473,13 @@ test_lines_in_pages (void **state)
     uint64_t number = PUT (.reason = HUB_HELD_NEW, .report = 1);
     char text[512] = "";
     bool more = false;
-    assert_int_equal (hub_previews_lines (s_file, number, 0, 1, s_see, text,
-                                          &more, NULL), SH_OK);
+    assert_int_equal (hub_previews_lines (s_file, number, HUB_PREVIEW_ALL, 0, 1,
+                                          s_see, text, &more, NULL), SH_OK);
     assert_true (more);
     assert_string_equal (text, "insert 10.0.0.5 lastSeen - "
                                "2026-06-01 11:59:00;");
-    assert_int_equal (hub_previews_lines (s_file, number, 1, 1, s_see, text,
-                                          &more, NULL), SH_OK);
+    assert_int_equal (hub_previews_lines (s_file, number, HUB_PREVIEW_ALL, 1, 1,
+                                          s_see, text, &more, NULL), SH_OK);
     assert_false (more);
     assert_non_null (strstr (text, "insert 10.0.0.5 hostname - host;"));
 }
@@ -586,6 +610,7 @@ main (void)
         TEST (test_entries_most),
         TEST (test_closing_of_preview),
         TEST (test_lines_in_pages),
+        TEST (test_lines_of_a_part),
         TEST (test_open_again),
         TEST (test_no_file),
         TEST (test_broken),
