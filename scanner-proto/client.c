@@ -187,9 +187,10 @@ s_run_timers (sp_client_t *self, sp_event_t *event)
     return event->kind != SP_EVENT_NOTHING;
 }
 
-static int64_t
-s_next_timer (const sp_client_t *self)
+int64_t
+sp_client_due (const sp_client_t *self)
 {
+    assert (self);
     if (self->state != SP_CLIENT_UP)
         return self->due;
     int64_t silence = self->heard + SP_SILENCE_MS;
@@ -245,6 +246,21 @@ s_serve (sp_client_t *self, sp_event_t *event)
         return false;
     sp_client_link_down (self, self->ending, event);
     return true;
+}
+
+size_t
+sp_client_sockets (const sp_client_t *self,
+                   void *sockets[static SP_CLIENT_SOCKETS])
+{
+    assert (self && sockets);
+    size_t count = 0;
+    if (self->session) {
+        sockets[count++] = sp_session_socket (self->session);
+        sockets[count++] = sp_session_monitor (self->session);
+    }
+    if (self->look)
+        sockets[count++] = sp_session_monitor (self->look);
+    return count;
 }
 
 /*  Wait for the sockets; 'ready' says whether 'other' is.  */
@@ -314,7 +330,7 @@ sp_client_wait (sp_client_t *self, void *other, int timeout, sp_event_t *event)
             return SH_E_INTERRUPTED;
         if (s_run_timers (self, event))
             return SH_OK;
-        int64_t timer = s_next_timer (self);
+        int64_t timer = sp_client_due (self);
         bool ready = false;
         sh_err_t rc = s_poll (self, other, timer < end ? timer : end, &ready);
         if (rc)

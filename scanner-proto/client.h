@@ -87,6 +87,17 @@ void sp_client_destroy (sp_client_t **self_p);
 sh_err_t sp_client_wait (sp_client_t *self, void *other, int timeout,
                          sp_event_t *event) SH_MUST_CHECK;
 
+/*  For a program that has many clients and waits for all of them at once: the
+    ZeroMQ sockets to watch, which are others after a DOWN and after an attempt
+    to connect has begun; their number is returned.  sp_client_wait without
+    a time-out, until it has NOTHING, is due when one of them has news, after
+    each send (ZMQ_FD tells of changes only), and at sp_client_due, a time by
+    the client's clock.  */
+#define SP_CLIENT_SOCKETS 3
+size_t sp_client_sockets (const sp_client_t *self,
+                          void *sockets[static SP_CLIENT_SOCKETS]);
+int64_t sp_client_due (const sp_client_t *self);
+
 /*  Send on the current session; SH_E_DISCONNECTED when there is none (the
     message is then not queued anywhere).  */
 sh_err_t sp_client_send (sp_client_t *self, const sp_message_t *message)

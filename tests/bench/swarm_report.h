@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*  The reports of a swarm: subnet k is the k-th /24 of 10.0.0.0/8, its hosts
+    answer by their last octets.  The messages point into this struct and hold
+    until the next one is filled in.  */
+
+#ifndef SW_REPORT_H
+#define SW_REPORT_H
+
+#include "scanner-proto/message.h"
+#include "tests/bench/swarm_options.h"
+
+#define SW_HOSTS_MOST 254
+
+/*  What tells one report from another, and what a resend must not change.  */
+typedef struct
+{
+    uint8_t id[SP_REPORT_ID];
+    uint64_t subnet;
+    int64_t finished; /* wall clock, ms */
+    int64_t off;
+} sw_scan_t;
+
+typedef struct
+{
+    size_t count;
+    int64_t spread; /* ms */
+    uint8_t ips[SW_HOSTS_MOST][4];
+    sp_host_t hosts[SW_HOSTS_MOST];
+    sp_range_t covered;
+    uint8_t first[4], last[4];
+    char cidr[SP_CIDR_MOST + 1];
+    sp_message_t message;
+} sw_report_t;
+
+void sw_report_init (sw_report_t *self, const sw_options_t *options);
+
+/*  The part with the hosts, or the closing part.  */
+const sp_message_t *sw_report_fill (sw_report_t *self, const sw_scan_t *scan,
+                                    bool closing);
+
+#endif
