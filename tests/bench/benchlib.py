@@ -46,6 +46,18 @@ def program(name, *args, patience=PATIENCE, **more):
     return json.loads(done.stdout.rstrip('\n').rsplit('\n', 1)[-1])
 
 
+def arguments(options):
+    """{'from_subnet': 5, 'closing': True} as --from-subnet 5 --closing."""
+    words = []
+    for name, value in options.items():
+        if value is None or value is False:
+            continue
+        words.append('--' + name.replace('_', '-'))
+        if value is not True:
+            words.append(value)
+    return words
+
+
 def machine():
     """What the figures were taken on."""
     cpu = 'unknown'

@@ -10,6 +10,7 @@ import ipaddress
 import subprocess
 import time
 
+import benchlib
 import harness
 
 FIRST = int(ipaddress.ip_address('10.0.0.0'))
@@ -42,7 +43,7 @@ class Estate:
                                          options=('--', *DATABASE))
         self.fill()
         self.hub = None
-        self.config = config
+        self.config = {'log': 'info', **config}
 
     @property
     def sql(self):
@@ -94,6 +95,21 @@ class Estate:
         """Counters of the server, as numbers."""
         rows = dict(self.sql.rows('SHOW GLOBAL STATUS'))
         return {name: int(rows[name]) for name in names}
+
+    # Load.
+
+    def floor(self, **options):
+        """A run of the bare loop on these rows; 'options' are its own, with
+        underscores."""
+        env = self.database.env
+        password = self.directory / 'password'
+        password.touch(0o600)
+        password.write_text(env['DB_PASSWORD'])
+        return benchlib.program(
+            'floor', '--socket', env['DB_SOCKET'], '--user', env['DB_USER'],
+            '--password-file', password, '--database', env['DB_NAME'],
+            '--subnets', self.subnets, '--agents', self.agents, '--known',
+            self.rows, *benchlib.arguments(options))
 
     # The hub.
 

@@ -239,7 +239,8 @@ class Hub:
         self.process = None
         self.environment = {}  # of the process, besides ours
         self.config = {'timezone': 'auto', 'policy': '', 'tz': 'UTC0',
-                       'workers': 2, 'http': '', 'hub': '', **config}
+                       'workers': 2, 'http': '', 'hub': '', 'log': 'debug',
+                       **config}
         self.registry = self.directory / 'scanners'
         self.registry.mkdir(parents=True)
         self.path = self.directory / 'hub.yaml'
@@ -298,7 +299,7 @@ metrics:
 phpipam_timezone: {self.config['timezone']}
 {self.config['policy']}
 {self.http_section()}
-log_level: debug
+log_level: {self.config['log']}
 ''')
 
     def start(self, wait=True):
