@@ -52,9 +52,10 @@ struct hub_store
                              const sh_prefix_t *prefix, uint64_t hint,
                              uint64_t *id) SH_MUST_CHECK;
 
-    /*  The rows of some addresses, at least one.  '*out' is new and the
-        caller's.  Rows whose ip_addr is no address are left out.  Nothing reads
-        all of a subnet: one can have millions of rows.  */
+    /*  The rows of some addresses, at least one, ascending and each once.
+        '*out' is new and the caller's; rows of addresses between them may
+        come along.  Rows whose ip_addr is no address are left out.  Nothing
+        reads all of a subnet: one can have millions of rows.  */
     sh_err_t (*read_rows) (hub_store_t *self, uint64_t subnet,
                            const sh_addr_t *addrs, size_t count,
                            hub_rows_t **out) SH_MUST_CHECK;

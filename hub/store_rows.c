@@ -7,9 +7,14 @@
 #include <string.h>
 
 #include "hub/changes.h"
+#include "lib/ranges.h"
 
 /*  MariaDB turns IN lists of 1,000 and more into temporary tables.  */
 #define IN_MOST 500
+/*  So many hosts that lie close together, at least one of so many addresses,
+    are read as the stretch that they span.  */
+#define DENSE_LEAST 8
+#define DENSE_SHARE 4
 /*  Numbers of digits that an address can have.  */
 #define LENGTHS (SH_ADDR_DECIMAL - 1)
 
@@ -86,11 +91,39 @@ s_fetch (hub_sql_t *sql, chunks_t *chunks)
     return SH_OK;
 }
 
+/*  The decimal texts of the ends of a stretch that is worth to be read whole:
+    its hosts lie close together, and the texts have one length, for only then
+    their order is that of the numbers.  */
+static bool
+s_is_dense (const sh_addr_t *addrs, size_t count,
+            char first[static SH_ADDR_DECIMAL],
+            char last[static SH_ADDR_DECIMAL])
+{
+    sh_range_t span = { addrs[0], addrs[count - 1] };
+    if (count < DENSE_LEAST || span.first.family != span.last.family)
+        return false;
+    sh_addr_decimal (&span.first, first);
+    sh_addr_decimal (&span.last, last);
+    return strlen (first) == strlen (last)
+           && sh_ranges_count (&(sh_ranges_t){ .items = &span, .count = 1 })
+                  <= count * DENSE_SHARE;
+}
+
+/*  A /24 read as a stretch takes the server half the time of a list of its 254
+    addresses, which it has to parse, sort and look up for each row.  */
 static sh_err_t
 s_fetch_some (hub_sql_t *sql, uint64_t subnet, const sh_addr_t *addrs,
               size_t count, chunks_t *chunks)
 {
+    char first[SH_ADDR_DECIMAL], last[SH_ADDR_DECIMAL];
     s_select (sql, subnet);
+    if (s_is_dense (addrs, count, first, last)) {
+        hub_sql_add (sql, " AND ip_addr >= ");
+        hub_sql_text (sql, first);
+        hub_sql_add (sql, " AND ip_addr <= ");
+        hub_sql_text (sql, last);
+        return s_fetch (sql, chunks);
+    }
     for (size_t i = 0; i < count; i++) {
         char decimal[SH_ADDR_DECIMAL];
         sh_addr_decimal (&addrs[i], decimal);

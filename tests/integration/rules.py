@@ -872,6 +872,25 @@ def _(s):
     equal(s.address('10.0.0.255'), 255, 'the id of the next row')
 
 
+@case('hosts that lie close together leave those between them alone')
+def _(s):
+    # They are read as one stretch, but where numbers get a digit more: in
+    # 0.0.3.0/24 at .232, which is 1000.
+    s.subnet(11, '0.0.3.0/24')
+    old = ago(7200)
+    for subnet, network in ((10, '10.0.0'), (11, '0.0.3')):
+        for at in range(1, 255):
+            s.seen_row(f'{network}.{at}', old, subnet)
+        verdict = s.applied(*(host(f'{network}.{at}', ago(60))
+                              for at in range(2, 255, 2)), subnet=subnet,
+                            cidr=f'{network}.0/24')
+        equal((verdict['seen'], verdict.get('added', 0)), (127, 0))
+        equal(s.sql.rows('SELECT ip_addr % 2, COUNT(*), MAX(lastSeen) = '
+                         f"'{wall(old)}' FROM ipaddresses WHERE subnetId = "
+                         f'{subnet} GROUP BY ip_addr % 2 ORDER BY 1'),
+              [('0', '127', '0'), ('1', '127', '1')])
+
+
 @case('a report that only moves lastSeen burns no id')
 def _(s):
     seen = ago(60)
