@@ -111,6 +111,13 @@ class Estate:
             '--subnets', self.subnets, '--agents', self.agents, '--known',
             self.rows, *benchlib.arguments(options))
 
+    def swarm(self, **options):
+        """A run of scanhub-swarm against the hub."""
+        return benchlib.program(
+            'scanhub-swarm', '--endpoint', self.hub.endpoint, '--server-key',
+            self.hub.public, '--keys', self.keys, '--subnets', self.subnets,
+            '--agents', self.agents, *benchlib.arguments(options))
+
     # The hub.
 
     def start_hub(self, keys=None, **config):

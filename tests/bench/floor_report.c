@@ -156,12 +156,10 @@ s_read_rows (floor_report_t *self, uint64_t subnet, MYSQL_RES **result)
                    "lastSeen, hostname, mac FROM ipaddresses "
                    "WHERE subnetId = ");
     s_number (self, subnet);
-    s_add (self, " AND ip_addr IN (");
-    for (unsigned host = options->first; host <= options->last; host++) {
-        s_add (self, host > options->first ? "," : "");
-        s_add_address (self, subnet, host);
-    }
-    s_add (self, ")");
+    s_add (self, " AND ip_addr >= ");
+    s_add_address (self, subnet, options->first);
+    s_add (self, " AND ip_addr <= ");
+    s_add_address (self, subnet, options->last);
     return s_query (self, result);
 }
 

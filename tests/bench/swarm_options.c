@@ -26,6 +26,7 @@ static const char s_help[]
     "n\n"
     "  --agents N        reports those k with k % N == n % N (16), in turn,\n"
     "  --from-subnet K, --to-subnet L   and of these K to L\n"
+    "  --once            each of them once, and end (with --window)\n"
     "  --hosts A-B       which hosts of a subnet answer (1-254)\n"
     "  --spread S        they were seen over S seconds (0)\n"
     "  --closing         a report has its closing part, too\n"
@@ -126,6 +127,11 @@ s_check (sw_options_t *self)
         self->rate = (double) self->scanners / self->period;
     if (!self->to || self->to > self->subnets)
         self->to = self->subnets;
+    if (self->once && (self->idle || self->rate > 0 || self->reports
+                       || self->scanners != self->agents))
+        return s_wrong ("--once goes with --window and a scanner per agent");
+    if (self->once && self->from <= self->to)
+        self->reports = self->to - self->from + 1;
     return -1;
 }
 
@@ -149,6 +155,7 @@ sw_options_parse (sw_options_t *out, int argc, char **argv)
         { .name = "hosts" },
         { "spread", .seconds = &out->spread },
         { "closing", .flag = &out->closing },
+        { "once", .flag = &out->once },
         { "window", .number = &out->window, .least = 1,
           .most = SW_WINDOW_MOST },
         { "rate", .seconds = &out->rate },

@@ -20,6 +20,7 @@ typedef struct
     uint64_t host_first, host_last; /* last octets */
     double spread;  /* seconds over which the hosts were seen */
     bool closing;   /* each report has its closing part */
+    bool once;      /* each subnet is reported once, not in turn for ever */
     /*  One of the three shapes: idle, a rate (of all scanners together, reports
         per second), or else a closed loop with so many parts on their way.  */
     bool idle;

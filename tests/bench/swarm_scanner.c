@@ -235,7 +235,9 @@ s_begin (sw_scanner_t *self, sw_part_t *part, int64_t now)
             return false;
         due = sw_load_due_of (&swarm->load, self->number, self->begun);
         self->owed--; /* it has been 'open' since it was due */
-    } else if (sw_load_take_place (&swarm->load, now))
+    } else if (swarm->options->once && self->subnet > self->last)
+        return false;
+    else if (sw_load_take_place (&swarm->load, now))
         swarm->open++;
     else
         return false;
@@ -247,7 +249,7 @@ s_begin (sw_scanner_t *self, sw_part_t *part, int64_t now)
     part->scan.off = sp_client_offset (self->client);
     randombytes_buf (part->scan.id, sizeof part->scan.id);
     self->subnet += self->step;
-    if (self->subnet > self->last)
+    if (self->subnet > self->last && !swarm->options->once)
         self->subnet = self->first;
     return true;
 }

@@ -117,6 +117,13 @@ def end(process, patience=PATIENCE):
     return process.returncode
 
 
+def cpu_of(pid):
+    """CPU seconds that a process has used."""
+    with open(f'/proc/{pid}/stat') as stat:
+        fields = stat.read().rsplit(')', 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
+
 # --- the database -----------------------------------------------------------
 
 class SqlError(Exception):
@@ -213,6 +220,9 @@ class Database:
         status = self.root.row(
             "SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'")
         return status[1] != '0'
+
+    def cpu(self):
+        return cpu_of(self.env['DB_PID'])
 
     def stop(self):
         self.root.close()
@@ -322,10 +332,7 @@ log_level: {self.config['log']}
         return self.process is not None and self.process.poll() is None
 
     def cpu(self):
-        """CPU seconds that it has used."""
-        with open(f'/proc/{self.process.pid}/stat') as stat:
-            fields = stat.read().rsplit(')', 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+        return cpu_of(self.process.pid)
 
     def died(self):
         """Did it end without being asked to?"""
