@@ -171,7 +171,7 @@ s_time (char out[static NOW_TEXT], int ahead)
     strftime (out, NOW_TEXT, "%Y-%m-%d %H:%M:%S", gmtime_r (&now, &parts));
 }
 
-/*  "UPDATE ... id IN (", but for the ids.  */
+/*  "UPDATE ... AND (", but for the ids.  */
 static void
 s_start_seen (floor_report_t *self, uint64_t subnet, const char *now)
 {
@@ -186,19 +186,27 @@ s_start_seen (floor_report_t *self, uint64_t subnet, const char *now)
     s_add (self, now);
     s_add (self, "', lastSeen), editDate = editDate WHERE subnetId = ");
     s_number (self, subnet);
-    s_add (self, " AND COALESCE(excludePing, '0') <> '1' AND id IN (");
+    s_add (self, " AND COALESCE(excludePing, '0') <> '1' AND (");
 }
 
+/*  The rows of the estate have ids that follow each other.  */
 static unsigned
 s_update_seen (floor_report_t *self, uint64_t subnet, const char *now,
                MYSQL_RES *rows)
 {
-    s_start_seen (self, subnet, now);
+    uint64_t first = UINT64_MAX, last = 0;
     MYSQL_ROW row;
-    for (size_t i = 0; (row = mysql_fetch_row (rows)); i++) {
-        s_add (self, i ? "," : "");
-        s_add (self, row[0]);
+    while ((row = mysql_fetch_row (rows))) {
+        uint64_t id = strtoull (row[0], NULL, 10);
+        first = id < first ? id : first;
+        last = id > last ? id : last;
     }
+    assert (last - first + 1 == mysql_num_rows (rows));
+    s_start_seen (self, subnet, now);
+    s_add (self, "id BETWEEN ");
+    s_number (self, first);
+    s_add (self, " AND ");
+    s_number (self, last);
     s_add (self, ")");
     unsigned number = s_run (self);
     if (number == 0)
@@ -297,8 +305,9 @@ s_see_one (floor_report_t *self, uint64_t subnet)
     char now[NOW_TEXT];
     s_time (now, 0);
     s_start_seen (self, subnet, now);
+    s_add (self, "id IN (");
     s_number (self, (subnet - 1) * self->options->known + 1);
-    s_add (self, ")");
+    s_add (self, "))");
     return s_run (self);
 }
 

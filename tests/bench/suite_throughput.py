@@ -15,7 +15,7 @@ import estate
 WORKERS = (1, 2, 4)
 BLOCK = 400         # reports; ten blocks are all the subnets
 SCANNERS = 16       # one for each agent
-WINDOW = 4          # parts on their way, of each: no queue of the hub's is full
+WINDOW = 4          # parts on their way, of each: no queue is full
 WARM = 64           # before the first block, and not counted
 FRESH = 4           # new rows of a report
 COUNTED = ('Com_select', 'Com_update', 'Com_insert', 'Com_begin',
