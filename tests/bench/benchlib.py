@@ -58,6 +58,18 @@ def arguments(options):
     return words
 
 
+def cpu(process):
+    """CPU seconds that it has used, in all of its threads."""
+    tasks = Path(f'/proc/{process.pid}/task').glob('*/schedstat')
+    return sum(int(one.read_text().split()[0]) for one in tasks) / 1e9
+
+
+def resident(process):
+    """KB of memory that it has."""
+    status = Path(f'/proc/{process.pid}/status').read_text()
+    return int(re.search(r'^VmRSS:\s+(\d+) kB$', status, re.M)[1])
+
+
 def machine():
     """What the figures were taken on."""
     cpu = 'unknown'
@@ -129,17 +141,23 @@ class Bench:
                      f'{"" if one["reached"] else ", MISSED"})')
         return text
 
+    @staticmethod
+    def turns(sides, blocks=BLOCKS):
+        """Blocks of several sides in turns: what each block of each gave."""
+        got = {side: [] for side in sides}
+        for block in range(blocks):
+            # Who goes first changes, so that none always follows the same.
+            first = block % len(sides)
+            for side in [*sides][first:] + [*sides][:first]:
+                got[side].append(sides[side]())
+        return got
+
     def compare(self, name, unit, ours, floor, goal=None, above=True,
                 blocks=BLOCKS, **more):
         """Blocks of both sides in turns; each function plays one block and
         returns its figure.  Recorded is the ratio of the medians, and all
         figures beside it."""
-        got = {'ours': [], 'floor': []}
-        for block in range(blocks):
-            # Who goes first changes, so that neither always follows the other.
-            sides = [('ours', ours), ('floor', floor)]
-            for side, function in sides if block % 2 == 0 else sides[::-1]:
-                got[side].append(function())
+        got = self.turns({'ours': ours, 'floor': floor}, blocks)
         return self.record(name, statistics.median(got['ours']), unit,
                            floor=statistics.median(got['floor']), goal=goal,
                            above=above, blocks=got, **more)

@@ -105,7 +105,7 @@ s_take_up (sw_scanner_t *self)
     if (self->known)
         stats->reconnects++;
     else
-        sw_samples_add (&stats->connect, stats->began, sw_now ());
+        latencies_add (&stats->connect, 1000 * (sw_now () - stats->began));
     self->known = true;
     sw_outage_t *outage = sw_stats_outage (stats);
     if (outage && swarm->connected == swarm->options->scanners)
@@ -159,8 +159,8 @@ static void
 s_applied (sw_scanner_t *self, sw_part_t *part, int64_t now)
 {
     sw_stats_t *stats = &self->swarm->stats;
-    sw_samples_add (part->closing ? &stats->closing : &stats->latency,
-                    part->due, now);
+    latencies_add (part->closing ? &stats->closing : &stats->latency,
+                   1000 * (now - part->due));
     s_prove (self);
     if (self->swarm->options->closing && !part->closing) {
         part->closing = true;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "tests/bench/swarm_stats.h"
 
+#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -14,18 +14,13 @@ sw_now (void)
     return (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-void
-sw_samples_add (sw_samples_t *self, int64_t from, int64_t to)
+double
+sw_cpu (void)
 {
-    if (self->count == self->room) {
-        size_t room = self->room ? 2 * self->room : 4096;
-        double *items = reallocarray (self->items, room, sizeof *items);
-        if (!items)
-            abort (); /* a figure that leaves samples out would be wrong */
-        self->items = items;
-        self->room = room;
-    }
-    self->items[self->count++] = (double) (to - from) / 1000.0;
+    struct rusage used;
+    getrusage (RUSAGE_SELF, &used);
+    return (double) (used.ru_utime.tv_sec + used.ru_stime.tv_sec)
+           + (double) (used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
 }
 
 void
@@ -40,7 +35,7 @@ sw_stats_count (sw_stats_t *self, const sp_verdict_t *verdict)
     self->skipped += verdict->skipped;
     self->hosts_refused += verdict->refused_count;
     if (verdict->cause)
-        snprintf (self->cause, sizeof self->cause, "%s", verdict->cause);
+        self->cause = sh_err_from_word (verdict->cause);
 }
 
 sw_outage_t *
@@ -63,86 +58,63 @@ sw_stats_begin_outage (sw_stats_t *self)
             = (sw_outage_t){ .lost = sw_now () };
 }
 
-static int
-s_compare (const void *a, const void *b)
-{
-    double x = *(const double *) a, y = *(const double *) b;
-    return (x > y) - (x < y);
-}
-
-static double
-s_quantile (const sw_samples_t *self, double share)
-{
-    size_t at = (size_t) (share * (double) self->count);
-    return self->items[at < self->count ? at : self->count - 1];
-}
-
-static json_t *
-s_quantiles (sw_samples_t *self)
-{
-    if (self->count == 0)
-        return json_null ();
-    qsort (self->items, self->count, sizeof *self->items, s_compare);
-    return json_pack ("{s:f, s:f, s:f, s:f}", "p50", s_quantile (self, 0.5),
-                      "p90", s_quantile (self, 0.9), "p99",
-                      s_quantile (self, 0.99), "max", s_quantile (self, 1));
-}
-
 static double
 s_seconds (int64_t us)
 {
     return (double) us / 1e6;
 }
 
-/*  By CLOCK_MONOTONIC, so that who ended the hub can say when that was.  */
-static json_t *
-s_outages (const sw_stats_t *self)
+static void
+s_print_times (const char *name, latencies_t *times)
 {
-    json_t *out = json_array ();
+    printf (", \"%s\": ", name);
+    latencies_print (times, stdout);
+}
+
+/*  By CLOCK_MONOTONIC, so that who ended the hub can say when that was.  */
+static void
+s_print_outages (const sw_stats_t *self)
+{
+    printf (", \"outages\": [");
     for (size_t i = 0; i < self->outage_count; i++) {
         const sw_outage_t *one = &self->outages[i];
-        json_array_append_new (
-            out, json_pack ("{s:f, s:f, s:f}", "lost", s_seconds (one->lost),
-                            "back", s_seconds (one->back), "working",
-                            s_seconds (one->working)));
+        printf ("%s{\"lost\": %.3f, \"back\": %.3f, \"working\": %.3f}",
+                i ? ", " : "", s_seconds (one->lost), s_seconds (one->back),
+                s_seconds (one->working));
     }
-    return out;
+    printf ("]");
 }
 
-static json_t *
-s_fields (const sw_stats_t *self)
+static void
+s_print_counts (const sw_stats_t *self, uint64_t lost)
 {
-    return json_pack (
-        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "seen",
-        (json_int_t) self->seen, "added", (json_int_t) self->added, "named",
-        (json_int_t) self->named, "macs", (json_int_t) self->macs, "tagged",
-        (json_int_t) self->tagged, "held", (json_int_t) self->held, "skipped",
-        (json_int_t) self->skipped, "hosts_refused",
-        (json_int_t) self->hosts_refused);
-}
-
-static json_t *
-s_counts (const sw_stats_t *self, uint64_t lost)
-{
-    return json_pack (
-        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "sent",
-        (json_int_t) self->sent, "applied", (json_int_t) self->applied,
-        "refused", (json_int_t) self->refused, "lost", (json_int_t) lost,
-        "parts", (json_int_t) self->parts, "closings",
-        (json_int_t) self->closings, "resent", (json_int_t) self->resent,
-        "retried", (json_int_t) self->retried, "errors",
-        (json_int_t) self->errors, "stray", (json_int_t) self->stray,
-        "reconnects", (json_int_t) self->reconnects, "cause", self->cause);
-}
-
-/*  What the swarm itself took of the machine.  */
-static double
-s_cpu (void)
-{
-    struct rusage used;
-    getrusage (RUSAGE_SELF, &used);
-    return (double) (used.ru_utime.tv_sec + used.ru_stime.tv_sec)
-           + s_seconds (used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+    const struct
+    {
+        const char *name;
+        uint64_t value;
+    } counts[] = {
+        { "sent", self->sent },
+        { "applied", self->applied },
+        { "refused", self->refused },
+        { "lost", lost },
+        { "parts", self->parts },
+        { "closings", self->closings },
+        { "resent", self->resent },
+        { "retried", self->retried },
+        { "errors", self->errors },
+        { "stray", self->stray },
+        { "reconnects", self->reconnects },
+        { "seen", self->seen },
+        { "added", self->added },
+        { "named", self->named },
+        { "macs", self->macs },
+        { "tagged", self->tagged },
+        { "held", self->held },
+        { "skipped", self->skipped },
+        { "hosts_refused", self->hosts_refused },
+    };
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        printf (", \"%s\": %" PRIu64, counts[i].name, counts[i].value);
 }
 
 void
@@ -150,25 +122,23 @@ sw_stats_print (sw_stats_t *self, size_t scanners, size_t connected,
                 uint64_t lost)
 {
     double seconds = s_seconds (self->last_verdict - self->first_sent);
-    json_t *all = json_pack (
-        "{s:I, s:I, s:f, s:f, s:f, s:o, s:o, s:o, s:o}", "scanners",
-        (json_int_t) scanners, "connected", (json_int_t) connected, "seconds",
-        seconds, "rate",
-        seconds > 0 ? (double) self->applied / seconds : 0.0, "cpu_s",
-        s_cpu (), "latency_ms", s_quantiles (&self->latency), "closing_ms",
-        s_quantiles (&self->closing), "connect_ms",
-        s_quantiles (&self->connect), "outages", s_outages (self));
-    json_object_update_new (all, s_counts (self, lost));
-    json_object_update_new (all, s_fields (self));
-    json_dumpf (all, stdout, JSON_REAL_PRECISION (12));
-    putchar ('\n');
-    json_decref (all);
+    printf ("{\"scanners\": %zu, \"connected\": %zu, \"seconds\": %.6f, "
+            "\"rate\": %.3f, \"cpu_s\": %.3f",
+            scanners, connected, seconds,
+            seconds > 0 ? (double) self->applied / seconds : 0.0, sw_cpu ());
+    s_print_counts (self, lost);
+    s_print_times ("latency_ms", &self->latency);
+    s_print_times ("closing_ms", &self->closing);
+    s_print_times ("connect_ms", &self->connect);
+    s_print_outages (self);
+    printf (", \"cause\": \"%s\"}\n",
+            self->cause ? sh_err_word (self->cause) : "");
 }
 
 void
 sw_stats_clear (sw_stats_t *self)
 {
-    free (self->latency.items);
-    free (self->closing.items);
-    free (self->connect.items);
+    latencies_clear (&self->latency);
+    latencies_clear (&self->closing);
+    latencies_clear (&self->connect);
 }

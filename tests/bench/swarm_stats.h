@@ -5,18 +5,11 @@
 #ifndef SW_STATS_H
 #define SW_STATS_H
 
-#include <jansson.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "scanner-proto/message.h"
-
-/*  Samples in ms.  */
-typedef struct
-{
-    double *items;
-    size_t count, room;
-} sw_samples_t;
+#include "tests/bench/latencies.h"
 
 #define SW_OUTAGES_MOST 64
 
@@ -37,15 +30,15 @@ typedef struct
     /*  Sums over the verdicts.  */
     uint64_t seen, added, named, macs, tagged, held, skipped, hosts_refused;
     int64_t began, first_sent, last_verdict;
-    sw_samples_t latency, closing, connect;
+    latencies_t latency, closing, connect;
     sw_outage_t outages[SW_OUTAGES_MOST];
     size_t outage_count;
-    char cause[64]; /* of the last verdict that refused or put off */
+    sh_err_t cause; /* of the last verdict that refused or put off */
 } sw_stats_t;
 
 int64_t sw_now (void); /* us, CLOCK_MONOTONIC */
+double sw_cpu (void);  /* seconds that this process took of the machine */
 
-void sw_samples_add (sw_samples_t *self, int64_t from, int64_t to);
 void sw_stats_count (sw_stats_t *self, const sp_verdict_t *verdict);
 
 /*  The outage under way, or NULL.  */
