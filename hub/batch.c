@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <sodium.h>
+#include <string.h>
 #include <time.h>
 
 #include "hub/authorise.h"
@@ -32,19 +33,59 @@ hub_batch_ends (sh_err_t rc)
     return class == SH_CLASS_RETRY || class == SH_CLASS_OURS;
 }
 
-/*  Who is speaking, and about which row of subnets.  No lock is taken yet:
+/*  Which of those asked for is the part's; 'count' if it is none yet.  */
+static size_t
+s_find_asked (const hub_asked_t *asked, size_t count, const hub_part_t *part)
+{
+    size_t at = 0;
+    while (at < count && strcmp (asked[at].code, part->code) != 0)
+        at++;
+    return at;
+}
+
+static sh_err_t
+s_take_agent (hub_part_t *part, const hub_asked_t *asked)
+{
+    sh_err_t rc = asked->rc;
+    if (rc == SH_OK)
+        rc = hub_agent_copy (&part->agent, &asked->agent);
+    part->has_agent = rc == SH_OK;
+    return rc;
+}
+
+/*  Who is speaking: one question for all of the batch.  An agent that is not
+    there is its parts' business.  */
+static sh_err_t
+s_read_agents (hub_batch_t *self, hub_part_t **parts, size_t count)
+{
+    hub_store_t *store = self->options->store;
+    hub_asked_t asked[HUB_BATCH_MOST];
+    size_t asked_count = 0;
+    for (size_t i = 0; i < count; i++)
+        if (s_find_asked (asked, asked_count, parts[i]) == asked_count)
+            asked[asked_count++].code = parts[i]->code;
+    sh_err_t rc = store->read_agents (store, asked, asked_count);
+    if (rc != SH_OK)
+        return rc;
+    for (size_t i = 0; i < count; i++)
+        parts[i]->rc = s_take_agent (
+            parts[i],
+            &asked[s_find_asked (asked, asked_count, parts[i])]);
+    for (size_t i = 0; i < asked_count; i++)
+        if (asked[i].rc == SH_OK)
+            hub_agent_clear (&asked[i].agent);
+    return SH_OK;
+}
+
+/*  May it speak here, and about which row of subnets?  No lock is taken yet:
     those come in ascending id over the whole batch.  */
 static sh_err_t
 s_identify (hub_batch_t *self, hub_part_t *part)
 {
     hub_store_t *store = self->options->store;
-    sh_err_t rc = store->read_agent (store, part->code, &part->agent);
-    if (rc != SH_OK)
-        return rc;
-    part->has_agent = true;
     if (part->agent.maintenance)
         return SH_E_MAINTENANCE;
-    rc = hub_authorise_agent (&part->agent, part->code);
+    sh_err_t rc = hub_authorise_agent (&part->agent, part->code);
     if (rc != SH_OK)
         return rc;
     if (part->report->subnet)
@@ -61,10 +102,7 @@ s_identify (hub_batch_t *self, hub_part_t *part)
 static sh_err_t
 s_work (hub_batch_t *self, hub_part_t *part)
 {
-    hub_store_t *store = self->options->store;
-    sh_err_t rc = store->lock_subnet (store, part->subnet_id, &part->subnet);
-    if (rc == SH_OK)
-        rc = hub_authorise_subnet (&part->agent, &part->subnet);
+    sh_err_t rc = hub_authorise_subnet (&part->agent, &part->subnet);
     if (rc == SH_OK)
         rc = hub_authorise_cidr (&part->subnet, part->report->cidr);
     if (rc == SH_OK && part->report->last)
@@ -86,6 +124,32 @@ s_order (hub_part_t **parts, size_t count)
             parts[at] = parts[at - 1];
         parts[at] = one;
     }
+}
+
+/*  The subnets of the ordered parts, each once.  */
+static sh_err_t
+s_lock_subnets (hub_batch_t *self, hub_part_t **parts, size_t count)
+{
+    hub_store_t *store = self->options->store;
+    uint64_t ids[HUB_BATCH_MOST];
+    hub_subnet_t subnets[HUB_BATCH_MOST];
+    size_t some = 0, at = 0;
+    for (size_t i = 0; i < count; i++)
+        if (parts[i]->rc == SH_OK
+            && (some == 0 || ids[some - 1] != parts[i]->subnet_id))
+            ids[some++] = parts[i]->subnet_id;
+    if (some == 0)
+        return SH_OK;
+    sh_err_t rc = store->lock_subnets (store, ids, some, subnets);
+    for (size_t i = 0; rc == SH_OK && i < count; i++) {
+        if (parts[i]->rc != SH_OK)
+            continue;
+        at += ids[at] != parts[i]->subnet_id;
+        parts[i]->subnet = subnets[at];
+        if (subnets[at].id == 0)
+            parts[i]->rc = SH_E_SUBNET_UNKNOWN;
+    }
+    return rc;
 }
 
 /*  A key that was revoked while its report waited writes nothing, not even
@@ -113,12 +177,18 @@ s_check_speakers (hub_batch_t *self, hub_part_t **parts, size_t count)
 static sh_err_t
 s_work_all (hub_batch_t *self, hub_part_t **parts, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        parts[i]->rc = s_identify (self, parts[i]);
+    sh_err_t rc = s_read_agents (self, parts, count);
+    for (size_t i = 0; rc == SH_OK && i < count; i++) {
+        if (parts[i]->rc == SH_OK)
+            parts[i]->rc = s_identify (self, parts[i]);
         if (hub_batch_ends (parts[i]->rc))
-            return parts[i]->rc;
+            rc = parts[i]->rc;
     }
     s_order (parts, count);
+    if (rc == SH_OK)
+        rc = s_lock_subnets (self, parts, count);
+    if (rc != SH_OK)
+        return rc;
     for (size_t i = 0; i < count; i++) {
         if (parts[i]->rc == SH_OK)
             parts[i]->rc = s_work (self, parts[i]);

@@ -344,8 +344,7 @@ static int
 s_compare_seen (const void *a, const void *b)
 {
     const hub_seen_t *x = a, *y = b;
-    int order = strcmp (x->wall.text, y->wall.text);
-    return order ? order : (x->row > y->row) - (x->row < y->row);
+    return (x->row > y->row) - (x->row < y->row);
 }
 
 static int

@@ -92,7 +92,7 @@ struct hub_changes
     sh_wall_t silent;
     const char *agent_name; /* for the note of new rows; borrowed */
 
-    hub_seen_t *seen; /* ascending by wall, then row */
+    hub_seen_t *seen; /* ascending by row */
     size_t seen_count;
     hub_text_t *names, *macs; /* ascending by follow, ground, row */
     size_t name_count, mac_count;

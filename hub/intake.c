@@ -191,6 +191,18 @@ s_take_reports (hub_intake_t *self, hub_part_t *parts, size_t count)
     }
 }
 
+static sh_err_t
+s_read_agent (hub_store_t *store, const char *code, hub_agent_t *agent)
+{
+    hub_asked_t asked = { .code = code };
+    sh_err_t rc = store->read_agents (store, &asked, 1);
+    if (rc == SH_OK)
+        rc = asked.rc;
+    if (rc == SH_OK)
+        *agent = asked.agent;
+    return rc;
+}
+
 /*  Known addresses of a subnet, for the scanner it is assigned to.  */
 static sh_err_t
 s_read_targets (hub_intake_t *self, const hub_job_t *job,
@@ -203,7 +215,7 @@ s_read_targets (hub_intake_t *self, const hub_job_t *job,
     sh_err_t rc = hub_batch_begin (&self->batch);
     if (rc != SH_OK)
         return rc;
-    rc = store->read_agent (store, code, &agent);
+    rc = s_read_agent (store, code, &agent);
     if (rc == SH_OK)
         rc = hub_authorise_agent (&agent, code);
     if (rc == SH_OK)
@@ -280,7 +292,7 @@ s_take_touch (hub_intake_t *self, const hub_job_t *job)
             hub_batch_learn (&self->batch, rc, begun);
             return;
         }
-        rc = store->read_agent (store, code, &agent);
+        rc = s_read_agent (store, code, &agent);
         bool allowed = self->options.allows (self->options.allows_context,
                                              &job->who, code) == SH_OK;
         store->rollback (store);

@@ -13,6 +13,20 @@ hub_agent_clear (hub_agent_t *self)
     memset (self, 0, sizeof *self);
 }
 
+sh_err_t
+hub_agent_copy (hub_agent_t *out, const hub_agent_t *from)
+{
+    hub_agent_t copy = *from;
+    copy.name = strdup (from->name);
+    copy.code = strdup (from->code);
+    if (!copy.name || !copy.code) {
+        hub_agent_clear (&copy);
+        return SH_E_MEMORY;
+    }
+    *out = copy;
+    return SH_OK;
+}
+
 bool
 hub_agent_updates_tag (const hub_agent_t *self, int tag)
 {

@@ -115,6 +115,9 @@ typedef struct
 } hub_plan_t;
 
 void hub_agent_clear (hub_agent_t *self);
+/*  '*out' is the caller's.  SH_E_MEMORY.  */
+sh_err_t hub_agent_copy (hub_agent_t *out, const hub_agent_t *from)
+    SH_MUST_CHECK;
 void hub_rows_destroy (hub_rows_t **self_p);
 /*  No rows at all.  SH_E_MEMORY.  */
 sh_err_t hub_rows_none (hub_rows_t **out) SH_MUST_CHECK;

@@ -22,6 +22,16 @@
 typedef struct hub_store hub_store_t;
 typedef struct hub_event hub_event_t; /* hub/events.h */
 
+/*  An agent that is asked for by its code.  */
+typedef struct
+{
+    const char *code; /* borrowed */
+    sh_err_t rc; /* SH_E_AGENT_UNKNOWN, or SH_E_MAINTENANCE instead while
+                    phpIPAM is in maintenance mode, for then a table may be on
+                    its way */
+    hub_agent_t agent; /* if 'rc' is SH_OK; the caller's then */
+} hub_asked_t;
+
 struct hub_store
 {
     /*  READ COMMITTED.  begin connects when there is no connection, and looks
@@ -31,18 +41,19 @@ struct hub_store
     sh_err_t (*commit) (hub_store_t *self) SH_MUST_CHECK;
     void (*rollback) (hub_store_t *self);
 
-    /*  The agent whose code equals 'code' byte by byte; SH_E_AGENT_UNKNOWN,
-        or SH_E_MAINTENANCE instead while phpIPAM is in maintenance mode, for
-        then a table may be on its way.  The caller clears 'out'.  A server
-        that is read-only is left: SH_E_DB_DOWN.  */
-    sh_err_t (*read_agent) (hub_store_t *self, const char *code,
-                            hub_agent_t *out) SH_MUST_CHECK;
+    /*  The agents whose codes equal those asked for byte by byte, each asked
+        for once; on an error none is set.  A server that is read-only is left:
+        SH_E_DB_DOWN.  */
+    sh_err_t (*read_agents) (hub_store_t *self, hub_asked_t *asked,
+                             size_t count) SH_MUST_CHECK;
 
-    /*  Lock the row until the transaction's end, so that hubs work one after
-        the other on a subnet; SH_E_SUBNET_UNKNOWN.  Lock in ascending id.  */
-    sh_err_t (*lock_subnet) (hub_store_t *self, uint64_t id,
-                             hub_subnet_t *out) SH_MUST_CHECK;
-    /*  The same without the lock, for those that write nothing.  */
+    /*  Lock these rows until the transaction's end, so that hubs work one after
+        the other on a subnet.  'ids' ascend, each once, and so they are
+        locked; out[i].id is 0 where there is no such row.  */
+    sh_err_t (*lock_subnets) (hub_store_t *self, const uint64_t *ids,
+                              size_t count, hub_subnet_t *out) SH_MUST_CHECK;
+    /*  One, without the lock, for those that write nothing.
+        SH_E_SUBNET_UNKNOWN.  */
     sh_err_t (*read_subnet) (hub_store_t *self, uint64_t id,
                              hub_subnet_t *out) SH_MUST_CHECK;
 

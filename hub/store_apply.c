@@ -17,8 +17,8 @@
 
 #include "lib/log.h"
 
-#define EACH_MOST 200  /* rows with values of their own in one UPDATE */
-#define ALIKE_LEAST 4  /* rows that make a statement of their own worth it */
+#define EACH_MOST 200  /* rows with texts of their own in one UPDATE */
+#define SEEN_MOST 2000 /* rows in an UPDATE of lastSeen */
 /*  Ids as runs of such that follow each other: each row is held against all
     of them, so there must be few, of so many rows at the average.  */
 #define RUNS_MOST 16
@@ -91,84 +91,65 @@ s_where_rows (hub_sql_t *sql, const hub_changes_t *changes, const void *items,
     hub_sql_add (sql, ")");
 }
 
+/*  Does the row begin a stretch of rows with one time?  */
+static bool
+s_turns (const hub_seen_t *seen, size_t at)
+{
+    return at == 0 || strcmp (seen[at].wall.text, seen[at - 1].wall.text) != 0;
+}
+
+/*  Each row's time.  INTERVAL searches the ids, which ascend, by halving and
+    tells the place of the last that is not above the row's; CASE would look at
+    one after the other.  */
+static void
+s_add_wall (hub_sql_t *sql, const hub_seen_t *seen, size_t count)
+{
+    size_t turns = 0;
+    for (size_t i = 0; i < count; i++)
+        turns += s_turns (seen, i);
+    hub_sql_add (sql, turns > 1 ? "ELT(INTERVAL(id" : "");
+    for (size_t i = 0; turns > 1 && i < count; i++)
+        if (s_turns (seen, i)) {
+            hub_sql_add (sql, ",");
+            hub_sql_number (sql, seen[i].row);
+        }
+    hub_sql_add (sql, turns > 1 ? ")," : "");
+    for (size_t i = 0; i < count; i++)
+        if (s_turns (seen, i)) {
+            hub_sql_add (sql, i ? "," : "");
+            hub_sql_text (sql, seen[i].wall.text);
+        }
+    hub_sql_add (sql, turns > 1 ? ")" : "");
+}
+
 /*  lastSeen moves forward, or back from a future that cannot be; the row's own
     value at the moment of writing decides.  */
-static void
-s_add_seen (hub_sql_t *sql, const hub_changes_t *changes, const char *wall)
+static sh_err_t
+s_apply_seen_some (hub_sql_t *sql, const hub_changes_t *changes,
+                   const hub_seen_t *seen, size_t count)
 {
-    hub_sql_add (sql, "IF(lastSeen IS NULL OR lastSeen < ");
-    hub_sql_text (sql, wall);
-    hub_sql_add (sql, " OR lastSeen > ");
+    hub_sql_start (sql, "UPDATE ipaddresses FORCE INDEX (PRIMARY) "
+                        "SET lastSeen = GREATEST(IF(lastSeen <= ");
     hub_sql_text (sql, changes->limit.text);
-    hub_sql_add (sql, ", ");
-    hub_sql_text (sql, wall);
-    hub_sql_add (sql, ", lastSeen)");
-}
-
-/*  How many neighbours from 'first' on have its time.  */
-static size_t
-s_seen_alike (const hub_changes_t *changes, size_t first)
-{
-    size_t next = first;
-    while (next < changes->seen_count
-           && strcmp (changes->seen[next].wall.text,
-                      changes->seen[first].wall.text) == 0)
-        next++;
-    return next - first;
-}
-
-/*  Rows that share their time take one statement.  */
-static sh_err_t
-s_apply_seen_alike (hub_sql_t *sql, const hub_changes_t *changes, size_t first,
-                    size_t count)
-{
-    hub_sql_start (sql, "UPDATE ipaddresses SET lastSeen = ");
-    s_add_seen (sql, changes, changes->seen[first].wall.text);
-    s_where_rows (sql, changes, &changes->seen[first], sizeof *changes->seen,
-                  count);
+    hub_sql_add (sql, ", lastSeen, '1970-01-01 00:00:00'), ");
+    s_add_wall (sql, seen, count);
+    hub_sql_add (sql, ")");
+    s_where_rows (sql, changes, seen, sizeof *seen, count);
     return hub_sql_run (sql);
 }
 
-/*  Rows with times of their own, many in one statement.  */
-static sh_err_t
-s_apply_seen_each (hub_sql_t *sql, const hub_changes_t *changes, size_t first,
-                   size_t count)
-{
-    hub_sql_start (sql, "UPDATE ipaddresses SET lastSeen = CASE id");
-    for (size_t i = first; i < first + count; i++) {
-        hub_sql_add (sql, " WHEN ");
-        hub_sql_number (sql, changes->seen[i].row);
-        hub_sql_add (sql, " THEN ");
-        s_add_seen (sql, changes, changes->seen[i].wall.text);
-    }
-    hub_sql_add (sql, " ELSE lastSeen END");
-    s_where_rows (sql, changes, &changes->seen[first], sizeof *changes->seen,
-                  count);
-    return hub_sql_run (sql);
-}
-
+/*  However many times there are among them, the rows of a usual report take one
+    statement.  */
 static sh_err_t
 s_apply_seen (hub_sql_t *sql, const hub_changes_t *changes)
 {
     sh_err_t rc = SH_OK;
-    size_t i = 0;
-    while (rc == SH_OK && i < changes->seen_count) {
-        size_t alike = s_seen_alike (changes, i);
-        if (alike >= ALIKE_LEAST) {
-            rc = s_apply_seen_alike (sql, changes, i, alike);
-            i += alike;
-            continue;
-        }
-        /*  Collect small groups up to the next large one.  */
-        size_t count = alike;
-        while (count < EACH_MOST && i + count < changes->seen_count) {
-            size_t more = s_seen_alike (changes, i + count);
-            if (more >= ALIKE_LEAST)
-                break;
-            count += more;
-        }
-        rc = s_apply_seen_each (sql, changes, i, count);
-        i += count;
+    for (size_t i = 0, some; rc == SH_OK && i < changes->seen_count;
+         i += some) {
+        some = changes->seen_count - i;
+        if (some > SEEN_MOST)
+            some = SEEN_MOST;
+        rc = s_apply_seen_some (sql, changes, &changes->seen[i], some);
     }
     return rc;
 }

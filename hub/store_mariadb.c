@@ -215,10 +215,11 @@ s_leave_read_only (store_t *self)
     return hub_sql_leave (&self->sql, hub_sql_remedy (HUB_SQL_ERROR_READ_ONLY));
 }
 
-/*  One row at the least, also for an unknown code, for the state of server and
+/*  One row at the least, also for unknown codes, for the state of server and
     phpIPAM comes along.  */
 static sh_err_t
-s_ask_agent (store_t *self, const char *code, MYSQL_RES **result)
+s_ask_agents (store_t *self, const hub_asked_t *asked, size_t count,
+              MYSQL_RES **result)
 {
     hub_sql_start (
         &self->sql,
@@ -228,37 +229,65 @@ s_ask_agent (store_t *self, const char *code, MYSQL_RES **result)
         "TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(), NOW()), @@global.read_only, ");
     hub_sql_add (&self->sql, s_maintenance_column (self));
     hub_sql_add (&self->sql, " FROM (SELECT 1 AS one) o "
-                             "LEFT JOIN scanAgents a ON a.code = ");
-    hub_sql_text (&self->sql, code);
+                             "LEFT JOIN scanAgents a ON a.code IN (");
+    for (size_t i = 0; i < count; i++) {
+        hub_sql_add (&self->sql, i ? "," : "");
+        hub_sql_text (&self->sql, asked[i].code);
+    }
+    hub_sql_add (&self->sql, ")");
     return hub_sql_query (&self->sql, result);
 }
 
+static void
+s_forget_agents (hub_asked_t *asked, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (asked[i].rc == SH_OK)
+            hub_agent_clear (&asked[i].agent);
+}
+
+/*  The row belongs to whoever has asked for exactly its code, if anybody
+    has.  */
 static sh_err_t
-s_read_agent (hub_store_t *base, const char *code, hub_agent_t *out)
+s_give_agent (hub_asked_t *asked, size_t count, MYSQL_ROW row)
+{
+    for (size_t i = 0; row[2] && i < count; i++) {
+        if (asked[i].rc == SH_OK || strcmp (row[2], asked[i].code) != 0)
+            continue;
+        asked[i].agent = (hub_agent_t){ 0 };
+        asked[i].rc = s_take_agent (&asked[i].agent, row);
+        return asked[i].rc;
+    }
+    return SH_OK;
+}
+
+static sh_err_t
+s_read_agents (hub_store_t *base, hub_asked_t *asked, size_t count)
 {
     store_t *self = (store_t *) base;
     MYSQL_RES *result;
-    sh_err_t rc = s_ask_agent (self, code, &result);
+    sh_err_t rc = s_ask_agents (self, asked, count, &result);
     if (rc != SH_OK)
         return rc;
 
-    memset (out, 0, sizeof *out);
-    rc = SH_E_AGENT_UNKNOWN;
+    for (size_t i = 0; i < count; i++)
+        asked[i].rc = SH_E_AGENT_UNKNOWN;
     bool read_only = false, maintenance = false;
     MYSQL_ROW row;
-    while (rc == SH_E_AGENT_UNKNOWN && (row = mysql_fetch_row (result))) {
+    while (rc == SH_OK && (row = mysql_fetch_row (result))) {
         read_only = hub_store_is_read_only (row[8]);
         maintenance = hub_store_is_true (row[9]);
-        if (row[2] && strcmp (row[2], code) == 0)
-            rc = s_take_agent (out, row);
+        rc = s_give_agent (asked, count, row);
     }
     mysql_free_result (result);
-    if (read_only) {
-        if (rc == SH_OK)
-            hub_agent_clear (out);
-        return s_leave_read_only (self);
-    }
-    return rc == SH_E_AGENT_UNKNOWN && maintenance ? SH_E_MAINTENANCE : rc;
+    if (rc == SH_OK && read_only)
+        rc = s_leave_read_only (self);
+    if (rc != SH_OK)
+        s_forget_agents (asked, count);
+    for (size_t i = 0; maintenance && i < count; i++)
+        if (asked[i].rc == SH_E_AGENT_UNKNOWN)
+            asked[i].rc = SH_E_MAINTENANCE;
+    return rc;
 }
 
 static void
@@ -278,9 +307,11 @@ s_take_subnet (hub_subnet_t *out, MYSQL_ROW row)
     out->parent = hub_store_is_true (row[10]);
 }
 
+/*  In the order of their ids, which is the one in which they are locked: by
+    the primary key.  */
 static sh_err_t
-s_take_subnet_row (store_t *self, uint64_t id, const char *lock,
-                   hub_subnet_t *out)
+s_take_subnets (store_t *self, const uint64_t *ids, size_t count,
+                const char *lock, hub_subnet_t *out)
 {
     hub_sql_start (&self->sql,
                    "SELECT s.id, s.subnet, s.mask, s.scanAgent, s.isFolder, "
@@ -289,32 +320,39 @@ s_take_subnet_row (store_t *self, uint64_t id, const char *lock,
     hub_sql_add (&self->sql,
                  ", s.lastScan, s.lastDiscovery, EXISTS (SELECT 1 "
                  "FROM subnets c WHERE c.masterSubnetId = s.id) "
-                 "FROM subnets s WHERE s.id = ");
-    hub_sql_number (&self->sql, id);
+                 "FROM subnets s FORCE INDEX (PRIMARY) WHERE s.id IN (");
+    for (size_t i = 0; i < count; i++) {
+        hub_sql_add (&self->sql, i ? "," : "");
+        hub_sql_number (&self->sql, ids[i]);
+        out[i].id = 0;
+    }
+    hub_sql_add (&self->sql, ") ORDER BY s.id");
     hub_sql_add (&self->sql, lock);
     MYSQL_RES *result;
     sh_err_t rc = hub_sql_query (&self->sql, &result);
     if (rc != SH_OK)
         return rc;
-    MYSQL_ROW row = mysql_fetch_row (result);
-    if (row)
-        s_take_subnet (out, row);
-    else
-        rc = SH_E_SUBNET_UNKNOWN;
+    MYSQL_ROW row;
+    while ((row = mysql_fetch_row (result)))
+        for (size_t i = 0; i < count; i++)
+            if (ids[i] == hub_store_number (row[0]))
+                s_take_subnet (&out[i], row);
     mysql_free_result (result);
-    return rc;
+    return SH_OK;
 }
 
 static sh_err_t
-s_lock_subnet (hub_store_t *base, uint64_t id, hub_subnet_t *out)
+s_lock_subnets (hub_store_t *base, const uint64_t *ids, size_t count,
+                hub_subnet_t *out)
 {
-    return s_take_subnet_row ((store_t *) base, id, " FOR UPDATE", out);
+    return s_take_subnets ((store_t *) base, ids, count, " FOR UPDATE", out);
 }
 
 static sh_err_t
 s_read_subnet (hub_store_t *base, uint64_t id, hub_subnet_t *out)
 {
-    return s_take_subnet_row ((store_t *) base, id, "", out);
+    sh_err_t rc = s_take_subnets ((store_t *) base, &id, 1, "", out);
+    return rc == SH_OK && out->id == 0 ? SH_E_SUBNET_UNKNOWN : rc;
 }
 
 static sh_err_t
@@ -597,8 +635,8 @@ hub_store_mariadb_new (hub_store_t **out, const hub_database_config_t *config,
         .begin = s_begin,
         .commit = s_commit,
         .rollback = s_rollback,
-        .read_agent = s_read_agent,
-        .lock_subnet = s_lock_subnet,
+        .read_agents = s_read_agents,
+        .lock_subnets = s_lock_subnets,
         .read_subnet = s_read_subnet,
         .find_subnet = s_find_subnet,
         .read_rows = s_read_rows,

@@ -900,6 +900,35 @@ def _(s):
     equal((s.next_id(), s.count()), (100, 99))
 
 
+def updates(s):
+    return int(s.sql.rows("SHOW GLOBAL STATUS LIKE 'Com_update'")[0][1])
+
+
+@case('hosts seen at different times: each its own, in one UPDATE')
+def _(s):
+    # Ids in runs and alone, in another order than the addresses; what is
+    # stored is older, newer, in the future, or never.
+    stored = (wall(ago(7200)), wall(ago(10)), wall(now_ms() + 7200000), None,
+              '1970-01-01 00:00:01')
+    order = [*range(200, 100, -1), *range(1, 100, 3), *range(2, 100, 3)]
+    for at in order:
+        s.address(f'10.0.0.{at}', lastSeen=stored[at % len(stored)],
+                  excludePing=int(at % 50 == 0))
+        if at % 7 == 0:
+            s.sql.rows('DELETE FROM ipaddresses WHERE id = '
+                       f'{s.address("10.0.0.254")}')
+    seen = {at: ago(100 + at * 7 % 20) for at in order}
+    wanted = {at: before if at % 50 == 0
+              else max(before, wall(seen[at])) if at % len(stored) in (0, 1)
+              else wall(seen[at])
+              for at in order for before in [stored[at % len(stored)]]}
+    before = updates(s)
+    s.applied(*(host(f'10.0.0.{at}', seen[at]) for at in sorted(order)))
+    equal({at: s.column('lastSeen', f'10.0.0.{at}') for at in order}, wanted)
+    # Beside it, at most, last_access of the agent.
+    assert 1 <= updates(s) - before <= 2, updates(s) - before
+
+
 # --- what the scanner asks --------------------------------------------------
 
 @case('assignments: exactly what phpIPAM would scan')

@@ -70,9 +70,9 @@ typedef struct
     hub_subnet_t subnets[SUBNETS];
 } tables_t;
 
-/*  What was called, in order: B begin, A read_agent, F find_subnet, L lock,
-    S read_subnet, R read_rows or read_range, W apply, K the key is asked for, C commit, r rollback,
-    T touch.  */
+/*  What was called, in order: B begin, A read_agents, F find_subnet, L a subnet
+    is locked, S read_subnet, R read_rows or read_range, W apply, K the key is
+    asked for, C commit, r rollback, T touch.  */
 typedef struct
 {
     char what;
@@ -87,7 +87,8 @@ typedef struct
     agent_record_t agents[AGENTS];
     bool open;     /* a transaction is under way */
     bool spoilt;   /* after an error only rollback is allowed */
-    uint64_t locked;
+    uint64_t locked[SUBNETS];
+    size_t lock_count;
     int faults;
     const char *fault;
 
@@ -95,7 +96,7 @@ typedef struct
     size_t fail_at;     /* 0: none */
     sh_err_t fail_with;
     bool fail_on;       /* not just once */
-    bool fail_agents;   /* rather every read_agent */
+    bool fail_agents;   /* rather every read_agents */
     int64_t fail_takes; /* ms of the clock */
     int64_t mono;
     bool maintenance;
@@ -158,7 +159,7 @@ s_begin (hub_store_t *base)
     if (rc != SH_OK)
         return rc;
     self->open = true;
-    self->locked = 0;
+    self->lock_count = 0;
     self->before = self->now;
     return SH_OK;
 }
@@ -190,12 +191,8 @@ s_rollback (hub_store_t *base)
 /*  Finds by the column's collation, as a careless store would; intake has to
     compare for itself.  */
 static sh_err_t
-s_read_agent (hub_store_t *base, const char *code, hub_agent_t *out)
+s_find_agent (const fake_t *self, const char *code, hub_agent_t *out)
 {
-    fake_t *self = s_fake (base);
-    sh_err_t rc = s_enter (self, 'A', 0, true);
-    if (rc != SH_OK)
-        return rc;
     for (size_t i = 0; i < AGENTS; i++) {
         const agent_record_t *one = &self->agents[i];
         if (!one->code || strcasecmp (one->code, code) != 0)
@@ -213,6 +210,17 @@ s_read_agent (hub_store_t *base, const char *code, hub_agent_t *out)
 }
 
 static sh_err_t
+s_read_agents (hub_store_t *base, hub_asked_t *asked, size_t count)
+{
+    fake_t *self = s_fake (base);
+    assert_true (count > 0);
+    sh_err_t rc = s_enter (self, 'A', count, true);
+    for (size_t i = 0; rc == SH_OK && i < count; i++)
+        asked[i].rc = s_find_agent (self, asked[i].code, &asked[i].agent);
+    return rc;
+}
+
+static sh_err_t
 s_find_id (const fake_t *self, uint64_t id, hub_subnet_t *out)
 {
     for (size_t i = 0; i < SUBNETS; i++)
@@ -224,16 +232,34 @@ s_find_id (const fake_t *self, uint64_t id, hub_subnet_t *out)
 }
 
 static sh_err_t
-s_lock_subnet (hub_store_t *base, uint64_t id, hub_subnet_t *out)
+s_lock_subnets (hub_store_t *base, const uint64_t *ids, size_t count,
+                hub_subnet_t *out)
 {
     fake_t *self = s_fake (base);
-    sh_err_t rc = s_enter (self, 'L', id, true);
-    if (rc != SH_OK)
-        return rc;
-    if (id < self->locked)
-        s_fault (self, "locks not in ascending order");
-    self->locked = id;
-    return s_find_id (self, id, out);
+    assert_true (count > 0 && count <= SUBNETS);
+    if (self->lock_count > 0)
+        s_fault (self, "locks at two times");
+    for (size_t i = 0; i < count; i++) {
+        sh_err_t rc = s_enter (self, 'L', ids[i], true);
+        if (rc != SH_OK)
+            return rc;
+        if (i > 0 && ids[i] <= ids[i - 1])
+            s_fault (self, "locks not in ascending order");
+        if (s_find_id (self, ids[i], &out[i]) == SH_OK)
+            self->locked[self->lock_count++] = ids[i];
+        else
+            out[i].id = 0;
+    }
+    return SH_OK;
+}
+
+static bool
+s_is_locked (const fake_t *self, uint64_t id)
+{
+    for (size_t i = 0; i < self->lock_count; i++)
+        if (self->locked[i] == id)
+            return true;
+    return false;
 }
 
 static sh_err_t
@@ -400,7 +426,7 @@ s_apply (hub_store_t *base, const hub_changes_t *changes)
         rc = self->no_inserts;
         self->spoilt = true;
     }
-    if (changes->subnet != self->locked)
+    if (!s_is_locked (self, changes->subnet))
         s_fault (self, "written without the lock");
     /*  Also when it fails: half of it was written by then.  */
     for (size_t i = 0; i < changes->seen_count; i++)
@@ -551,7 +577,7 @@ s_fill_store (world_t *self)
     memcpy (fake->agents, agents, sizeof agents);
     fake->base = (hub_store_t){
         .begin = s_begin, .commit = s_commit, .rollback = s_rollback,
-        .read_agent = s_read_agent, .lock_subnet = s_lock_subnet,
+        .read_agents = s_read_agents, .lock_subnets = s_lock_subnets,
         .read_subnet = s_read_subnet, .read_range = s_read_range,
         .find_subnet = s_find_subnet, .read_rows = s_read_rows,
         .apply = s_apply, .touch_agent = s_touch_agent,
@@ -1172,9 +1198,10 @@ test_batch (void **state)
     s_open (&world);
     s_add_batch (&world);
     s_work (&world);
-    /*  Agents first, then lock by lock, one commit, two agents touched.  */
-    s_assert_trace (&world, "BAAAFAAALRWLRWLRWLRWLRWLKKKKKKCTT");
-    static const uint64_t locks[] = { 5, 7, 7, 9, 20, 99 };
+    /*  The two agents at once, then all locks, one commit, two touched.  */
+    s_assert_trace (&world, "BAFLLLLLRWRWRWRWRWKKKKKKCTT");
+    assert_int_equal (world.fake.trace[1].number, 2);
+    static const uint64_t locks[] = { 5, 7, 9, 20, 99 };
     size_t at = 0;
     for (size_t i = 0; i < world.fake.traced; i++)
         if (world.fake.trace[i].what == 'L')
@@ -2028,7 +2055,7 @@ test_preview (void **state)
     s_add_three (&world);
     REPORT (&world, .tag = 1, .part = 1, .subnet = 7, .cidr = "10.0.7.0/24");
     s_work (&world);
-    s_assert_trace (&world, "BAALRLRKKCT");
+    s_assert_trace (&world, "BALRRKKCT");
     s_assert_unchanged (&world, &before);
     const sp_verdict_t *verdict = s_verdict (&world, 0);
     assert_int_equal (verdict->result, SP_NOTED);

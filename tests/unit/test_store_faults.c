@@ -35,7 +35,7 @@ typedef enum
 } call_t;
 
 static const char *const s_names[CALL_COUNT]
-    = { "begin", "read_agent", "find_subnet", "lock_subnet",
+    = { "begin", "read_agents", "find_subnet", "lock_subnets",
         "read_rows", "apply", "commit", "touch_agent" };
 
 /*  Subnets are told apart by a bit; a transaction is the set of those that it
@@ -143,12 +143,8 @@ s_rollback (hub_store_t *base)
 }
 
 static sh_err_t
-s_read_agent (hub_store_t *base, const char *code, hub_agent_t *out)
+s_make_agent (const char *code, hub_agent_t *out)
 {
-    (void) base;
-    sh_err_t rc = s_enter (CALL_AGENT);
-    if (rc != SH_OK)
-        return rc;
     *out = (hub_agent_t){ .id = 3, .eligible = true, .update_tags = true,
                           .tags = { HUB_TAG_USED }, .tag_count = 1,
                           .name = strdup ("a"),
@@ -159,13 +155,21 @@ s_read_agent (hub_store_t *base, const char *code, hub_agent_t *out)
     return s_no_memory ();
 }
 
+/*  All of them have one code.  */
 static sh_err_t
-s_lock_subnet (hub_store_t *base, uint64_t id, hub_subnet_t *out)
+s_read_agents (hub_store_t *base, hub_asked_t *asked, size_t count)
 {
     (void) base;
-    sh_err_t rc = s_enter (CALL_LOCK);
-    if (rc != SH_OK)
-        return rc;
+    assert_int_equal (count, 1);
+    sh_err_t rc = s_enter (CALL_AGENT);
+    if (rc == SH_OK)
+        rc = asked->rc = s_make_agent (asked->code, &asked->agent);
+    return rc;
+}
+
+static sh_err_t
+s_find_subnet_row (uint64_t id, hub_subnet_t *out)
+{
     if (id > 8)
         return SH_E_SUBNET_UNKNOWN;
     char cidr[32];
@@ -173,6 +177,26 @@ s_lock_subnet (hub_store_t *base, uint64_t id, hub_subnet_t *out)
     *out = (hub_subnet_t){ .id = id, .agent = 3, .has_prefix = true,
                            .check = true, .discover = true };
     return sh_prefix_parse (&out->prefix, cidr);
+}
+
+static sh_err_t
+s_lock_subnets (hub_store_t *base, const uint64_t *ids, size_t count,
+                hub_subnet_t *out)
+{
+    (void) base;
+    sh_err_t rc = s_enter (CALL_LOCK);
+    for (size_t i = 0; rc == SH_OK && i < count; i++)
+        if (s_find_subnet_row (ids[i], &out[i]) != SH_OK)
+            out[i].id = 0;
+    return rc;
+}
+
+static sh_err_t
+s_read_subnet (hub_store_t *base, uint64_t id, hub_subnet_t *out)
+{
+    (void) base;
+    sh_err_t rc = s_enter (CALL_LOCK);
+    return rc == SH_OK ? s_find_subnet_row (id, out) : rc;
 }
 
 static sh_err_t
@@ -362,8 +386,8 @@ s_open (world_t *self, const char *letters)
     memset (&s, 0, sizeof s);
     s.base = (hub_store_t){
         .begin = s_begin, .commit = s_commit, .rollback = s_rollback,
-        .read_agent = s_read_agent, .lock_subnet = s_lock_subnet,
-        .read_subnet = s_lock_subnet, .read_range = s_read_range,
+        .read_agents = s_read_agents, .lock_subnets = s_lock_subnets,
+        .read_subnet = s_read_subnet, .read_range = s_read_range,
         .find_subnet = s_find_subnet, .read_rows = s_read_rows,
         .apply = s_apply, .touch_agent = s_touch_agent,
         .describe = s_describe,
