@@ -101,9 +101,23 @@ class Bench:
         self.full = full
         self.directory = Path(tempfile.mkdtemp('', 'scanhub-bench.', '/tmp'))
         self.results = []
+        self.kept = {}
         self.began = time.time()
 
+    def keep(self, name, make):
+        """What several suites share: made for the first, closed in the end."""
+        if name not in self.kept:
+            self.kept[name] = make()
+        return self.kept[name]
+
+    def find(self, name):
+        """The value of a figure that was measured in this run; or None."""
+        return next((one['value'] for one in self.results
+                     if one['name'] == name), None)
+
     def close(self):
+        for one in self.kept.values():
+            one.close()
         shutil.rmtree(self.directory, ignore_errors=True)
 
     # What is found out.
@@ -152,15 +166,19 @@ class Bench:
                 got[side].append(sides[side]())
         return got
 
-    def compare(self, name, unit, ours, floor, goal=None, above=True,
-                blocks=BLOCKS, **more):
-        """Blocks of both sides in turns; each function plays one block and
-        returns its figure.  Recorded is the ratio of the medians, and all
-        figures beside it."""
-        got = self.turns({'ours': ours, 'floor': floor}, blocks)
+    def judge(self, name, unit, got, goal=None, above=True, **more):
+        """Record the ratio of the blocks' medians, and all figures beside
+        it."""
         return self.record(name, statistics.median(got['ours']), unit,
                            floor=statistics.median(got['floor']), goal=goal,
                            above=above, blocks=got, **more)
+
+    def compare(self, name, unit, ours, floor, goal=None, above=True,
+                blocks=BLOCKS, **more):
+        """Both at once: each function plays one block and returns its
+        figure."""
+        got = self.turns({'ours': ours, 'floor': floor}, blocks)
+        return self.judge(name, unit, got, goal=goal, above=above, **more)
 
     def document(self):
         return {'began': time.strftime('%Y-%m-%dT%H:%M:%SZ',

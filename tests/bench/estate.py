@@ -30,6 +30,12 @@ def code(scanner):
     return f'Agent{scanner:027d}'
 
 
+def shared(bench):
+    """The one of 4,000 subnets and a million rows, filled once for a run.  A
+    suite leaves it without a hub."""
+    return bench.keep('estate', lambda: Estate(bench, 'estate'))
+
+
 class Estate:
     """Database and hub of one suite.  'subnets' with 'rows' rows each, spread
     over so many agents, each of which has one key."""
@@ -41,6 +47,7 @@ class Estate:
         self.subnets, self.rows, self.agents = subnets, rows, agents
         self.database = harness.Database(self.directory / 'db',
                                          options=('--', *DATABASE))
+        self.walked = 0
         self.fill()
         self.hub = None
         self.config = {'log': 'info', **config}
@@ -76,10 +83,44 @@ class Estate:
         self.rewind()  # INSERT ... SELECT takes more ids than it needs
 
     def rewind(self):
-        """As it was filled, but for lastSeen: new rows are gone."""
+        """As it was filled, but for lastSeen: new rows are gone, and the walk
+        begins anew."""
         self.sql.rows(f'DELETE FROM ipaddresses WHERE id >= {self.next_row}')
         self.sql.rows(f'ALTER TABLE ipaddresses AUTO_INCREMENT = '
                       f'{self.next_row}')
+        self.walked = 0
+
+    def walk(self, count):
+        """The next 'count' subnets, as options of swarm and floor: reported
+        whole, each brings as many new rows as it lacks."""
+        if self.walked + count > self.subnets:
+            self.account()
+            self.rewind()
+        first = self.walked + 1
+        self.walked += count
+        return {'from_subnet': first, 'to_subnet': self.walked}
+
+    def walk_alone(self):
+        """The same for one scanner, with all its subnets: options of the swarm
+        and of the floor."""
+        count = self.subnets // self.agents
+        if self.walked + count > self.subnets:
+            self.account()
+            self.rewind()
+        scanner = self.walked // count
+        self.walked += count
+        return ({'first': scanner, 'scanners': 1, 'reports': count},
+                {'from_subnet': scanner or self.agents, 'step': self.agents,
+                 'reports': count})
+
+    def account(self):
+        """The subnets that were walked over have their new rows, no other has,
+        and not one id more was used."""
+        made = self.rows_now() - self.subnets * self.rows
+        used = self.ids_used()
+        if not used == made == self.walked * (HOSTS - self.rows):
+            raise RuntimeError(f'{self.walked} subnets were reported; rows '
+                               f'made: {made}, ids used: {used}')
 
     def rows_now(self):
         return int(self.sql.value('SELECT COUNT(*) FROM ipaddresses'))

@@ -29,7 +29,7 @@ typedef struct
     unsigned connections;
     uint64_t reports; /* 0: until the time is over */
     int64_t length;   /* ns; 0: until the reports are done */
-    uint64_t from, to; /* subnets, over and over */
+    uint64_t from, to, step; /* subnets, over and over */
 } options_t;
 
 typedef struct
@@ -95,8 +95,9 @@ s_work (void *argument)
         if ((options->reports && number >= options->reports)
             || (run->deadline && begun >= run->deadline))
             break;
-        uint64_t span = options->to - options->from + 1;
-        if (!s_take (self, options->from + number % span)) {
+        uint64_t span = (options->to - options->from) / options->step + 1;
+        if (!s_take (self,
+                     options->from + number % span * options->step)) {
             atomic_store (&run->broken, true);
             break;
         }
@@ -186,7 +187,7 @@ s_misuse (const char *what)
              "floor: %s\n"
              "usage: floor --socket PATH --user NAME --password-file FILE\n"
              "    --database NAME --subnets N --agents N [--connections N]\n"
-             "    [--from-subnet K] [--to-subnet L] [--hosts A-B]\n"
+             "    [--from-subnet K] [--to-subnet L] [--step N] [--hosts A-B]\n"
              "    [--known N] [--mode new|unchanged|read|commit]\n"
              "    [--closing] --reports N and/or --seconds S\n",
              what);
@@ -241,6 +242,7 @@ s_option (options_t *self, int name, const char *value)
     case 't': self->length = (int64_t) (strtod (value, NULL) * NS); break;
     case 'F': self->from = s_count (value); break;
     case 'T': case 'S': self->to = s_count (value); break;
+    case 'e': self->step = s_count (value); break;
     case 'k': report->known = (unsigned) s_count (value); break;
     case 'a': report->agents = (unsigned) s_count (value); break;
     case 'm': report->mode = s_mode (value); break;
@@ -285,6 +287,7 @@ main (int argc, char **argv)
         { "subnets", required_argument, NULL, 'S' },
         { "from-subnet", required_argument, NULL, 'F' },
         { "to-subnet", required_argument, NULL, 'T' },
+        { "step", required_argument, NULL, 'e' },
         { "hosts", required_argument, NULL, 'h' },
         { "known", required_argument, NULL, 'k' },
         { "agents", required_argument, NULL, 'a' },
@@ -295,6 +298,7 @@ main (int argc, char **argv)
     options_t options = {
         .connections = 1,
         .from = 1,
+        .step = 1,
         .report = { .first = 1, .last = 254, .known = 250, .agents = 1 },
     };
     int name;

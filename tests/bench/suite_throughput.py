@@ -10,6 +10,7 @@ take of it counts against the hub; how much that was stands beside each figure
 
 import resource
 
+import benchlib
 import estate
 
 WORKERS = (1, 2, 4)
@@ -17,7 +18,7 @@ BLOCK = 400         # reports; ten blocks are all the subnets
 SCANNERS = 16       # one for each agent
 WINDOW = 4          # parts on their way, of each: no queue is full
 WARM = 64           # before the first block, and not counted
-FRESH = 4           # new rows of a report
+FRESH = estate.HOSTS - estate.ROWS  # new rows of a report
 COUNTED = ('Com_select', 'Com_update', 'Com_insert', 'Com_begin',
            'Com_commit', 'Com_rollback', 'Innodb_deadlocks')
 
@@ -26,37 +27,17 @@ class Setting:
     """A hub with so many workers, and the floor with so many connections.  The
     blocks of both walk over the subnets, each of which is new to them."""
 
-    def __init__(self, place, workers, closing=False, window=WINDOW):
+    def __init__(self, place, workers, closing=False, window=WINDOW,
+                 block=BLOCK):
         self.place, self.workers, self.closing = place, workers, closing
-        self.window = window
-        self.next = place.subnets  # begin with a rewind
+        self.window, self.block = window, block
         self.sent = self.retried = 0
-        self.fresh = 0  # rows that both have made since the last rewind
         self.status = dict.fromkeys(COUNTED, 0)
         self.cpu = {'ours': [], 'floor': []}
 
-    def range(self):
-        """The next subnets, as options."""
-        if self.next + BLOCK > self.place.subnets:
-            self.rewind()
-        first = self.next + 1
-        self.next += BLOCK
-        return {'from_subnet': first, 'to_subnet': self.next,
-                'closing': self.closing}
-
-    def rewind(self):
-        """As many ids have been used as rows were made, or it is wrong."""
-        used, made = self.place.ids_used(), (
-            self.place.rows_now() - self.place.subnets * self.place.rows)
-        if not used == made == self.fresh:
-            raise RuntimeError(f'{self.fresh} new hosts were reported; rows '
-                               f'made: {made}, ids used: {used}')
-        self.place.rewind()
-        self.next = self.fresh = 0
-
     def note_cpu(self, side, before):
         """What a report cost, in ms of a core."""
-        spent = {name: (after - before[name]) * 1000 / BLOCK
+        spent = {name: (after - before[name]) * 1000 / self.block
                  for name, after in self.clocks().items()}
         self.cpu[side].append(spent)
 
@@ -67,32 +48,29 @@ class Setting:
                 'database': self.place.database.cpu()}
 
     def ours(self):
-        options = self.range()
+        options = self.place.walk(self.block)
         status, clocks = self.place.status(*COUNTED), self.clocks()
         got = self.place.swarm(scanners=SCANNERS, window=self.window,
-                               once=True, **options)
+                               once=True, closing=self.closing, **options)
         self.note_cpu('ours', clocks)
         after = self.place.status(*COUNTED)
         for name in COUNTED:
             self.status[name] += after[name] - status[name]
-        self.sent += BLOCK
+        self.sent += self.block
         self.retried += got['retried']
-        self.fresh += FRESH * BLOCK
-        for name, wanted in (('applied', BLOCK), ('added', FRESH * BLOCK),
-                             ('seen', self.place.rows * BLOCK),
-                             ('lost', 0), ('refused', 0)):
-            if got[name] != wanted:
-                raise RuntimeError(f'{name}: {got[name]}, not {wanted}: {got}')
+        for name, each in (('applied', 1), ('added', FRESH),
+                           ('seen', estate.ROWS), ('lost', 0), ('refused', 0)):
+            if got[name] != each * self.block:
+                raise RuntimeError(f'{name}: not {each} a report: {got}')
         return got['rate']
 
     def floor(self):
-        options = self.range()
+        options = self.place.walk(self.block)
         clocks = self.clocks()
-        got = self.place.floor(connections=self.workers, reports=BLOCK,
-                               **options)
+        got = self.place.floor(connections=self.workers, reports=self.block,
+                               closing=self.closing, **options)
         self.note_cpu('floor', clocks)
-        self.fresh += FRESH * BLOCK
-        if got['rows_inserted'] != FRESH * BLOCK or got['deadlocks']:
+        if got['rows_inserted'] != FRESH * self.block or got['deadlocks']:
             raise RuntimeError(f'the floor went wrong: {got}')
         return got['rate']
 
@@ -101,14 +79,15 @@ class Setting:
                                    / len(blocks), 3) for name in blocks[0]}
                 for side, blocks in self.cpu.items()}
 
-    def measure(self, bench, name):
+    def measure(self, bench, name, blocks=benchlib.BLOCKS):
+        self.place.rewind()
         self.place.start_hub(workers=self.workers)
         try:
             self.place.swarm(scanners=SCANNERS, window=1, reports=WARM,
                              hosts='1-1')  # all connections are made
             result = bench.compare(name, 'reports/s', self.ours, self.floor,
-                                   goal=1.0)
-            self.rewind()
+                                   goal=1.0, blocks=blocks)
+            self.place.account()
         finally:
             self.place.stop_hub()
         result['cpu_ms'] = self.mean_cpu()
@@ -132,11 +111,23 @@ def tell(bench, setting, name):
 
 
 def run(bench):
-    place = estate.Estate(bench, 'throughput')
-    try:
-        for workers in WORKERS:
-            name = f'throughput {workers} workers'
-            setting = Setting(place, workers).measure(bench, name)
-            tell(bench, setting, name)
-    finally:
-        place.close()
+    place = estate.shared(bench)
+    for workers in WORKERS:
+        name = f'throughput {workers} workers'
+        tell(bench, Setting(place, workers).measure(bench, name), name)
+    if not bench.full:
+        return
+    # A scan as a scanner sends it; a subnet's rows are enough for a block.
+    for workers in WORKERS:
+        name = f'throughput {workers} workers, whole scans'
+        tell(bench, Setting(place, workers, closing=True).measure(bench, name),
+             name)
+    # How much waits in the hub: as good as nothing, and all that there is room
+    # for.
+    for workers, window in ((2, 1), (4, 1), (2, 16), (4, 16)):
+        name = f'throughput {workers} workers, window {window}'
+        tell(bench, Setting(place, workers, window=window).measure(bench,
+                                                                  name), name)
+    long = Setting(place, 4, block=1000)
+    long.measure(bench, 'throughput 4 workers, blocks of 1,000', blocks=10)
+    tell(bench, long, 'throughput 4 workers, blocks of 1,000')
