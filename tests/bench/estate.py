@@ -7,6 +7,7 @@ Subnet n (from 1 on) is the n-th /24 of 10.0.0.0/8 and belongs to agent
 for agent n + 2 (agent 1 is phpIPAM's own)."""
 
 import ipaddress
+import re
 import subprocess
 import time
 
@@ -158,6 +159,29 @@ class Estate:
             'scanhub-swarm', '--endpoint', self.hub.endpoint, '--server-key',
             self.hub.public, '--keys', self.keys, '--subnets', self.subnets,
             '--agents', self.agents, *benchlib.arguments(options))
+
+    def statements(self, play):
+        """What the server is told from START TRANSACTION to COMMIT in a play
+        that writes one report: texts with an N for each number."""
+        log = self.directory / 'general.log'
+        log.unlink(missing_ok=True)
+        self.sql.rows(f"SET GLOBAL general_log_file = '{log}', "
+                      'GLOBAL general_log = 1')
+        play()
+        self.sql.rows('SET GLOBAL general_log = 0')
+        told = {}
+        for line in log.read_text().splitlines():
+            found = re.match(r'(?:\d+ +[\d:]+)?\s*(\d+) Query\t(.*)', line)
+            if found:
+                told.setdefault(found[1], []).append(
+                    re.sub(r'\d+', 'N', found[2]))
+        for texts in told.values():
+            text = '\n'.join(texts)
+            found = re.search(r'START TRANSACTION\n(?:(?!ROLLBACK|COMMIT).*\n)*'
+                              r'INSERT INTO ipaddresses.*\nCOMMIT', text)
+            if found:
+                return found[0].split('\n')
+        raise RuntimeError(f'no report was written: {told}')
 
     # The hub.
 

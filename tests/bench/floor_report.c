@@ -121,9 +121,9 @@ s_read_agent (floor_report_t *self, uint64_t subnet)
              "@@global.read_only, "
              "(SELECT maintaneanceMode FROM settings WHERE id = 1) "
              "FROM (SELECT 1 AS one) o "
-             "LEFT JOIN scanAgents a ON a.code = '");
+             "LEFT JOIN scanAgents a ON a.code IN ('");
     s_add (self, code);
-    s_add (self, "'");
+    s_add (self, "')");
     return s_query_row (self);
 }
 
@@ -134,8 +134,10 @@ s_lock_subnet (floor_report_t *self, uint64_t subnet)
              "SELECT s.id, s.subnet, s.mask, s.scanAgent, s.isFolder, "
              "s.pingSubnet, s.discoverSubnet, s.isPool, s.lastScan, "
              "s.lastDiscovery, EXISTS (SELECT 1 FROM subnets c "
-             "WHERE c.masterSubnetId = s.id) FROM subnets s WHERE s.id = ");
+             "WHERE c.masterSubnetId = s.id) FROM subnets s "
+             "FORCE INDEX (PRIMARY) WHERE s.id IN (");
     s_number (self, subnet);
+    s_add (self, ") ORDER BY s.id");
     s_add (self, self->options->mode == FLOOR_READ ? "" : " FOR UPDATE");
     return s_query_row (self);
 }
@@ -177,14 +179,12 @@ s_start_seen (floor_report_t *self, uint64_t subnet, const char *now)
 {
     char limit[NOW_TEXT];
     s_time (limit, 60);
-    s_start (self, "UPDATE ipaddresses SET lastSeen = "
-                   "IF(lastSeen IS NULL OR lastSeen < '");
-    s_add (self, now);
-    s_add (self, "' OR lastSeen > '");
+    s_start (self, "UPDATE ipaddresses FORCE INDEX (PRIMARY) "
+                   "SET lastSeen = GREATEST(IF(lastSeen <= '");
     s_add (self, limit);
-    s_add (self, "', '");
+    s_add (self, "', lastSeen, '1970-01-01 00:00:00'), '");
     s_add (self, now);
-    s_add (self, "', lastSeen), editDate = editDate WHERE subnetId = ");
+    s_add (self, "'), editDate = editDate WHERE subnetId = ");
     s_number (self, subnet);
     s_add (self, " AND COALESCE(excludePing, '0') <> '1' AND (");
 }

@@ -5,14 +5,9 @@
     their ids.  Belongs to one thread.
 
     The texts are the hub's (hub/store_mariadb.c, store_rows.c, store_apply.c).
-    To compare them again: start a private database and a hub, then
-
-        SET GLOBAL general_log_file = '/tmp/hub.log', GLOBAL general_log = 1
-
-    send one report by tests/integration/peer.py, run "floor --reports 1" with
-    another log, and compare the two: but for numbers and times they are alike,
-    from START TRANSACTION to COMMIT.  The suite 'throughput' counts statements
-    on both sides in every run.  */
+    The suite 'throughput' has both apply a report each while the server keeps
+    its general log, and compares what it was told: change the hub's statements,
+    and these have to follow.  */
 
 #ifndef BENCH_FLOOR_REPORT_H
 #define BENCH_FLOOR_REPORT_H

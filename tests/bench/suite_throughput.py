@@ -8,6 +8,7 @@ Swarm, hub and database share the machine, and all that the swarm and CURVE
 take of it counts against the hub; how much that was stands beside each figure
 (cpu_ms, of each process and report)."""
 
+import itertools
 import resource
 
 import benchlib
@@ -110,8 +111,27 @@ def tell(bench, setting, name):
                  goal=0, above=False)
 
 
+def compare_statements(bench, place):
+    """The floor says what the hub says for a report that comes alone."""
+    place.rewind()
+    place.start_hub(workers=1)
+    try:
+        ours = place.statements(lambda: place.swarm(reports=1))
+        floor = place.statements(lambda: place.floor(reports=1))
+    finally:
+        place.stop_hub()
+    place.rewind()
+    differ = [pair for pair in itertools.zip_longest(ours, floor)
+              if pair[0] != pair[1]]
+    for one, other in differ:
+        print(f'# the hub says   {one}\n# the floor says {other}')
+    bench.record('statements of the floor that are not the hub\'s',
+                 len(differ), f'of {len(ours)}', goal=0, above=False)
+
+
 def run(bench):
     place = estate.shared(bench)
+    compare_statements(bench, place)
     for workers in WORKERS:
         name = f'throughput {workers} workers'
         tell(bench, Setting(place, workers).measure(bench, name), name)
