@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/sort.h"
+
 /*  State of one planning run: the facts, what follows from them once for all
     hosts, and the changes so far.  */
 typedef struct
@@ -14,6 +16,11 @@ typedef struct
     const hub_facts_t *facts;
     hub_changes_t *to;
     char *text; /* next free byte of the changes' text memory */
+    /*  The wall clock of the last host, for its neighbours were seen in the
+        same second.  */
+    bool has_wall;
+    int64_t epoch;
+    sh_wall_t wall;
     bool late_insert; /* the report is older than lastDiscovery */
     bool late_tags;   /* the report is older than lastScan */
 } planner_t;
@@ -26,6 +33,16 @@ s_is_before (const planner_t *self, const char *time, const char *stored)
     if (sh_wall_is_never (stored) || strcmp (stored, self->to->limit.text) > 0)
         return false;
     return strcmp (time, stored) < 0;
+}
+
+static const sh_wall_t *
+s_wall_at (planner_t *self, int64_t epoch)
+{
+    if (!self->has_wall || self->epoch != epoch)
+        sh_wall_at (&self->wall, self->facts->zone, epoch);
+    self->has_wall = true;
+    self->epoch = epoch;
+    return &self->wall;
 }
 
 /*  Has a scan been written already that began after the one that made this
@@ -179,13 +196,12 @@ s_plan_existing (planner_t *self, const hub_row_t *row,
     }
     to->confirmed++;
 
-    sh_wall_t wall;
-    sh_wall_at (&wall, facts->zone, one->seen);
+    const sh_wall_t *wall = s_wall_at (self, one->seen);
     bool never = sh_wall_is_never (row->last_seen);
     bool future = !never && strcmp (row->last_seen, to->limit.text) > 0;
-    int order = never || future ? 1 : strcmp (wall.text, row->last_seen);
+    int order = never || future ? 1 : strcmp (wall->text, row->last_seen);
     if (order > 0)
-        to->seen[to->seen_count++] = (hub_seen_t){ row->id, wall };
+        to->seen[to->seen_count++] = (hub_seen_t){ row->id, *wall };
 
     /*  A report of old may move lastSeen, but what it knew of name, MAC and
         tag has been overtaken.  */
@@ -219,8 +235,7 @@ s_plan_new (planner_t *self, const hub_sighting_t *one)
         return;
     }
     hub_insert_t *row = &to->inserts[to->insert_count++];
-    row->ip = one->ip;
-    sh_wall_at (&row->wall, facts->zone, one->seen);
+    *row = (hub_insert_t){ .ip = one->ip, .wall = *s_wall_at (self, one->seen) };
     if (one->name)
         row->hostname = s_keep_text (self, one->name, one->name_size);
     if (*one->mac)
@@ -231,9 +246,10 @@ static void
 s_plan_hosts (planner_t *self)
 {
     const hub_facts_t *facts = self->facts;
+    size_t at = 0;
     for (size_t i = 0; i < facts->sightings->count; i++) {
         const hub_sighting_t *one = &facts->sightings->items[i];
-        const hub_row_t *row = hub_rows_find (facts->rows, &one->ip);
+        const hub_row_t *row = hub_rows_next (facts->rows, &at, &one->ip);
         if (row)
             s_plan_existing (self, row, one);
         else
@@ -370,12 +386,13 @@ s_compare_tag (const void *a, const void *b)
 static void
 s_sort (hub_changes_t *self)
 {
-    qsort (self->seen, self->seen_count, sizeof *self->seen, s_compare_seen);
-    qsort (self->names, self->name_count, sizeof *self->names, s_compare_text);
-    qsort (self->macs, self->mac_count, sizeof *self->macs, s_compare_text);
-    qsort (self->used, self->used_count, sizeof *self->used, s_compare_tag);
-    qsort (self->offline, self->offline_count, sizeof *self->offline,
-           s_compare_tag);
+    sh_sort (self->seen, self->seen_count, sizeof *self->seen, s_compare_seen);
+    sh_sort (self->names, self->name_count, sizeof *self->names,
+             s_compare_text);
+    sh_sort (self->macs, self->mac_count, sizeof *self->macs, s_compare_text);
+    sh_sort (self->used, self->used_count, sizeof *self->used, s_compare_tag);
+    sh_sort (self->offline, self->offline_count, sizeof *self->offline,
+             s_compare_tag);
 }
 
 /*  Bytes of text that the plan may have to keep.  */
@@ -402,8 +419,8 @@ s_allocate (planner_t *self)
     size_t per_host = sizeof (hub_seen_t) + 2 * sizeof (hub_text_t)
                       + sizeof (hub_tag_t) + sizeof (hub_insert_t)
                       + sizeof (hub_differs_t);
-    char *at = calloc (1, hosts * per_host + silent * sizeof (hub_tag_t)
-                              + s_text_most (facts));
+    char *at = malloc (hosts * per_host + silent * sizeof (hub_tag_t)
+                       + s_text_most (facts));
     if (!at)
         return SH_E_MEMORY;
     to->memory = at;

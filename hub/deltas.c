@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/sort.h"
+
 /*  What one call has at hand.  */
 typedef struct
 {
@@ -42,7 +44,7 @@ s_index_rows (gather_t *self, const hub_rows_t *rows)
     for (size_t i = 0; i < rows->count; i++)
         self->rows[i] = &rows->items[i];
     self->row_count = rows->count;
-    qsort (self->rows, self->row_count, sizeof *self->rows, s_compare_ids);
+    sh_sort (self->rows, self->row_count, sizeof *self->rows, s_compare_ids);
     return SH_OK;
 }
 

@@ -58,20 +58,14 @@ hub_rows_none (hub_rows_t **out)
     return SH_OK;
 }
 
-static int
-s_compare_row (const void *key, const void *item)
-{
-    const hub_row_t *row = item;
-    return sh_addr_cmp (key, &row->ip);
-}
-
 const hub_row_t *
-hub_rows_find (const hub_rows_t *self, const sh_addr_t *ip)
+hub_rows_next (const hub_rows_t *self, size_t *at, const sh_addr_t *ip)
 {
-    if (self->count == 0)
-        return NULL;
-    return bsearch (ip, self->items, self->count, sizeof *self->items,
-                    s_compare_row);
+    int order = 1;
+    while (*at < self->count
+           && (order = sh_addr_cmp (&self->items[*at].ip, ip)) < 0)
+        ++*at;
+    return *at < self->count && order == 0 ? &self->items[*at] : NULL;
 }
 
 void

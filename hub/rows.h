@@ -123,8 +123,10 @@ void hub_rows_destroy (hub_rows_t **self_p);
 sh_err_t hub_rows_none (hub_rows_t **out) SH_MUST_CHECK;
 void hub_plan_destroy (hub_plan_t **self_p);
 
-/*  The row of an address, or NULL.  */
-const hub_row_t *hub_rows_find (const hub_rows_t *self, const sh_addr_t *ip);
+/*  The row of an address, or NULL.  Whoever asks for one address after the
+    other, ascending, begins with '*at' 0 and leaves it alone.  */
+const hub_row_t *hub_rows_next (const hub_rows_t *self, size_t *at,
+                                const sh_addr_t *ip);
 
 bool hub_agent_updates_tag (const hub_agent_t *self, int tag);
 

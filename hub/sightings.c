@@ -30,25 +30,35 @@ hub_time_of (int64_t *out, int64_t scanner_ms, int64_t off, int64_t received)
     return SH_OK;
 }
 
-static sh_err_t
-s_check_address (sh_addr_t *out, const sp_host_t *host,
-                 const hub_subnet_t *subnet)
+/*  What the hosts are checked against.  */
+typedef struct
 {
+    const sp_report_t *report;
+    const hub_subnet_t *subnet;
+    int64_t received;
+    sh_addr_t last; /* of the subnet */
+    bool has_edges;
+} terms_t;
+
+static sh_err_t
+s_check_address (sh_addr_t *out, const sp_host_t *host, const terms_t *terms)
+{
+    const hub_subnet_t *subnet = terms->subnet;
+    const sh_addr_t *base = &subnet->prefix.base;
     if (sh_addr_from_bytes (out, host->ip) != SH_OK)
         return SH_E_HOST_ADDRESS;
     if (host->subnet && host->subnet != subnet->id)
         return SH_E_HOST_SUBNET;
-    if (!sh_prefix_contains (&subnet->prefix, out))
+    int from_base = sh_addr_cmp (out, base);
+    int from_last = sh_addr_cmp (out, &terms->last);
+    if (from_base < 0 || from_last > 0)
         return SH_E_HOST_OUTSIDE;
     if (!sh_addr_storable (out))
         return SH_E_HOST_UNSTORABLE;
-    if (sh_prefix_has_edges (&subnet->prefix, subnet->pool)) {
-        sh_addr_t last = sh_prefix_last (&subnet->prefix);
-        if (sh_addr_cmp (out, &subnet->prefix.base) == 0)
-            return SH_E_HOST_NETWORK;
-        if (sh_addr_cmp (out, &last) == 0)
-            return SH_E_HOST_BROADCAST;
-    }
+    if (terms->has_edges && from_base == 0)
+        return SH_E_HOST_NETWORK;
+    if (terms->has_edges && from_last == 0)
+        return SH_E_HOST_BROADCAST;
     return SH_OK;
 }
 
@@ -92,10 +102,29 @@ s_compare_ranked (const void *a, const void *b)
     return order;
 }
 
-static void
-s_keep_newest (hub_sightings_t *self, ranked_t *all, size_t count)
+/*  Most reports need no sorting.  */
+static bool
+s_ascends (const hub_sightings_t *self)
 {
+    for (size_t i = 1; i < self->count; i++)
+        if (sh_addr_cmp (&self->items[i - 1].ip, &self->items[i].ip) >= 0)
+            return false;
+    return true;
+}
+
+static sh_err_t
+s_keep_newest (hub_sightings_t *self)
+{
+    size_t count = self->count;
+    if (s_ascends (self))
+        return SH_OK;
+    ranked_t *all = calloc (count, sizeof *all);
+    if (!all)
+        return SH_E_MEMORY;
+    for (size_t i = 0; i < count; i++)
+        all[i] = (ranked_t){ self->items[i], i };
     qsort (all, count, sizeof *all, s_compare_ranked);
+    self->count = 0;
     for (size_t i = 0; i < count; i++) {
         bool superseded
             = i + 1 < count
@@ -103,20 +132,21 @@ s_keep_newest (hub_sightings_t *self, ranked_t *all, size_t count)
         if (!superseded)
             self->items[self->count++] = all[i].sighting;
     }
+    free (all);
+    return SH_OK;
 }
 
 static void
-s_take_host (hub_sightings_t *self, ranked_t *all, size_t *count,
-             const sp_report_t *report, size_t index,
-             const hub_subnet_t *subnet, int64_t received)
+s_take_host (hub_sightings_t *self, const sp_host_t *host,
+             const terms_t *terms)
 {
-    const sp_host_t *host = &report->hosts[index];
+    int64_t off = terms->report->off, received = terms->received;
     hub_sighting_t one = { 0 };
-    sh_err_t rc = s_check_address (&one.ip, host, subnet);
+    sh_err_t rc = s_check_address (&one.ip, host, terms);
     if (rc == SH_OK
-        && (hub_time_of (&one.seen, host->seen, report->off, received) != SH_OK
+        && (hub_time_of (&one.seen, host->seen, off, received) != SH_OK
             || (host->old
-                && hub_time_of (&one.old, host->old, report->off, received)
+                && hub_time_of (&one.old, host->old, off, received)
                        != SH_OK)))
         rc = SH_E_HOST_TIME;
     if (rc != SH_OK) {
@@ -125,9 +155,7 @@ s_take_host (hub_sightings_t *self, ranked_t *all, size_t *count,
         return;
     }
     s_take_texts (self, &one, host);
-    all[*count].sighting = one;
-    all[*count].rank = index;
-    ++*count;
+    self->items[self->count++] = one;
 }
 
 sh_err_t
@@ -135,26 +163,28 @@ hub_sightings_check (hub_sightings_t **out, const sp_report_t *report,
                      const hub_subnet_t *subnet, int64_t received)
 {
     assert (out && report && subnet && subnet->has_prefix);
+    const terms_t terms = {
+        .report = report, .subnet = subnet, .received = received,
+        .last = sh_prefix_last (&subnet->prefix),
+        .has_edges = sh_prefix_has_edges (&subnet->prefix, subnet->pool),
+    };
     size_t most = report->host_count ? report->host_count : 1;
     hub_sightings_t *self = calloc (1, sizeof *self);
-    ranked_t *all = calloc (most, sizeof *all);
     if (self) {
-        self->items = calloc (most, sizeof *self->items);
-        self->refused = calloc (most, sizeof *self->refused);
+        self->items = malloc (most * sizeof *self->items);
+        self->refused = malloc (most * sizeof *self->refused);
     }
-    if (!self || !all || !self->items || !self->refused) {
-        free (all);
+    sh_err_t rc
+        = self && self->items && self->refused ? SH_OK : SH_E_MEMORY;
+    for (size_t i = 0; rc == SH_OK && i < report->host_count; i++)
+        s_take_host (self, &report->hosts[i], &terms);
+    if (rc == SH_OK)
+        rc = s_keep_newest (self);
+    if (rc == SH_OK)
+        *out = self;
+    else
         hub_sightings_destroy (&self);
-        return SH_E_MEMORY;
-    }
-
-    size_t count = 0;
-    for (size_t i = 0; i < report->host_count; i++)
-        s_take_host (self, all, &count, report, i, subnet, received);
-    s_keep_newest (self, all, count);
-    free (all);
-    *out = self;
-    return SH_OK;
+    return rc;
 }
 
 void

@@ -246,8 +246,12 @@ void
 hub_sql_number (hub_sql_t *self, uint64_t number)
 {
     char text[24];
-    snprintf (text, sizeof text, "%llu", (unsigned long long) number);
-    hub_sql_add (self, text);
+    size_t at = sizeof text - 1;
+    text[at] = '\0';
+    do
+        text[--at] = (char) ('0' + number % 10);
+    while (number /= 10);
+    hub_sql_add (self, &text[at]);
 }
 
 void

@@ -8,6 +8,7 @@
 
 #include "hub/changes.h"
 #include "lib/ranges.h"
+#include "lib/sort.h"
 
 /*  MariaDB turns IN lists of 1,000 and more into temporary tables.  */
 #define IN_MOST 500
@@ -35,7 +36,10 @@ hub_store_is_read_only (const char *value)
 uint64_t
 hub_store_number (const char *value)
 {
-    return value ? strtoull (value, NULL, 10) : 0;
+    uint64_t number = 0;
+    for (; value && *value >= '0' && *value <= '9'; value++)
+        number = number * 10 + (unsigned) (*value - '0');
+    return number;
 }
 
 /*  Results of a read in chunks, kept until all rows are copied at once.  */
@@ -196,7 +200,7 @@ s_take_rows (hub_rows_t **out, const chunks_t *chunks, size_t most)
             taken++;
         }
     }
-    qsort (rows->items, rows->count, sizeof *rows->items, s_compare_rows);
+    sh_sort (rows->items, rows->count, sizeof *rows->items, s_compare_rows);
     *out = rows;
     return SH_OK;
 }

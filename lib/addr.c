@@ -15,9 +15,20 @@ s_width (const sh_addr_t *self)
     return self->family == 4 ? 4 : self->family == 6 ? 16 : 0;
 }
 
+/*  What there are most of fits a word.  */
+static uint32_t
+s_to_word (const sh_addr_t *self)
+{
+    const uint8_t *at = self->bytes;
+    return (uint32_t) at[0] << 24 | (uint32_t) at[1] << 16
+           | (uint32_t) at[2] << 8 | at[3];
+}
+
 static wide_t
 s_to_number (const sh_addr_t *self)
 {
+    if (self->family == 4)
+        return s_to_word (self);
     wide_t number = 0;
     for (size_t i = 0; i < s_width (self); i++)
         number = number << 8 | self->bytes[i];
@@ -103,7 +114,11 @@ sh_addr_from_decimal (sh_addr_t *out, const char *text)
 
     if (text[0] == '\0' || (text[0] == '0' && text[1] != '\0'))
         return SH_E_SYNTAX;
-    wide_t number = 0;
+    /*  So many digits fit a word, whose sums cost nothing.  */
+    uint64_t word = 0;
+    for (int i = 0; i < 19 && *text >= '0' && *text <= '9'; i++)
+        word = word * 10 + (unsigned) (*text++ - '0');
+    wide_t number = word;
     for (; *text; text++) {
         if (*text < '0' || *text > '9')
             return SH_E_SYNTAX;
@@ -142,10 +157,13 @@ sh_addr_decimal (const sh_addr_t *self, char out[static SH_ADDR_DECIMAL])
     wide_t number = s_to_number (self);
 
     digits[at] = '\0';
-    do {
+    for (; number > UINT64_MAX; number /= 10)
         digits[--at] = (char) ('0' + (int) (number % 10));
-        number /= 10;
-    } while (number != 0);
+    uint64_t word = (uint64_t) number;
+    do {
+        digits[--at] = (char) ('0' + (int) (word % 10));
+        word /= 10;
+    } while (word != 0);
     memcpy (out, digits + at, sizeof digits - at);
 }
 
@@ -155,6 +173,10 @@ sh_addr_cmp (const sh_addr_t *a, const sh_addr_t *b)
     assert (a && b);
     if (a->family != b->family)
         return a->family < b->family ? -1 : 1;
+    if (a->family == 4) {
+        uint32_t x = s_to_word (a), y = s_to_word (b);
+        return (x > y) - (x < y);
+    }
     return memcmp (a->bytes, b->bytes, s_width (a));
 }
 

@@ -299,10 +299,11 @@ s_check_inserts (const draft_t *self, const hub_changes_t *changes,
     fuzz_require (changes->insert_count == 0
                   || (self->subnet.discover
                       && self->report.kind != SP_KIND_CHECK));
+    size_t at = 0;
     for (size_t i = 0; i < changes->insert_count; i++) {
         const sh_addr_t *ip = &changes->inserts[i].ip;
         fuzz_require (s_was_sighted (sightings, ip)
-                      && !hub_rows_find (&self->found, ip));
+                      && !hub_rows_next (&self->found, &at, ip));
     }
 }
 

@@ -41,6 +41,10 @@ s_check_sightings (void)
     sp_report_t report = nomem_report ();
     hub_subnet_t subnet = s_subnet ();
     hub_sightings_t *sightings = NOMEM_UNTOUCHED;
+    sp_host_t turned[NOMEM_HOSTS]; /* so that there is something to sort */
+    for (size_t i = 0; i < NOMEM_HOSTS; i++)
+        turned[i] = report.hosts[NOMEM_HOSTS - 1 - i];
+    report.hosts = turned;
     sh_err_t rc
         = hub_sightings_check (&sightings, &report, &subnet, NOMEM_NOON * 1000);
     if (rc == SH_OK)
