@@ -6,7 +6,7 @@
 
 #define TOUCH_MS 60000
 #define SETTLE_MS 500
-#define OVERLOAD_DELAY_MS 2000
+#define GREEDY_DELAY_MS 2000 /* of a key with too many parts on their way */
 #define STOPPING_DELAY_MS 3000
 #define AT_ONCE 64 /* jobs taken back before other work gets its turn */
 /*  Jobs of a key that speaks for many scanners: below what may wait for one
@@ -77,36 +77,52 @@ s_put_off (hub_dispatch_t *self, const hub_letter_t *letter, sh_err_t cause,
                      &message);
 }
 
+static void
+s_fill_in (hub_dispatch_t *self, hub_job_t *job, const hub_letter_t *letter)
+{
+    const sp_peek_t *peek = &letter->peek;
+    job->received = letter->received;
+    job->taken = s_mono (self);
+    job->home = self->home;
+    memcpy (job->route, letter->route, letter->route_size);
+    job->route_size = letter->route_size;
+    job->shard = hub_job_shard (peek->subnet, peek->code, peek->cidr);
+    job->part = peek->part;
+    job->report_size = peek->id.size < sizeof job->report ? peek->id.size
+                                                          : sizeof job->report;
+    if (job->report_size)
+        memcpy (job->report, peek->id.data, job->report_size);
+    job->heavy = job->kind == HUB_JOB_TARGETS || peek->last;
+}
+
 /*  Make a job of the message and hand it to the workers.  More than a scanner
-    may have unanswered would only fill the queues that others wait in.  */
+    may have unanswered would only fill the queues that others wait in.  What
+    finds no room should come back after 'delay'.  */
 static sh_err_t
 s_hand_over (hub_dispatch_t *self, const hub_letter_t *letter,
-             hub_job_kind_t kind)
+             hub_job_kind_t kind, int64_t *delay)
 {
+    *delay = GREEDY_DELAY_MS;
     hub_sessions_t *sessions = self->speech->sessions;
     const char *key = letter->who.key;
     hub_job_t *job = NULL;
     size_t most = letter->who.shim ? SHIM_WINDOW : SP_WINDOW;
     if (hub_sessions_jobs (sessions, key) >= most)
         return SH_E_OVERLOAD;
-    if (self->closed)
+    if (self->closed) {
+        *delay = STOPPING_DELAY_MS;
         return SH_E_STOPPING;
+    }
     if (hub_job_new (&job, kind, &letter->who, letter->frame) != SH_OK)
         return SH_E_OVERLOAD;
-    job->received = letter->received;
-    job->taken = s_mono (self);
-    job->home = self->home;
-    memcpy (job->route, letter->route, letter->route_size);
-    job->route_size = letter->route_size;
-    job->shard = hub_job_shard (letter->peek.subnet, letter->peek.code,
-                                letter->peek.cidr);
-    job->heavy = kind == HUB_JOB_TARGETS || letter->peek.last;
+    s_fill_in (self, job, letter);
     if (hub_sessions_begin_job (sessions, key)) {
         if (hub_pool_submit (self->pool, job)) {
             self->out++;
             return SH_OK;
         }
         hub_sessions_end_job (sessions, key);
+        *delay = hub_pool_turn (self->pool, job->shard);
     }
     hub_job_destroy (&job);
     return SH_E_OVERLOAD;
@@ -126,14 +142,14 @@ hub_dispatch_submit (hub_dispatch_t *self, const hub_letter_t *letter,
         hub_live_count (self->live, HUB_COUNT_DUPLICATES, 1);
         return; /* the verdict on the first one comes */
     }
-    sh_err_t rc = s_hand_over (self, letter, kind);
+    int64_t delay;
+    sh_err_t rc = s_hand_over (self, letter, kind, &delay);
     if (rc == SH_OK)
         return;
     if (part)
         hub_sessions_forget_part (self->speech->sessions, key, peek->id,
                                   peek->part);
-    s_put_off (self, letter, rc,
-               rc == SH_E_STOPPING ? STOPPING_DELAY_MS : OVERLOAD_DELAY_MS);
+    s_put_off (self, letter, rc, (uint64_t) delay);
 }
 
 /*  A worker is done with a job.  A verdict goes to the key's session, even if
@@ -146,11 +162,10 @@ s_return (hub_dispatch_t *self, hub_job_t *job)
     self->out--;
     self->returned = s_mono (self);
     hub_sessions_end_job (sessions, job->who.key);
-    sp_peek_t peek = { 0 };
-    if (job->kind == HUB_JOB_REPORT
-        && sp_peek (&peek, (sh_bytes_t){ job->frame, job->frame_size }, NULL)
-               == SH_OK)
-        hub_sessions_forget_part (sessions, job->who.key, peek.id, peek.part);
+    if (job->kind == HUB_JOB_REPORT)
+        hub_sessions_forget_part (
+            sessions, job->who.key,
+            (sh_bytes_t){ job->report, job->report_size }, job->part);
     hub_session_t *session = hub_sessions_find (sessions, job->who.key);
     if (!session)
         return;

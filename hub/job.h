@@ -9,6 +9,7 @@
 #include "hub/deltas.h"
 #include "hub/principal.h"
 #include "lib/bytes.h"
+#include "scanner-proto/limits.h"
 
 typedef struct hub_queue hub_queue_t;
 
@@ -31,6 +32,10 @@ typedef struct
     int64_t received; /* epoch ms */
     int64_t taken;    /* the same by mono; 0: it is not timed */
     uint64_t shard;   /* jobs of one shard are worked in order */
+    /*  Of a report part, for its way home: which one it is.  */
+    uint8_t report[SP_REPORT_ID];
+    size_t report_size;
+    uint64_t part;
     bool heavy; /* targets, or a closing part: may look at a whole subnet */
 
     hub_queue_t *home; /* where the answered job goes; the door's */

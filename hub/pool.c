@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "hub/intake.h"
+#include "hub/turns.h"
 
 /*  What may wait for one worker.  The door answers "overloaded" beyond, and
     the scanner keeps the report: better there than in our memory.  */
@@ -31,6 +32,7 @@ typedef struct
     hub_beat_t *beat;
     pthread_t thread;
     bool running;
+    hub_turns_t turns;
     /*  For those who look.  */
     _Atomic size_t jobs;
     _Atomic int64_t since;
@@ -87,8 +89,9 @@ s_work (void *argument)
                               WAIT_MS);
         hub_beat_work (self->beat);
         if (count) {
-            atomic_store (&self->since,
-                          sh_clock_mono (self->pool->options.clock));
+            int64_t now = sh_clock_mono (self->pool->options.clock);
+            hub_turns_begin (&self->turns, now);
+            atomic_store (&self->since, now);
             atomic_store (&self->jobs, count);
         }
         if (count && !atomic_load (&self->pool->stopping))
@@ -96,6 +99,9 @@ s_work (void *argument)
         for (size_t i = 0; i < count; i++)
             s_send_home (jobs[i]);
         hub_intake_after (self->intake);
+        if (count)
+            hub_turns_end (&self->turns, count,
+                           sh_clock_mono (self->pool->options.clock));
         atomic_store (&self->jobs, 0);
     }
     hub_beat_leave (self->beat);
@@ -190,12 +196,26 @@ hub_pool_destroy (hub_pool_t **self_p)
     *self_p = NULL;
 }
 
+/*  Fibonacci hashing: neighbouring subnet ids go to different workers.  */
+static worker_t *
+s_worker_of (hub_pool_t *self, uint64_t shard)
+{
+    uint64_t hash = shard * UINT64_C (0x9e3779b97f4a7c15);
+    return &self->workers[(hash >> 32) % self->count];
+}
+
+int64_t
+hub_pool_turn (hub_pool_t *self, uint64_t shard)
+{
+    worker_t *worker = s_worker_of (self, shard);
+    return hub_turns_give (&worker->turns, hub_queue_depth (worker->queue),
+                           sh_clock_mono (self->options.clock));
+}
+
 bool
 hub_pool_submit (hub_pool_t *self, hub_job_t *job)
 {
-    /*  Fibonacci hashing: neighbouring subnet ids go to different workers. */
-    uint64_t hash = job->shard * UINT64_C (0x9e3779b97f4a7c15);
-    worker_t *worker = &self->workers[(hash >> 32) % self->count];
+    worker_t *worker = s_worker_of (self, job->shard);
     if (job->kind == HUB_JOB_TOUCH
         && hub_queue_depth (worker->queue) >= QUEUE_TOUCHES)
         return false;

@@ -40,6 +40,10 @@ void hub_pool_destroy (hub_pool_t **self_p);
     HUB_JOB_TOUCH is the case sooner.  */
 bool hub_pool_submit (hub_pool_t *self, hub_job_t *job) SH_MUST_CHECK;
 
+/*  In how many ms a job of that shard that found no room should come again
+    (hub/turns.h).  The router's thread alone may ask.  */
+int64_t hub_pool_turn (hub_pool_t *self, uint64_t shard);
+
 size_t hub_pool_depth (hub_pool_t *self);
 
 /*  How it is with one worker.  */
