@@ -48,6 +48,7 @@ python3             file    /usr/bin/python3
 python3-msgpack     module  msgpack
 python3-zmq         module  zmq
 rsync               command rsync
+valgrind            command valgrind
 zsh                 command zsh
 '
 # What scripts/check-packages needs besides; what is missing is skipped.
