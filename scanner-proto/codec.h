@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  Messages <-> frames.  Decoding walks the frame first (walk.h), then reads it
-    (reader.h) by a table of fields per message type (shapes.h); memory is one
-    block, bounded by the frame's size and the element counts, which the table
-    bounds.  Encoding, by the same tables, is msgpack-c's.  */
+/*  Messages <-> frames.  Decoding reads a frame (reader.h) by a table of fields
+    per message type (shapes.h) and checks every byte as it goes; only a frame
+    that cannot be read is walked (walk.h), to say what is wrong with it first.
+    Memory is bounded by the frame's size and by the element counts, which the
+    table bounds.  Encoding, by the same tables, is msgpack-c's.  */
 
 #ifndef SP_CODEC_H
 #define SP_CODEC_H

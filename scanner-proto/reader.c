@@ -1,79 +1,42 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#include "scanner-proto/reader.h"
-
-#include <assert.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "lib/log.h"
+#include "scanner-proto/reader_within.h"
+#include "scanner-proto/walk.h"
 
+/*  What msgpack does not allow.  */
 static void
-s_path_text (char *out, size_t size, const sp_path_t *path)
+s_no_frame (sp_reader_t *self, const sp_path_t *path, const char *wrong)
 {
-    if (path->up)
-        s_path_text (out, size, path->up);
-    size_t used = strlen (out);
-    if (!path->key || used + 1 >= size)
-        return;
-    used += (size_t) snprintf (out + used, size - used, "%s%s",
-                               path->up ? "." : ": ", path->key);
-    if (path->index != SIZE_MAX && used < size)
-        snprintf (out + used, size - used, "[%zu]", path->index);
+    if (wrong)
+        sp_reader_fault (self, SH_E_BAD_FRAME, path, wrong);
 }
 
-static void
-s_fault (sp_reader_t *self, sh_err_t rc, const sp_path_t *path,
-         const char *what)
+/*  The next token; nil after a fault.  A text in it is valid.  */
+static sp_token_t
+s_next (sp_reader_t *self, const sp_path_t *path)
 {
+    static const sp_token_t nil = { .kind = SP_TOKEN_NIL };
+    sp_token_t token = nil;
     if (self->rc)
-        return;
-    char where[160];
-    snprintf (where, sizeof where, "%s", self->type);
-    s_path_text (where, sizeof where, path);
-    self->rc = sh_fail (self->why, rc, "%s: %s", where, what);
-    self->rest.size = 0;
+        return nil;
+    const char *wrong = sp_token_read (&token, &self->rest);
+    if (!wrong && token.kind == SP_TOKEN_TEXT
+        && !sp_text_valid (token.bytes, token.bytes.size))
+        wrong = "a text that is not UTF-8 or contains NUL";
+    s_no_frame (self, path, wrong);
+    return wrong ? nil : token;
 }
 
-static bool
-s_bad (sp_reader_t *self, const sp_path_t *path, const char *what)
-{
-    s_fault (self, SH_E_BAD_MESSAGE, path, what);
-    return false;
-}
-
-sp_token_t
-sp_reader_next (sp_reader_t *self, const sp_path_t *path)
-{
-    sp_token_t token = { .kind = SP_TOKEN_NIL };
-    if (!self->rc) {
-        const char *wrong = sp_token_read (&token, &self->rest);
-        if (wrong)
-            s_fault (self, SH_E_INTERNAL, path, wrong);
-    }
-    return token;
-}
-
-static uint64_t
-s_inside (const sp_token_t *token)
-{
-    if (token->kind == SP_TOKEN_ARRAY)
-        return token->number;
-    return token->kind == SP_TOKEN_MAP ? token->number * 2 : 0;
-}
-
+/*  Pass over one value in the map that 'path' leads to.  */
 static void
-s_skip_some (sp_reader_t *self, uint64_t values, const sp_path_t *path)
+s_skip (sp_reader_t *self, const sp_path_t *path)
 {
-    for (; values > 0 && !self->rc; values--) {
-        sp_token_t token = sp_reader_next (self, path);
-        values += s_inside (&token);
-    }
-}
-
-void
-sp_reader_skip (sp_reader_t *self, const sp_path_t *path)
-{
-    s_skip_some (self, 1, path);
+    size_t depth = 0;
+    for (const sp_path_t *at = path; at; at = at->up)
+        depth += at->index == SIZE_MAX ? 1 : 2;
+    if (!self->rc)
+        s_no_frame (self, path, sp_walk_value (&self->rest, depth));
 }
 
 bool
@@ -83,159 +46,66 @@ sp_key_is (sh_bytes_t bytes, const char *key)
     return bytes.size == size && memcmp (bytes.data, key, size) == 0;
 }
 
-static void *
-s_take_structs (sp_reader_t *self, size_t count, size_t size,
-                const sp_path_t *path)
-{
-    size_t bytes = (count * size + 7) & ~(size_t) 7;
-    if (bytes > (size_t) (self->structs_end - self->structs)) {
-        s_fault (self, SH_E_INTERNAL, path, "the arena is too small");
-        return NULL;
-    }
-    void *at = self->structs;
-    self->structs += bytes;
-    memset (at, 0, bytes);
-    return at;
-}
-
-/*  Copy into the arena, with a NUL behind it if 'text'.  Both are smaller
-    there than in the frame, where a text has a byte of header at least.  */
-static const uint8_t *
-s_keep (sp_reader_t *self, sh_bytes_t bytes, bool text, const sp_path_t *path)
-{
-    if (!self->texts)
-        return bytes.data;
-    size_t size = bytes.size + (text ? 1 : 0);
-    if (size > (size_t) (self->texts_end - self->texts)) {
-        s_fault (self, SH_E_INTERNAL, path, "the arena is too small");
-        return NULL;
-    }
-    uint8_t *at = self->texts;
-    memcpy (at, bytes.data, bytes.size);
-    if (text)
-        at[bytes.size] = '\0';
-    self->texts += size;
-    return at;
-}
-
-static void
-s_read_uint (sp_reader_t *self, uint64_t *out, const sp_token_t *token,
-             const sp_field_t *field, const sp_path_t *path)
-{
-    if (token->kind != SP_TOKEN_UINT && token->kind != SP_TOKEN_INT)
-        s_bad (self, path, "not an integer");
-    else if (token->kind == SP_TOKEN_INT)
-        s_bad (self, path, "negative");
-    else if (token->number > field->most)
-        s_bad (self, path, "too great a number");
-    else
-        *out = token->number;
-}
-
-static void
-s_read_int (sp_reader_t *self, int64_t *out, const sp_token_t *token,
-            const sp_path_t *path)
-{
-    if (token->kind == SP_TOKEN_UINT && token->number <= SP_INT_MOST)
-        *out = (int64_t) token->number;
-    else if (token->kind == SP_TOKEN_INT && token->negative >= -SP_INT_MOST)
-        *out = token->negative;
-    else if (token->kind == SP_TOKEN_UINT || token->kind == SP_TOKEN_INT)
-        s_bad (self, path, "out of range");
-    else
-        s_bad (self, path, "not an integer");
-}
-
-static void
-s_read_text (sp_reader_t *self, const char **out, const sp_token_t *token,
-             uint64_t most, const sp_path_t *path)
-{
-    if (token->kind != SP_TOKEN_TEXT)
-        s_bad (self, path, "not a text");
-    else if (token->bytes.size > most)
-        s_bad (self, path, "too long a text");
-    else
-        *out = (const char *) s_keep (self, token->bytes, true, path);
-}
-
-static void
-s_read_bin (sp_reader_t *self, sh_bytes_t *out, const sp_token_t *token,
-            const sp_field_t *field, const sp_path_t *path)
-{
-    if (token->kind != SP_TOKEN_BIN)
-        s_bad (self, path, "not bytes (msgpack bin)");
-    else if (!sp_field_fits (field, token->bytes.size))
-        s_bad (self, path, "not of the right size");
-    else {
-        out->data = s_keep (self, token->bytes, false, path);
-        out->size = token->bytes.size;
-    }
-}
-
-/*  A wrong value is for sp_decode to tell, by the verdict on its part.  */
-static void
-s_read_span (sp_reader_t *self, sh_bytes_t *out, const sp_token_t *token,
-             uint64_t most, const sp_path_t *path)
-{
-    if (token->kind == SP_TOKEN_TEXT && token->bytes.size <= most)
-        *out = token->bytes;
-    s_skip_some (self, s_inside (token), path);
-}
-
-static void
-s_read_flag (sp_reader_t *self, bool *out, const sp_token_t *token,
-             const sp_path_t *path)
-{
-    if (token->kind == SP_TOKEN_BOOL)
-        *out = token->number != 0;
-    s_skip_some (self, s_inside (token), path);
-}
-
-static void
-s_read_word (sp_reader_t *self, int *out, const sp_token_t *token,
-             const sp_field_t *field, const sp_path_t *path)
-{
-    if (token->kind != SP_TOKEN_TEXT) {
-        s_bad (self, path, "not a text");
-        return;
-    }
-    *out = (int) field->least;
-    for (int i = 0; i < (int) field->most; i++) {
-        if (sp_key_is (token->bytes, field->word (i)))
-            *out = i;
-    }
-    if (*out < (int) field->most)
-        return;
-
-    char text[64], safe[64], what[96];
-    snprintf (text, sizeof text, "%.*s", (int) token->bytes.size,
-              (const char *) token->bytes.data);
-    sh_escape (safe, sizeof safe, text);
-    snprintf (what, sizeof what, "unknown word '%s'", safe);
-    s_bad (self, path, what);
-}
-
-/*  Set pointer and count of an array; true if there is anything to read.  */
+/*  Set pointer and count of an array; true if there is anything to read.  Each
+    element has a byte at least, which bounds what a short frame can ask for.  */
 static bool
 s_read_array (sp_reader_t *self, char *target, const sp_token_t *token,
               const sp_field_t *field, size_t size, char **items,
               const sp_path_t *path)
 {
     if (token->kind != SP_TOKEN_ARRAY)
-        return s_bad (self, path, "not an array");
+        return sp_reader_bad (self, path, "not an array");
     if (token->number > field->most)
-        return s_bad (self, path, "too many elements");
+        return sp_reader_bad (self, path, "too many elements");
+    if (token->number > self->rest.size)
+        return sp_reader_bad (self, path, "more elements than bytes follow");
     size_t count = (size_t) token->number;
     if (count == 0)
         return false;
-    void *array = s_take_structs (self, count, size, path);
-    if (!array)
+    void *array = sp_arena_take (&self->arena, count * size);
+    if (!array) {
+        sp_reader_fault (self, SH_E_MEMORY, path, "no memory");
         return false;
+    }
+    memset (array, 0, count * size);
     /* the member is some pointer to object; all have one form */
     memcpy (target + field->offset, &array, sizeof array);
     memcpy (target + field->count_offset, &count, sizeof count);
     *items = array;
     return true;
+}
+
+/*  A bit for each field that must be there.  */
+static uint32_t
+s_required (const sp_shape_t *shape)
+{
+    uint32_t required = 0;
+    assert (shape->count <= 32);
+    for (size_t at = 0; at < shape->count; at++)
+        required |= (uint32_t) !shape->fields[at].optional << at;
+    return required;
+}
+
+static void s_read_pairs (sp_reader_t *self, char *target,
+                          const sp_shape_t *shape, uint32_t required,
+                          uint64_t pairs, sp_path_t *path);
+
+static void
+s_read_map (sp_reader_t *self, char *target, const sp_shape_t *shape,
+            uint32_t required, const sp_path_t *up)
+{
+    sp_path_t path = { up, NULL, SIZE_MAX };
+    uint64_t pairs;
+    if (!sp_take_map (&pairs, &self->rest)) {
+        sp_token_t token = s_next (self, &path);
+        if (token.kind != SP_TOKEN_MAP)
+            sp_reader_bad (self, &path, "not a map");
+        else if (token.number > SP_MAP_KEYS_MOST)
+            sp_reader_bad (self, &path, "too many keys");
+        pairs = token.number;
+    }
+    if (!self->rc)
+        s_read_pairs (self, target, shape, required, pairs, &path);
 }
 
 static void
@@ -246,9 +116,10 @@ s_read_maps (sp_reader_t *self, char *target, const sp_token_t *token,
     size_t size = field->shape->size;
     if (!s_read_array (self, target, token, field, size, &items, path))
         return;
+    uint32_t required = s_required (field->shape);
     for (size_t i = 0; i < token->number && !self->rc; i++) {
         path->index = i;
-        sp_reader_map (self, items + i * size, field->shape, path);
+        s_read_map (self, items + i * size, field->shape, required, path);
     }
     path->index = SIZE_MAX;
 }
@@ -263,11 +134,29 @@ s_read_texts (sp_reader_t *self, char *target, const sp_token_t *token,
         return;
     for (size_t i = 0; i < token->number && !self->rc; i++) {
         path->index = i;
-        sp_token_t text = sp_reader_next (self, path);
-        s_read_text (self, (const char **) (void *) (items + i * size), &text,
+        sp_token_t text = s_next (self, path);
+        sp_reader_text (self, (const char **) (void *) (items + i * size), &text,
                      SP_TEXT_MOST, path);
     }
     path->index = SIZE_MAX;
+}
+
+/*  Of a field that is for peeking a wrong value is sp_decode's to tell, by the
+    verdict on its part.  */
+static void
+s_read_peeked (sp_reader_t *self, void *at, const sp_field_t *field,
+               const sp_path_t *path)
+{
+    sh_bytes_t rest = self->rest;
+    sp_token_t token = { .kind = SP_TOKEN_NIL };
+    s_skip (self, path);
+    if (self->rc || sp_token_read (&token, &rest))
+        return;
+    if (field->kind == SP_FIELD_FLAG && token.kind == SP_TOKEN_BOOL)
+        *(bool *) at = token.number != 0;
+    else if (field->kind == SP_FIELD_SPAN && token.kind == SP_TOKEN_TEXT
+             && token.bytes.size <= field->most)
+        *(sh_bytes_t *) at = token.bytes;
 }
 
 /*  Read one value.  False if it is nil, which counts as absent.  */
@@ -275,104 +164,161 @@ static bool
 s_read_field (sp_reader_t *self, char *target, const sp_field_t *field,
               sp_path_t *path)
 {
-    sp_token_t token = sp_reader_next (self, path);
     void *at = target + field->offset;
+    if (field->kind == SP_FIELD_SPAN || field->kind == SP_FIELD_FLAG) {
+        s_read_peeked (self, at, field, path);
+        return true;
+    }
+    sp_token_t token = s_next (self, path);
     if (token.kind == SP_TOKEN_NIL)
         return false;
-
-    switch (field->kind) {
-    case SP_FIELD_UINT:
-        s_read_uint (self, at, &token, field, path);
-        break;
-    case SP_FIELD_INT:
-        s_read_int (self, at, &token, path);
-        break;
-    case SP_FIELD_BOOL:
-        if (token.kind == SP_TOKEN_BOOL)
-            *(bool *) at = token.number != 0;
-        else
-            s_bad (self, path, "neither true nor false");
-        break;
-    case SP_FIELD_TEXT:
-        s_read_text (self, at, &token, field->most, path);
-        break;
-    case SP_FIELD_BIN:
-    case SP_FIELD_ADDRESS:
-        s_read_bin (self, at, &token, field, path);
-        break;
-    case SP_FIELD_WORD:
-        s_read_word (self, at, &token, field, path);
-        break;
-    case SP_FIELD_MAPS:
+    if (field->kind == SP_FIELD_MAPS)
         s_read_maps (self, target, &token, field, path);
-        break;
-    case SP_FIELD_TEXTS:
+    else if (field->kind == SP_FIELD_TEXTS)
         s_read_texts (self, target, &token, field, path);
-        break;
-    case SP_FIELD_SPAN:
-        s_read_span (self, at, &token, field->most, path);
-        break;
-    case SP_FIELD_FLAG:
-        s_read_flag (self, at, &token, path);
-        break;
-    }
+    else
+        sp_reader_value (self, at, &token, field, path);
     return true;
 }
 
-/*  The index of 'key', or 'count'.  Senders keep the order of the table, as
-    good as always, so the search begins behind the last hit.  */
-static size_t
-s_find (const sp_shape_t *shape, sh_bytes_t key, size_t hint)
+/*  A value in the form that nearly all have, and right.  False: nothing has
+    been read; s_read_field is to read it, or to say what is wrong.  */
+static inline bool
+s_read_usual (sp_reader_t *self, sh_bytes_t *rest, void *at,
+              const sp_field_t *field)
 {
-    for (size_t i = 0; i < shape->count; i++) {
-        size_t at = hint + i;
-        if (at >= shape->count)
-            at -= shape->count;
-        if (sp_key_is (key, shape->fields[at].key))
+    sh_bytes_t after = *rest, bytes;
+    uint64_t number;
+    if (field->kind == SP_FIELD_TEXT) {
+        if (!sp_take_text (&bytes, &after) || bytes.size > field->most
+            || !sp_text_valid (bytes, bytes.size + after.size))
+            return false;
+        *(const char **) at = (const char *) sp_reader_keep (self, bytes, true);
+    } else if (field->kind == SP_FIELD_UINT || field->kind == SP_FIELD_INT) {
+        if (!sp_take_number (&number, &after) || number > field->most)
+            return false;
+        memcpy (at, &number, sizeof number); /* both have this form */
+    } else if (field->kind == SP_FIELD_BIN || field->kind == SP_FIELD_ADDRESS) {
+        if (!sp_take_bin (&bytes, &after) || !sp_field_fits (field, bytes.size))
+            return false;
+        bytes.data = sp_reader_keep (self, bytes, false);
+        *(sh_bytes_t *) at = bytes;
+    } else
+        return false;
+    *rest = after;
+    return true;
+}
+
+/*  Step over the field's key if it is the next one, in the usual form.  */
+static inline bool
+s_take_key (sh_bytes_t *rest, const sp_field_t *field)
+{
+    size_t size = field->key_size;
+    if (rest->size <= sizeof field->key || rest->data[0] != (0xa0 | size)
+        || ((sp_word (rest->data + 1) ^ sp_word (field->key))
+            & sp_word_mask (size)) != 0
+        || (size > 8
+            && memcmp (rest->data + 9, field->key + 8, size - 8) != 0))
+        return false;
+    sp_step (rest, 1 + size);
+    return true;
+}
+
+/*  Which field the next key means; 'count': none.  */
+static size_t
+s_read_key (sp_reader_t *self, const sp_shape_t *shape, const sp_path_t *path)
+{
+    size_t at = 0;
+    for (; at < shape->count; at++) {
+        if (s_take_key (&self->rest, &shape->fields[at]))
             return at;
     }
-    return shape->count;
+    sp_token_t key = s_next (self, path);
+    if (key.kind != SP_TOKEN_TEXT || key.bytes.size > SP_KEY_MOST)
+        s_no_frame (self, path, "a map key that is too long, or not a text");
+    else if (self->headed && !path->up
+             && (sp_key_is (key.bytes, "v") || sp_key_is (key.bytes, "t")))
+        sp_reader_bad (self, path, "v or t: given twice");
+    else {
+        at = 0;
+        while (at < shape->count
+               && !sp_key_is (key.bytes, shape->fields[at].key))
+            at++;
+    }
+    return at;
 }
 
 static void
-s_read_pairs (sp_reader_t *self, char *target, const sp_shape_t *shape,
-              uint64_t pairs, sp_path_t *path)
+s_find_missing (sp_reader_t *self, const sp_shape_t *shape, uint32_t missing,
+                sp_path_t *path)
 {
-    uint32_t known = 0, present = 0;
-    size_t hint = 0;
-    for (uint64_t i = 0; i < pairs && !self->rc; i++) {
-        sp_token_t key = sp_reader_next (self, path);
-        size_t at = s_find (shape, key.bytes, hint);
-        if (at == shape->count) {
-            sp_reader_skip (self, path);
-            continue;
-        }
-        uint32_t bit = UINT32_C (1) << at;
+    for (size_t at = 0; at < shape->count; at++) {
         path->key = shape->fields[at].key;
-        if (known & bit && shape->fields[at].kind < SP_FIELD_SPAN)
-            s_bad (self, path, "given twice");
-        else if (s_read_field (self, target, &shape->fields[at], path))
-            present |= bit;
-        known |= bit;
-        path->key = NULL;
-        hint = at + 1 < shape->count ? at + 1 : 0;
-    }
-    for (size_t at = 0; at < shape->count && !self->rc; at++) {
-        path->key = shape->fields[at].key;
-        if (!shape->fields[at].optional && !(present & UINT32_C (1) << at))
-            s_bad (self, path, "missing");
+        if (missing & UINT32_C (1) << at)
+            sp_reader_bad (self, path, "missing");
     }
 }
 
-void
-sp_reader_map (sp_reader_t *self, char *target, const sp_shape_t *shape,
-               const sp_path_t *up)
+/*  Read one pair.  Returns the field that its key means, or 'count' if it is
+    none that is known.  */
+static size_t
+s_read_pair (sp_reader_t *self, char *target, const sp_shape_t *shape,
+             uint32_t *known, uint32_t *present, sp_path_t *path)
 {
-    assert (shape->count <= 32);
-    sp_path_t path = { up, NULL, SIZE_MAX };
-    sp_token_t token = sp_reader_next (self, &path);
-    if (token.kind == SP_TOKEN_MAP)
-        s_read_pairs (self, target, shape, token.number, &path);
-    else
-        s_bad (self, &path, "not a map");
+    size_t at = s_read_key (self, shape, path);
+    if (at == shape->count) {
+        s_skip (self, path);
+        return at;
+    }
+    const sp_field_t *field = &shape->fields[at];
+    uint32_t bit = UINT32_C (1) << at;
+    path->key = field->key;
+    if (*known & bit && field->kind < SP_FIELD_SPAN)
+        sp_reader_bad (self, path, "given twice");
+    else if (s_read_field (self, target, field, path))
+        *present |= bit;
+    *known |= bit;
+    path->key = NULL;
+    return at;
+}
+
+/*  Senders keep the order of the table, as good as always, so that each key is
+    looked for behind the one before it.  */
+static void
+s_read_pairs (sp_reader_t *self, char *target, const sp_shape_t *shape,
+              uint32_t required, uint64_t pairs, sp_path_t *path)
+{
+    uint32_t known = 0, present = 0;
+    sh_bytes_t rest = self->rest;
+    size_t at = 0;
+    for (; pairs > 0 && !self->rc; pairs--) {
+        sh_bytes_t before = rest;
+        while (at < shape->count && !s_take_key (&rest, &shape->fields[at]))
+            at++;
+        const sp_field_t *field = &shape->fields[at];
+        uint32_t bit = UINT32_C (1) << at;
+        if (at < shape->count && !(known & bit)
+            && s_read_usual (self, &rest, target + field->offset, field)) {
+            known |= bit;
+            present |= bit;
+        } else {
+            self->rest = before;
+            at = s_read_pair (self, target, shape, &known, &present, path);
+            rest = self->rest;
+        }
+        at = at < shape->count ? at + 1 : 0;
+    }
+    self->rest = rest;
+    if (!self->rc && required & ~present)
+        s_find_missing (self, shape, required & ~present, path);
+}
+
+void
+sp_reader_message (sp_reader_t *self, void *target, const sp_shape_t *shape)
+{
+    assert (self && target && shape);
+    sp_path_t path = { NULL, NULL, SIZE_MAX };
+    s_read_pairs (self, target, shape, s_required (shape), self->pairs, &path);
+    if (!self->rc && self->rest.size > 0)
+        s_no_frame (self, &path, "something follows the map");
 }

@@ -1,23 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/*  Reading a frame that has been walked (walk.h) into structs, as tables say
-    (shapes.h).  Belongs to the codec, whose arena it fills.  */
+/*  Reading a frame into structs, as tables say (shapes.h), in one pass.
+    Belongs to the codec.  */
 
 #ifndef SP_READER_H
 #define SP_READER_H
 
+#include "scanner-proto/arena.h"
 #include "scanner-proto/shapes.h"
-#include "scanner-proto/walk.h"
-
-/*  Where a reader or writer is, for messages: a chain from the innermost map
-    to the message.  */
-typedef struct sp_path sp_path_t;
-
-struct sp_path
-{
-    const sp_path_t *up;
-    const char *key; /* NULL: the map itself */
-    size_t index;    /* in the array 'key'; SIZE_MAX: not an array's element */
-};
 
 /*  The reading cursor.  The first fault sticks in 'rc' and ends all reading:
     'rest' is empty from then on.  */
@@ -27,21 +16,21 @@ typedef struct
     sh_err_t rc;
     sh_why_t *why;
     const char *type;
-    uint8_t *structs, *structs_end; /* of the arena; aligned */
-    uint8_t *texts, *texts_end;     /* of the arena; NULL: borrow bytes from
-                                       the frame (no texts are read then) */
+    uint64_t pairs; /* of the outermost map, still to come */
+    bool headed;    /* 'v' and 't' are behind 'rest', and not to come again */
+    const uint8_t *frame;
+    uint8_t *copy; /* of the frame, with a byte behind it: in there are the
+                      message's texts and bytes.  NULL: in the frame itself;
+                      then no texts can be read */
+    sp_arena_t arena; /* for arrays */
 } sp_reader_t;
 
-/*  The next token; nil after a fault.  The frame has been walked, so one that
-    does not come is our fault.  */
-sp_token_t sp_reader_next (sp_reader_t *self, const sp_path_t *path);
-
-/*  Pass over one value.  */
-void sp_reader_skip (sp_reader_t *self, const sp_path_t *path);
-
-/*  Read a map into the struct at 'target', which is zeroed.  */
-void sp_reader_map (sp_reader_t *self, char *target, const sp_shape_t *shape,
-                    const sp_path_t *up);
+/*  Read the outermost map into the struct at 'target', which is zeroed.  All
+    that is read is checked as sp_walk does, so that what could be read without
+    a fault is a frame; a fault need not be the first that sp_walk would
+    find.  */
+void sp_reader_message (sp_reader_t *self, void *target,
+                        const sp_shape_t *shape);
 
 bool sp_key_is (sh_bytes_t bytes, const char *key);
 

@@ -7,25 +7,29 @@
 #define REQUIRED false
 #define OPTIONAL true
 #define AT(type, member) offsetof (sp_##type##_t, member)
+#define KEY(key) key, sizeof key - 1
 #define UINT(key, need, at, most)                                              \
-    { key, SP_FIELD_UINT, need, at, 0, most, 0, 0, 0 }
-#define INT(key, need, at) { key, SP_FIELD_INT, need, at, 0, 0, 0, 0, 0 }
-#define BOOL(key, need, at) { key, SP_FIELD_BOOL, need, at, 0, 0, 0, 0, 0 }
+    { KEY (key), SP_FIELD_UINT, need, at, 0, most, 0, 0, 0 }
+#define INT(key, need, at)                                                     \
+    { KEY (key), SP_FIELD_INT, need, at, 0, SP_INT_MOST, 0, 0, 0 }
+#define BOOL(key, need, at)                                                    \
+    { KEY (key), SP_FIELD_BOOL, need, at, 0, 0, 0, 0, 0 }
 #define TEXT(key, need, at, most)                                              \
-    { key, SP_FIELD_TEXT, need, at, 0, most, 0, 0, 0 }
+    { KEY (key), SP_FIELD_TEXT, need, at, 0, most, 0, 0, 0 }
 #define BIN(key, need, at, least, most)                                        \
-    { key, SP_FIELD_BIN, need, at, least, most, 0, 0, 0 }
+    { KEY (key), SP_FIELD_BIN, need, at, least, most, 0, 0, 0 }
 #define ADDRESS(key, need, at)                                                 \
-    { key, SP_FIELD_ADDRESS, need, at, 0, 0, 0, 0, 0 }
+    { KEY (key), SP_FIELD_ADDRESS, need, at, 0, 0, 0, 0, 0 }
 #define WORD(key, at, unknown, count, word)                                    \
-    { key, SP_FIELD_WORD, REQUIRED, at, unknown, count, 0, 0, word }
+    { KEY (key), SP_FIELD_WORD, REQUIRED, at, unknown, count, 0, 0, word }
 #define MAPS(key, need, at, count_at, most, shape)                             \
-    { key, SP_FIELD_MAPS, need, at, 0, most, count_at, shape, 0 }
+    { KEY (key), SP_FIELD_MAPS, need, at, 0, most, count_at, shape, 0 }
 #define TEXTS(key, need, at, count_at, most)                                   \
-    { key, SP_FIELD_TEXTS, need, at, 0, most, count_at, 0, 0 }
+    { KEY (key), SP_FIELD_TEXTS, need, at, 0, most, count_at, 0, 0 }
 #define SPAN(key, at, most)                                                    \
-    { key, SP_FIELD_SPAN, OPTIONAL, at, 0, most, 0, 0, 0 }
-#define FLAG(key, at) { key, SP_FIELD_FLAG, OPTIONAL, at, 0, 0, 0, 0, 0 }
+    { KEY (key), SP_FIELD_SPAN, OPTIONAL, at, 0, most, 0, 0, 0 }
+#define FLAG(key, at)                                                          \
+    { KEY (key), SP_FIELD_FLAG, OPTIONAL, at, 0, 0, 0, 0, 0 }
 #define SHAPE_OF(name, type)                                                   \
     { name##_fields, sizeof name##_fields / sizeof name##_fields[0],           \
       sizeof (type) }
@@ -245,27 +249,22 @@ static const sp_field_t s_hub_key_fields[] = {
 };
 SHAPE (s_hub_key, sp_hub_key_t);
 
-const sp_message_shape_t sp_shapes[SP_TYPE_COUNT] = {
-    [SP_HELLO] = { &s_hello, 0, 0 },
-    [SP_WELCOME] = { &s_welcome, 0, 0 },
-    [SP_BEAT] = { &s_beat, 0, 0 },
-    [SP_REVISION_PUSH] = { &s_revision, 0, 0 },
-    [SP_ASSIGNMENTS] = { &s_assignments, 0, 0 },
-    [SP_ASSIGNMENTS_PAGE]
-    = { &s_assignments_page, SP_PAGE_SUBNETS_MOST
-          * (1 + SP_NAMESERVERS_MOST + SP_SKIP_MOST + SP_QUIET_MOST),
-        sizeof (sp_subnet_t) },
-    [SP_TARGETS] = { &s_targets, 0, 0 },
-    [SP_TARGETS_PAGE]
-    = { &s_targets_page, SP_PAGE_TARGETS_MOST, sizeof (sp_target_t) },
-    [SP_REPORT] = { &s_report, SP_PART_HOSTS_MOST + SP_RANGES_MOST,
-                    sizeof (sp_host_t) },
-    [SP_VERDICT] = { &s_verdict, SP_REFUSED_MOST, sizeof (sp_refused_t) },
-    [SP_ERROR] = { &s_error, 0, 0 },
-    [SP_SCAN] = { &s_scan, 0, 0 },
-    [SP_CANCEL] = { &s_cancel, 0, 0 },
-    [SP_PROGRESS] = { &s_progress, 0, 0 },
-    [SP_HUB_KEY] = { &s_hub_key, 0, 0 },
+const sp_shape_t *const sp_shapes[SP_TYPE_COUNT] = {
+    [SP_HELLO] = &s_hello,
+    [SP_WELCOME] = &s_welcome,
+    [SP_BEAT] = &s_beat,
+    [SP_REVISION_PUSH] = &s_revision,
+    [SP_ASSIGNMENTS] = &s_assignments,
+    [SP_ASSIGNMENTS_PAGE] = &s_assignments_page,
+    [SP_TARGETS] = &s_targets,
+    [SP_TARGETS_PAGE] = &s_targets_page,
+    [SP_REPORT] = &s_report,
+    [SP_VERDICT] = &s_verdict,
+    [SP_ERROR] = &s_error,
+    [SP_SCAN] = &s_scan,
+    [SP_CANCEL] = &s_cancel,
+    [SP_PROGRESS] = &s_progress,
+    [SP_HUB_KEY] = &s_hub_key,
 };
 
 static const sp_field_t s_peek_report_fields[] = {
@@ -282,14 +281,6 @@ static const sp_field_t s_peek_targets_fields[] = {
     UINT ("subnet", REQUIRED, AT (peek, subnet), ANY),
 };
 const sp_shape_t sp_shape_peek_targets = SHAPE_OF (s_peek_targets, sp_peek_t);
-
-bool
-sp_field_fits (const sp_field_t *field, size_t size)
-{
-    if (field->kind == SP_FIELD_ADDRESS)
-        return size == 4 || size == 16;
-    return size >= field->least && size <= field->most;
-}
 
 sh_err_t
 sp_check_report (const sp_report_t *report, sh_why_t *why)

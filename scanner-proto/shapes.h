@@ -36,7 +36,8 @@ typedef struct sp_shape sp_shape_t;
     rows drive decoding and encoding.  */
 typedef struct
 {
-    const char *key;
+    char key[16]; /* so that it can be read and written in words */
+    uint8_t key_size;
     sp_field_kind_t kind;
     bool optional;
     size_t offset;
@@ -53,22 +54,19 @@ struct sp_shape
     size_t size; /* of the struct */
 };
 
-/*  Of a type of message: the elements that it may have in arrays known to its
-    table, and the most memory that one of them takes.  This bounds an
-    arena.  */
-typedef struct
-{
-    const sp_shape_t *shape;
-    size_t items_most, item_size;
-} sp_message_shape_t;
-
-extern const sp_message_shape_t sp_shapes[SP_TYPE_COUNT];
+extern const sp_shape_t *const sp_shapes[SP_TYPE_COUNT];
 
 /*  What sp_peek reads, into an sp_peek_t.  */
 extern const sp_shape_t sp_shape_peek_report, sp_shape_peek_targets;
 
 /*  May bytes (BIN, ADDRESS) have this size?  */
-bool sp_field_fits (const sp_field_t *field, size_t size);
+static inline bool
+sp_field_fits (const sp_field_t *field, size_t size)
+{
+    if (field->kind == SP_FIELD_ADDRESS)
+        return size == 4 || size == 16;
+    return size >= field->least && size <= field->most;
+}
 
 /*  The rules of a report that are about more than one field.
     SH_E_BAD_MESSAGE.  */

@@ -2,176 +2,8 @@
 #include "scanner-proto/walk.h"
 
 #include <assert.h>
-#include <string.h>
 
-#include "lib/utf8.h"
 #include "scanner-proto/limits.h"
-
-/*  What each first byte from 0xc0 to 0xdf means (msgpack specification,
-    "Formats"): the kind, and how many bytes of number or length follow it.  */
-static const struct
-{
-    sp_token_kind_t kind;
-    uint8_t width;
-    enum
-    {
-        FORM_ONLY,   /* nothing follows */
-        FORM_NUMBER, /* an unsigned number follows */
-        FORM_SIGNED, /* a number in two's complement follows */
-        FORM_BYTES,  /* a length follows, then that many bytes */
-        FORM_COUNT,  /* the number of elements follows */
-        FORM_OPAQUE, /* so many bytes that are not looked at */
-        FORM_EXT,
-        FORM_UNUSED
-    } form;
-} s_forms[32] = {
-    { SP_TOKEN_NIL, 0, FORM_ONLY },     { SP_TOKEN_NIL, 0, FORM_UNUSED },
-    { SP_TOKEN_BOOL, 0, FORM_ONLY },    { SP_TOKEN_BOOL, 0, FORM_ONLY },
-    { SP_TOKEN_BIN, 1, FORM_BYTES },    { SP_TOKEN_BIN, 2, FORM_BYTES },
-    { SP_TOKEN_BIN, 4, FORM_BYTES },    { SP_TOKEN_NIL, 0, FORM_EXT },
-    { SP_TOKEN_NIL, 0, FORM_EXT },      { SP_TOKEN_NIL, 0, FORM_EXT },
-    { SP_TOKEN_FLOAT, 4, FORM_OPAQUE }, { SP_TOKEN_FLOAT, 8, FORM_OPAQUE },
-    { SP_TOKEN_UINT, 1, FORM_NUMBER },  { SP_TOKEN_UINT, 2, FORM_NUMBER },
-    { SP_TOKEN_UINT, 4, FORM_NUMBER },  { SP_TOKEN_UINT, 8, FORM_NUMBER },
-    { SP_TOKEN_INT, 1, FORM_SIGNED },   { SP_TOKEN_INT, 2, FORM_SIGNED },
-    { SP_TOKEN_INT, 4, FORM_SIGNED },   { SP_TOKEN_INT, 8, FORM_SIGNED },
-    { SP_TOKEN_NIL, 0, FORM_EXT },      { SP_TOKEN_NIL, 0, FORM_EXT },
-    { SP_TOKEN_NIL, 0, FORM_EXT },      { SP_TOKEN_NIL, 0, FORM_EXT },
-    { SP_TOKEN_NIL, 0, FORM_EXT },      { SP_TOKEN_TEXT, 1, FORM_BYTES },
-    { SP_TOKEN_TEXT, 2, FORM_BYTES },   { SP_TOKEN_TEXT, 4, FORM_BYTES },
-    { SP_TOKEN_ARRAY, 2, FORM_COUNT },  { SP_TOKEN_ARRAY, 4, FORM_COUNT },
-    { SP_TOKEN_MAP, 2, FORM_COUNT },    { SP_TOKEN_MAP, 4, FORM_COUNT },
-};
-
-static void
-s_step (sh_bytes_t *rest, size_t size)
-{
-    rest->data += size;
-    rest->size -= size;
-}
-
-static uint64_t
-s_big_endian (const uint8_t *data, size_t width)
-{
-    uint64_t number = 0;
-    for (size_t i = 0; i < width; i++)
-        number = number << 8 | data[i];
-    return number;
-}
-
-static const char *
-s_take_bytes (sp_token_t *out, sh_bytes_t *rest, size_t size)
-{
-    if (size > rest->size)
-        return "text or bytes are cut off";
-    out->bytes = (sh_bytes_t){ rest->data, size };
-    s_step (rest, size);
-    return NULL;
-}
-
-/*  The sign bit decides the kind, so that readers see one form of 5 however
-    wide the sender made it.  */
-static void
-s_set_signed (sp_token_t *out, uint64_t number, size_t width)
-{
-    unsigned bits = (unsigned) width * 8;
-    if (!(number >> (bits - 1))) {
-        out->kind = SP_TOKEN_UINT;
-        out->number = number;
-        return;
-    }
-    uint64_t rest = (bits == 64 ? 0 : UINT64_MAX << bits) | number;
-    out->kind = SP_TOKEN_INT;
-    out->negative = -(int64_t) (UINT64_MAX - rest) - 1;
-}
-
-static const char *
-s_read_form (sp_token_t *out, sh_bytes_t *rest, uint8_t first)
-{
-    unsigned index = first - 0xc0u;
-    size_t width = s_forms[index].width;
-    if (s_forms[index].form == FORM_EXT)
-        return "an extension type";
-    if (s_forms[index].form == FORM_UNUSED)
-        return "the byte 0xc1, which msgpack never uses";
-    if (width > rest->size)
-        return "cut off";
-
-    uint64_t number = s_big_endian (rest->data, width);
-    s_step (rest, width);
-    out->kind = s_forms[index].kind;
-    switch (s_forms[index].form) {
-    case FORM_ONLY:
-        out->number = first & 1;
-        break;
-    case FORM_SIGNED:
-        s_set_signed (out, number, width);
-        break;
-    case FORM_BYTES:
-        return s_take_bytes (out, rest, (size_t) number);
-    default:
-        out->number = number;
-    }
-    return NULL;
-}
-
-const char *
-sp_token_read (sp_token_t *out, sh_bytes_t *rest)
-{
-    if (rest->size == 0)
-        return "cut off";
-    uint8_t first = rest->data[0];
-    s_step (rest, 1);
-
-    if (first < 0x80) {
-        out->kind = SP_TOKEN_UINT;
-        out->number = first;
-    } else if (first < 0x90) {
-        out->kind = SP_TOKEN_MAP;
-        out->number = first & 0x0f;
-    } else if (first < 0xa0) {
-        out->kind = SP_TOKEN_ARRAY;
-        out->number = first & 0x0f;
-    } else if (first < 0xc0) {
-        out->kind = SP_TOKEN_TEXT;
-        return s_take_bytes (out, rest, first & 0x1f);
-    } else if (first < 0xe0)
-        return s_read_form (out, rest, first);
-    else {
-        out->kind = SP_TOKEN_INT;
-        out->negative = (int64_t) first - 0x100;
-    }
-    return NULL;
-}
-
-/*  Are the eight bytes all ASCII and none of them NUL?  */
-static bool
-s_plain (const uint8_t *at)
-{
-    const uint64_t ones = UINT64_C (0x0101010101010101), high = ones << 7;
-    uint64_t word;
-    memcpy (&word, at, sizeof word);
-    return ((word | (word - ones)) & high) == 0;
-}
-
-static bool
-s_text_valid (sh_bytes_t text)
-{
-    size_t i = 0;
-    while (i < text.size) {
-        if (text.size - i >= 8 && s_plain (text.data + i))
-            i += 8;
-        else if (text.data[i] - 1u < 0x7f)
-            i++;
-        else {
-            size_t size = sh_utf8_size (text.data + i, text.size - i);
-            if (size == 0 || text.data[i] == '\0')
-                return false;
-            i += size;
-        }
-    }
-    return true;
-}
 
 /*  Where the walker is: for each open array or map how many values are still
     to come, keys counted as values.  */
@@ -208,10 +40,31 @@ s_open (s_walk_t *self, const sp_token_t *token)
     return NULL;
 }
 
+/*  Most values are passed over without a token's being made of them.  */
+static bool
+s_usual (s_walk_t *self, bool key)
+{
+    sh_bytes_t rest = self->rest, bytes;
+    uint64_t number;
+    bool taken = sp_take_text (&bytes, &rest);
+    if (taken)
+        taken = (!key || bytes.size <= SP_KEY_MOST)
+                && sp_text_valid (bytes, bytes.size + rest.size);
+    else
+        taken = !key
+                && (sp_take_number (&number, &rest)
+                    || sp_take_bin (&bytes, &rest));
+    if (taken)
+        self->rest = rest;
+    return taken;
+}
+
 static const char *
 s_value (s_walk_t *self, bool key)
 {
     sp_token_t token = { 0 };
+    if (s_usual (self, key))
+        return NULL;
     const char *wrong = sp_token_read (&token, &self->rest);
     if (wrong)
         return wrong;
@@ -219,11 +72,31 @@ s_value (s_walk_t *self, bool key)
         return "a map key that is not a text";
     if (key && token.bytes.size > SP_KEY_MOST)
         return "a map key that is too long";
-    if (token.kind == SP_TOKEN_TEXT && !s_text_valid (token.bytes))
+    if (token.kind == SP_TOKEN_TEXT
+        && !sp_text_valid (token.bytes, token.bytes.size))
         return "a text that is not UTF-8 or contains NUL";
     if (token.kind == SP_TOKEN_ARRAY || token.kind == SP_TOKEN_MAP)
         return s_open (self, &token);
     return NULL;
+}
+
+/*  One value, and all that is in it.  */
+static const char *
+s_values (s_walk_t *self)
+{
+    size_t outside = self->depth;
+    const char *wrong = s_value (self, false);
+    while (!wrong && self->depth > outside) {
+        size_t top = self->depth - 1;
+        if (self->level[top].left == 0) {
+            self->depth--;
+            continue;
+        }
+        bool key = self->level[top].map && self->level[top].left % 2 == 0;
+        self->level[top].left--;
+        wrong = s_value (self, key);
+    }
+    return wrong;
 }
 
 static const char *
@@ -235,19 +108,19 @@ s_walk (s_walk_t *self)
     if ((first & 0xf0) != 0x80 && first != 0xde && first != 0xdf)
         return "not a map";
 
-    const char *wrong = s_value (self, false);
-    while (!wrong && self->depth > 0) {
-        size_t top = self->depth - 1;
-        if (self->level[top].left == 0) {
-            self->depth--;
-            continue;
-        }
-        bool key = self->level[top].map && self->level[top].left % 2 == 0;
-        self->level[top].left--;
-        wrong = s_value (self, key);
-    }
+    const char *wrong = s_values (self);
     if (!wrong && self->rest.size > 0)
         return "something follows the map";
+    return wrong;
+}
+
+const char *
+sp_walk_value (sh_bytes_t *rest, size_t depth)
+{
+    assert (rest && depth <= SP_DEPTH_MOST);
+    s_walk_t walk = { .rest = *rest, .depth = depth };
+    const char *wrong = s_values (&walk);
+    *rest = walk.rest;
     return wrong;
 }
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*  What was decoded can be encoded, and that decodes to the same: the second
-    and third frame are equal byte for byte.  Peek agrees with decode.  */
+    and third frame are equal byte for byte.  Peek and the walker agree with
+    decode.  */
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "scanner-proto/codec.h"
+#include "scanner-proto/walk.h"
 
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 
@@ -54,7 +56,12 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     sp_message_t *message = NULL;
     sh_why_t why;
     sh_bytes_t frame = { data, size };
-    if (sp_decode (&message, frame, &why) != SH_OK)
+    sp_walk_t walk;
+    sh_err_t walked = sp_walk (&walk, frame, SP_FRAME_MOST, NULL);
+    sh_err_t decoded = sp_decode (&message, frame, &why);
+    if ((walked == SH_E_BAD_FRAME) != (decoded == SH_E_BAD_FRAME))
+        abort ();
+    if (decoded != SH_OK)
         return 0;
     s_check_peek (frame, message);
 
