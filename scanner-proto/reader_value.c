@@ -145,6 +145,6 @@ sp_reader_value (sp_reader_t *self, void *at, const sp_token_t *token,
         s_read_word (self, at, token, field, path);
         break;
     default:
-        assert (!"an array, or for peeking");
+        assert (false); /* an array, or for peeking */
     }
 }
