@@ -17,10 +17,10 @@ typedef struct
     hub_changes_t *to;
     char *text; /* next free byte of the changes' text memory */
     /*  The wall clock of the last host, for its neighbours were seen in the
-        same second.  */
+        same second; and what lastSeen is new enough for it.  */
     bool has_wall;
     int64_t epoch;
-    sh_wall_t wall;
+    sh_wall_t wall, enough;
     bool late_insert; /* the report is older than lastDiscovery */
     bool late_tags;   /* the report is older than lastScan */
 } planner_t;
@@ -38,8 +38,14 @@ s_is_before (const planner_t *self, const char *time, const char *stored)
 static const sh_wall_t *
 s_wall_at (planner_t *self, int64_t epoch)
 {
-    if (!self->has_wall || self->epoch != epoch)
-        sh_wall_at (&self->wall, self->facts->zone, epoch);
+    const hub_limit_t *granularity = &self->facts->policy.seen_granularity;
+    if (self->has_wall && self->epoch == epoch)
+        return &self->wall;
+    sh_wall_at (&self->wall, self->facts->zone, epoch);
+    self->enough = self->wall;
+    if (granularity->kind == HUB_LIMIT_SET && granularity->most > 0)
+        sh_wall_at (&self->enough, self->facts->zone,
+                    epoch - granularity->most);
     self->has_wall = true;
     self->epoch = epoch;
     return &self->wall;
@@ -184,6 +190,28 @@ s_plan_mac (planner_t *self, const hub_row_t *row, const hub_sighting_t *one)
         };
 }
 
+/*  Are there tags that scans of the subnet may change?  */
+static bool
+s_has_tags (const planner_t *self)
+{
+    return self->facts->subnet->check
+           && self->facts->policy.tags == HUB_TAGS_PHPIPAM;
+}
+
+/*  Need the lastSeen of a row that has one not move, though it could?  Where
+    scans set tags to Offline it has to tell that the host answered in this
+    one.  */
+static bool
+s_is_spared (planner_t *self, const hub_row_t *row)
+{
+    bool before = strcmp (row->last_seen, self->to->start.text) < 0;
+    if (strcmp (row->last_seen, self->enough.text) <= 0
+        || (before && self->facts->agent->update_tags && s_has_tags (self)))
+        return false;
+    self->to->spared += before;
+    return true;
+}
+
 static void
 s_plan_existing (planner_t *self, const hub_row_t *row,
                  const hub_sighting_t *one)
@@ -200,7 +228,7 @@ s_plan_existing (planner_t *self, const hub_row_t *row,
     bool never = sh_wall_is_never (row->last_seen);
     bool future = !never && strcmp (row->last_seen, to->limit.text) > 0;
     int order = never || future ? 1 : strcmp (wall->text, row->last_seen);
-    if (order > 0)
+    if (order > 0 && (never || future || !s_is_spared (self, row)))
         to->seen[to->seen_count++] = (hub_seen_t){ row->id, *wall };
 
     /*  A report of old may move lastSeen, but what it knew of name, MAC and
@@ -217,8 +245,7 @@ s_plan_existing (planner_t *self, const hub_row_t *row,
         from a report, its lastSeen has been written already.  */
     int fresh;
     bool news = order > 0 || (order == 0 && facts->by_hand);
-    if (!one->old && !self->late_tags && news && facts->subnet->check
-        && facts->policy.tags == HUB_TAGS_PHPIPAM
+    if (!one->old && !self->late_tags && news && s_has_tags (self)
         && hub_tag_when_seen (facts->agent, row, &fresh))
         to->used[to->used_count++]
             = (hub_tag_t){ row->id, row->state, fresh };
@@ -295,8 +322,7 @@ s_tells_silence (const planner_t *self)
 {
     const hub_facts_t *facts = self->facts;
     return facts->report->complete && facts->report->up > 0
-           && facts->subnet->check && !self->late_tags
-           && facts->policy.tags == HUB_TAGS_PHPIPAM;
+           && s_has_tags (self) && !self->late_tags;
 }
 
 static sh_err_t

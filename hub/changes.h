@@ -106,6 +106,9 @@ struct hub_changes
     hub_differs_t *differs;
     size_t differ_count;
     size_t confirmed; /* rows that were sighted */
+    /*  Of them those whose lastSeen stays before 'start', for it is new enough
+        by policy.seen_granularity: they have not been silent.  */
+    size_t spared;
     size_t skipped;   /* hosts without a row and no leave to make one; excluded */
     /*  Of a closing part: rows that count as online now and could go Offline,
         and how many of them it covers.  */

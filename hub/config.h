@@ -35,6 +35,7 @@
           preview: false
           max_new: 1000                 (rows, or off)
           max_offline: 50               (percent, or off)
+          seen_granularity: 0           (seconds, or off)
           agents: { NAME: {hostname: ...} }
           subnets: { ID: {tags: never} }
         scan:

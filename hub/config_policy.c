@@ -99,6 +99,15 @@ s_bind_max_offline (void *target, const sh_yaml_t *node, const char *path,
     return s_limit (&policy->max_offline, node, "max_offline", 100, path, why);
 }
 
+static sh_err_t
+s_bind_seen_granularity (void *target, const sh_yaml_t *node, const char *path,
+                         sh_why_t *why)
+{
+    hub_policy_t *policy = target;
+    return s_limit (&policy->seen_granularity, node, "seen_granularity",
+                    HUB_GRANULARITY_MOST, path, why);
+}
+
 _Static_assert (offsetof (hub_policies_t, hub) == 0,
                 "a hub_policies_t must begin with the hub's policy");
 
@@ -111,6 +120,9 @@ static const sh_config_field_t s_entry_fields[] = {
     { .key = "max_offline",
       .kind = SH_CONFIG_CALL,
       .call = s_bind_max_offline },
+    { .key = "seen_granularity",
+      .kind = SH_CONFIG_CALL,
+      .call = s_bind_seen_granularity },
     { 0 },
 };
 
@@ -199,6 +211,9 @@ const sh_config_field_t hub_policy_fields[] = {
     { .key = "max_offline",
       .kind = SH_CONFIG_CALL,
       .call = s_bind_max_offline },
+    { .key = "seen_granularity",
+      .kind = SH_CONFIG_CALL,
+      .call = s_bind_seen_granularity },
     { .key = "agents", .kind = SH_CONFIG_CALL, .call = s_bind_agents },
     { .key = "subnets", .kind = SH_CONFIG_CALL, .call = s_bind_subnets },
     { 0 },

@@ -15,7 +15,9 @@ hub_policies_init (hub_policies_t *self)
                                        .preview = HUB_PREVIEW_NO,
                                        .max_new = { HUB_LIMIT_DEFAULT, 0 },
                                        .max_offline
-                                       = { HUB_LIMIT_DEFAULT, 0 } } };
+                                       = { HUB_LIMIT_DEFAULT, 0 },
+                                       .seen_granularity
+                                       = { HUB_LIMIT_SET, 0 } } };
 }
 
 void
@@ -43,6 +45,8 @@ s_narrow (hub_policy_t *policy, const hub_policy_t *by)
         policy->max_new = by->max_new;
     if (by->max_offline.kind != HUB_LIMIT_INHERIT)
         policy->max_offline = by->max_offline;
+    if (by->seen_granularity.kind != HUB_LIMIT_INHERIT)
+        policy->seen_granularity = by->seen_granularity;
 }
 
 hub_policy_t

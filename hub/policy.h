@@ -55,6 +55,7 @@ typedef struct
     int preview;  /* hub_preview_policy_t */
     hub_limit_t max_new;     /* rows */
     hub_limit_t max_offline; /* percent */
+    hub_limit_t seen_granularity; /* seconds; SET with 0: none */
 } hub_policy_t;
 
 typedef struct
@@ -71,7 +72,13 @@ typedef struct
     size_t count;
 } hub_policies_t;
 
-/*  auto, auto, phpipam, no preview, the brake's defaults; no entries.  */
+/*  Seconds that lastSeen may stay behind: half of what it takes by default until
+    phpIPAM shows a host as no longer online (settings.pingStatus), for the time
+    between two scans comes on top.  */
+#define HUB_GRANULARITY_MOST 900
+
+/*  auto, auto, phpipam, no preview, the brake's defaults, each lastSeen written;
+    no entries.  */
 void hub_policies_init (hub_policies_t *self);
 void hub_policies_clear (hub_policies_t *self);
 

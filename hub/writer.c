@@ -16,17 +16,17 @@ s_whole (const sp_report_t *report)
     return whole;
 }
 
-/*  Policy may change in the middle of a report.  If its hosts were kept for
-    preview, their rows do not say that they answered, and its closing part
-    would set them Offline.  */
+/*  Policy, or phpIPAM's settings, may change in the middle of a report.  If its
+    hosts were kept for preview, or their lastSeen was new enough as it was, their
+    rows do not say that they answered, and its closing part would set them
+    Offline.  */
 static bool
-s_was_noted (const hub_writer_t *self, const hub_part_t *part)
+s_was (const hub_unfinished_t *which, const hub_part_t *part)
 {
     hub_place_t place;
     sp_report_t whole = s_whole (part->report);
     return part->report->last
-           && hub_unfinished_find (&self->noted, part->subnet_id, &whole,
-                                   &place);
+           && hub_unfinished_find (which, part->subnet_id, &whole, &place);
 }
 
 hub_facts_t
@@ -47,8 +47,10 @@ hub_writer_facts (const hub_writer_t *self, const hub_part_t *part)
         .now = now,
         .by_hand = part->job->by_hand,
     };
-    if (s_was_noted (self, part))
+    if (s_was (&self->noted, part))
         facts.policy.preview = HUB_PREVIEW_YES;
+    if (s_was (&self->spared, part))
+        facts.policy.tags = HUB_TAGS_NEVER;
     return facts;
 }
 
@@ -133,7 +135,12 @@ hub_writer_note (hub_writer_t *self, const hub_part_t *part)
 {
     assert (self && part);
     sp_report_t whole = s_whole (part->report);
-    if (part->held == HUB_HELD_PREVIEW && !part->report->last)
+    if (part->report->last)
+        return;
+    if (part->held == HUB_HELD_PREVIEW)
         hub_unfinished_note (&self->noted, part->subnet_id, &whole,
+                             &part->place);
+    if (part->changes->spared > 0)
+        hub_unfinished_note (&self->spared, part->subnet_id, &whole,
                              &part->place);
 }

@@ -17,6 +17,7 @@ typedef struct
     const sh_clock_t *clock;
     bool keeps_deltas;       /* a journal wants to know what was changed */
     hub_unfinished_t noted;  /* reports whose hosts were kept for preview */
+    hub_unfinished_t spared; /* and of which hosts kept an older lastSeen */
 } hub_writer_t;
 
 /*  What the rules are told of a part: what is in it, and what of the settings
@@ -38,7 +39,7 @@ sh_err_t hub_writer_apply (hub_writer_t *self, hub_part_t *part)
 sh_err_t hub_writer_take_hosts (hub_writer_t *self, hub_part_t *part)
     SH_MUST_CHECK;
 
-/*  After COMMIT: remember that the hosts of a report were kept for preview.  */
+/*  After COMMIT: remember what the rows do not say of a report's hosts.  */
 void hub_writer_note (hub_writer_t *self, const hub_part_t *part);
 
 #endif

@@ -366,6 +366,25 @@ def _(s):
               'by one second')
 
 
+@case('seen_granularity: lastSeen stays while it is new enough')
+def _(s):
+    s.hub.policy('policy: {seen_granularity: 300}')
+    old, new = ago(320), ago(200)
+    s.seen_row('10.0.0.5', old)
+    s.seen_row('10.0.0.6', new)
+    seen = ago(10)
+
+    def scan():
+        verdict = s.applied(host('10.0.0.5', seen), host('10.0.0.6', seen),
+                            started=ago(60))
+        equal(verdict['seen'], 2)
+        return [s.column('lastSeen', f'10.0.0.{at}') for at in (5, 6)]
+    equal(scan(), [wall(seen), wall(new)])
+    # Where a scan may set tags, lastSeen says that the host answered in it.
+    tags_on(s)
+    equal(scan(), [wall(seen), wall(seen)])
+
+
 @case('lastSeen in the future gives way to any sighting')
 def _(s):
     s.seen_row('10.0.0.5', now_ms() + 3600000)

@@ -241,6 +241,81 @@ test_last_seen (void **state)
     }
 }
 
+/*  A granularity of 300 s; the host was seen at 12:00:00 in a scan that began at
+    11:58:30, or, in a long one, at 11:50:00.  */
+static void
+test_seen_granularity (void **state)
+{
+    (void) state;
+    enum { TAGS, NO_POLICY, NO_CHECK, NO_SETTING, HOWS };
+    static const struct
+    {
+        const char *stored;
+        int64_t started; /* seconds before the host was seen */
+        bool moves;      /* without tags */
+        bool moves_tagged; /* where scans set them */
+    } cases[] = {
+        { "", 90, true, true },
+        { "1970-01-01 00:00:01", 90, true, true },
+        { DAY "11:00:00", 90, true, true },
+        { DAY "11:54:59", 90, true, true },
+        { DAY "11:55:00", 90, true, true },
+        { DAY "11:55:01", 90, false, true },
+        { DAY "11:58:29", 90, false, true },
+        { DAY "11:58:30", 90, false, false },
+        { DAY "11:59:59", 90, false, false },
+        { DAY "12:00:00", 90, false, false },
+        { DAY "12:00:30", 90, false, false },
+        { DAY "12:02:01", 90, true, true }, /* in the future */
+        { DAY "11:54:00", 600, true, true },
+        { DAY "11:56:00", 600, false, false },
+        { DAY "11:49:59", 600, true, true },
+    };
+    for (size_t i = 0; i < COUNT (cases); i++)
+        for (int how = TAGS; how < HOWS; how++) {
+            scene_t scene;
+            s_begin (&scene, NOON + 60);
+            s_start (&scene, NOON - cases[i].started);
+            scene.facts.policy.seen_granularity
+                = (hub_limit_t){ HUB_LIMIT_SET, 300 };
+            if (how == NO_POLICY)
+                scene.facts.policy.tags = HUB_TAGS_NEVER;
+            scene.subnet.check = how != NO_CHECK;
+            scene.agent.update_tags = how != NO_SETTING;
+            s_row (&scene, "10.0.0.5", cases[i].stored);
+            s_see (&scene, "10.0.0.5", NOON);
+            const hub_changes_t *plan = s_plan (&scene);
+            bool moves = how == TAGS ? cases[i].moves_tagged : cases[i].moves;
+            if (plan->seen_count != moves)
+                fail_msg ("case %zu, %d: '%s'", i, how, cases[i].stored);
+            bool before = !moves && how != TAGS
+                          && cases[i].moves_tagged && !cases[i].moves;
+            assert_int_equal (plan->spared, before);
+            assert_int_equal (plan->confirmed, 1);
+            s_end (&scene);
+        }
+}
+
+/*  A lastSeen that stays is news all the same: of name, MAC and tag.  */
+static void
+test_spared_is_news (void **state)
+{
+    (void) state;
+    scene_t scene;
+    s_begin (&scene, NOON);
+    scene.facts.policy.seen_granularity = (hub_limit_t){ HUB_LIMIT_SET, 300 };
+    s_row (&scene, "10.0.0.5", DAY "11:59:30")->state = HUB_TAG_OFFLINE;
+    hub_sighting_t *one = s_see (&scene, "10.0.0.5", NOON);
+    s_call (one, "a.name");
+    memcpy (one->mac, MAC_A, sizeof MAC_A);
+    const hub_changes_t *plan = s_plan (&scene);
+    assert_int_equal (plan->seen_count, 0);
+    assert_int_equal (plan->name_count, 1);
+    assert_int_equal (plan->mac_count, 1);
+    assert_int_equal (plan->used_count, 1);
+    s_end (&scene);
+}
+
 static void
 test_last_seen_summer_time (void **state)
 {
@@ -842,7 +917,8 @@ test_policy_for (void **state)
     char site_a[] = "site-a", site_b[] = "site-b", site_c[] = "site-c";
 #define RULE(h, m, t) .hostname = (h), .mac = (m), .tags = (t)
 #define HUBS .preview = HUB_PREVIEW_NO, .max_new = { HUB_LIMIT_DEFAULT, 0 },  \
-             .max_offline = { HUB_LIMIT_DEFAULT, 0 }
+             .max_offline = { HUB_LIMIT_DEFAULT, 0 },                         \
+             .seen_granularity = { HUB_LIMIT_SET, 0 }
     hub_policy_entry_t entries[] = {
         /*  The order in the file does not decide.  */
         { NULL, 7, { RULE (NEVER, INHERIT, AS_ABOVE) } },
@@ -851,10 +927,12 @@ test_policy_for (void **state)
         { NULL, 8, { RULE (INHERIT, FOLLOW, RULES) } },
         { NULL, 6, { .preview = HUB_PREVIEW_NO,
                      .max_new = { HUB_LIMIT_OFF, 0 },
-                     .max_offline = { HUB_LIMIT_SET, 0 } } },
+                     .max_offline = { HUB_LIMIT_SET, 0 },
+                     .seen_granularity = { HUB_LIMIT_OFF, 0 } } },
         { site_c, 0, { .preview = HUB_PREVIEW_YES,
                        .max_new = { HUB_LIMIT_SET, 0 },
-                       .max_offline = { HUB_LIMIT_OFF, 0 } } },
+                       .max_offline = { HUB_LIMIT_OFF, 0 },
+                       .seen_granularity = { HUB_LIMIT_SET, 9 } } },
     };
     hub_policies_t policies;
     hub_policies_init (&policies);
@@ -877,9 +955,11 @@ test_policy_for (void **state)
         /*  Entries by agent have no subnet, which is no subnet 0.  */
         { "site-d", 0, { RULE (AUTO, AUTO, RULES), HUBS } },
         { "site-c", 9, { RULE (AUTO, AUTO, RULES), HUB_PREVIEW_YES,
-                         { HUB_LIMIT_SET, 0 }, { HUB_LIMIT_OFF, 0 } } },
+                         { HUB_LIMIT_SET, 0 }, { HUB_LIMIT_OFF, 0 },
+                         { HUB_LIMIT_SET, 9 } } },
         { "site-c", 6, { RULE (AUTO, AUTO, RULES), HUB_PREVIEW_NO,
-                         { HUB_LIMIT_OFF, 0 }, { HUB_LIMIT_SET, 0 } } },
+                         { HUB_LIMIT_OFF, 0 }, { HUB_LIMIT_SET, 0 },
+                         { HUB_LIMIT_OFF, 0 } } },
     };
     for (size_t i = 0; i < COUNT (cases); i++) {
         hub_policy_t got
@@ -1812,6 +1892,8 @@ main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup (test_last_seen, s_reset),
+        cmocka_unit_test_setup (test_seen_granularity, s_reset),
+        cmocka_unit_test_setup (test_spared_is_news, s_reset),
         cmocka_unit_test_setup (test_last_seen_summer_time, s_reset),
         cmocka_unit_test_setup (test_excluded, s_reset),
         cmocka_unit_test_setup (test_either_flag, s_reset),

@@ -153,9 +153,11 @@ every_key_is_taken (void **state)
                                  "  preview: yes\n"
                                  "  max_new: 0\n"
                                  "  max_offline: off\n"
+                                 "  seen_granularity: 900\n"
                                  "  subnets:\n"
                                  "    7: {preview: off, max_new: off,"
-                                 " max_offline: 100}\n"
+                                 " max_offline: 100,"
+                                 " seen_granularity: off}\n"
                                  "log_level: debug\n");
     assert_int_equal (config->listen.count, 2);
     assert_string_equal (config->listen.items[0], "tcp://10.0.0.1:5766");
@@ -181,11 +183,14 @@ every_key_is_taken (void **state)
     assert_int_equal (hub->max_new.kind, HUB_LIMIT_SET);
     assert_int_equal (hub->max_new.most, 0);
     assert_int_equal (hub->max_offline.kind, HUB_LIMIT_OFF);
+    assert_int_equal (hub->seen_granularity.kind, HUB_LIMIT_SET);
+    assert_int_equal (hub->seen_granularity.most, 900);
     const hub_policy_t *own = &config->policies.entries[0].policy;
     assert_int_equal (own->preview, HUB_PREVIEW_NO);
     assert_int_equal (own->max_new.kind, HUB_LIMIT_OFF);
     assert_int_equal (own->max_offline.kind, HUB_LIMIT_SET);
     assert_int_equal (own->max_offline.most, 100);
+    assert_int_equal (own->seen_granularity.kind, HUB_LIMIT_OFF);
     assert_int_equal (config->log_level, SH_LOG_DEBUG);
     hub_config_destroy (&config);
 }
@@ -240,6 +245,7 @@ what_is_wrong_is_refused (void **state)
         { "policy:\n  max_new: [9]\n", "or off" },
         { "policy:\n  max_new: 4294967296\n", "from 0 to 4294967295" },
         { "policy:\n  max_offline: 101\n", "from 0 to 100, or off" },
+        { "policy:\n  seen_granularity: 901\n", "from 0 to 900, or off" },
         { "policy:\n  subnets:\n    7: {max_offline: -1}\n", "or off" },
         { "policy:\n  agents: [a]\n", "must be a map" },
         { "policy:\n  agents:\n    a: {hostnam: fill}\n", "unknown key" },

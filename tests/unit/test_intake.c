@@ -2043,6 +2043,40 @@ s_add_three (world_t *self)
                               { .ip = "10.0.7.2" }, { .ip = "10.0.7.3" } });
 }
 
+/*  Policy changes between the hosts of a report and its closing part: a row whose
+    lastSeen stayed behind the scan's start has not been silent.  */
+static void
+test_spared (void **state)
+{
+    (void) state;
+    for (int same = 0; same < 2; same++) {
+        world_t world;
+        s_open (&world);
+        hub_policies_t *policies = malloc (sizeof *policies);
+        assert_non_null (policies);
+        hub_policies_init (policies);
+        policies->hub.tags = HUB_TAGS_NEVER;
+        policies->hub.seen_granularity = LIMIT (600);
+        hub_live_set_policies (world.live, &policies);
+        for (size_t i = 0; i < world.fake.now.row_count; i++)
+            snprintf (world.fake.now.rows[i].last_seen, 20, DAY "11:58:00");
+        REPORT (&world, .tag = 1, .subnet = 7, .cidr = "10.0.7.0/24",
+                .hosts = { { .ip = "10.0.7.1" }, { .ip = "10.0.7.9" } });
+        s_work (&world);
+        assert_int_equal (s_verdict (&world, 0)->seen, 2);
+        assert_string_equal (s_row_of (&world, "10.0.7.1")->last_seen,
+                             DAY "11:58:00");
+        s_forget (&world);
+        s_set_policy (&world, HUB_PREVIEW_NO, LIMIT (1000), LIMIT (100));
+        REPORT (&world, .tag = (uint8_t) (same ? 1 : 2), .part = 1,
+                .subnet = 7, .cidr = "10.0.7.0/24");
+        s_work (&world);
+        assert_int_equal (s_row_of (&world, "10.0.7.1")->state,
+                          same ? HUB_TAG_USED : HUB_TAG_OFFLINE);
+        s_shut (&world);
+    }
+}
+
 /*  Under preview the road is gone to its end, but for the writing.  */
 static void
 test_preview (void **state)
@@ -2605,6 +2639,7 @@ main (void)
         cmocka_unit_test (test_differing_macs),
         cmocka_unit_test (test_differing_mac_rolled_back),
         cmocka_unit_test (test_policy_of_the_moment),
+        cmocka_unit_test (test_spared),
         cmocka_unit_test (test_preview),
         cmocka_unit_test (test_preview_ends),
         cmocka_unit_test (test_preview_revoked),
