@@ -160,9 +160,9 @@ class Estate:
             self.hub.public, '--keys', self.keys, '--subnets', self.subnets,
             '--agents', self.agents, *benchlib.arguments(options))
 
-    def statements(self, play):
-        """What the server is told from START TRANSACTION to COMMIT in a play
-        that writes one report: texts with an N for each number."""
+    def told(self, play):
+        """What the server is told meanwhile: by connection, a list of texts
+        with an N for each number."""
         log = self.directory / 'general.log'
         log.unlink(missing_ok=True)
         self.sql.rows(f"SET GLOBAL general_log_file = '{log}', "
@@ -175,6 +175,12 @@ class Estate:
             if found:
                 told.setdefault(found[1], []).append(
                     re.sub(r'\d+', 'N', found[2]))
+        return told
+
+    def statements(self, play):
+        """The same from START TRANSACTION to COMMIT in a play that writes one
+        report."""
+        told = self.told(play)
         for texts in told.values():
             text = '\n'.join(texts)
             found = re.search(r'START TRANSACTION\n(?:(?!ROLLBACK|COMMIT).*\n)*'
