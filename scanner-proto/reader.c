@@ -80,7 +80,7 @@ static uint32_t
 s_required (const sp_shape_t *shape)
 {
     uint32_t required = 0;
-    assert (shape->count <= 32);
+    assert (shape->count < 32);
     for (size_t at = 0; at < shape->count; at++)
         required |= (uint32_t) !shape->fields[at].optional << at;
     return required;
@@ -184,9 +184,10 @@ s_read_field (sp_reader_t *self, char *target, const sp_field_t *field,
 /*  A value in the form that nearly all have, and right.  False: nothing has
     been read; s_read_field is to read it, or to say what is wrong.  */
 static inline bool
-s_read_usual (sp_reader_t *self, sh_bytes_t *rest, void *at,
+s_read_usual (sp_reader_t *self, sh_bytes_t *rest, char *target,
               const sp_field_t *field)
 {
+    void *at = target + field->offset;
     sh_bytes_t after = *rest, bytes;
     uint64_t number;
     if (field->kind == SP_FIELD_TEXT) {
@@ -295,10 +296,9 @@ s_read_pairs (sp_reader_t *self, char *target, const sp_shape_t *shape,
         sh_bytes_t before = rest;
         while (at < shape->count && !s_take_key (&rest, &shape->fields[at]))
             at++;
-        const sp_field_t *field = &shape->fields[at];
         uint32_t bit = UINT32_C (1) << at;
         if (at < shape->count && !(known & bit)
-            && s_read_usual (self, &rest, target + field->offset, field)) {
+            && s_read_usual (self, &rest, target, &shape->fields[at])) {
             known |= bit;
             present |= bit;
         } else {
