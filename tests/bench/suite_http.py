@@ -5,7 +5,7 @@ agent's scanner sends it, a connection for each.
 
 A request that the door refuses for its token shows what the door alone costs.
 One that is accepted is answered after the COMMIT, which the bare server knows
-nothing of; so the same reports over CURVE stand beside it, too."""
+nothing of; so the same reports over CURVE, too, stand beside it."""
 
 import json
 import subprocess
@@ -90,9 +90,10 @@ class Posts:
 
 
 def curve(place, seconds):
-    """The reports of the other agent, by a scanner of today."""
+    """The reports of the other agent, by a scanner of today: hosts and closing
+    part, as the door makes of a post."""
     got = place.swarm(scanners=1, window=CLIENTS, seconds=seconds,
-                      hosts=f'1-{estate.ROWS}')
+                      closing=True, hosts=f'1-{estate.ROWS}')
     if got['refused'] or got['lost'] or not got['applied']:
         raise RuntimeError(f'reports went wrong: {got}')
     return got['rate']
