@@ -156,6 +156,24 @@ hub_part_cause (const hub_part_t *self)
     return self->rc == SH_OK && self->unfinished ? SH_E_UNFINISHED : self->rc;
 }
 
+/*  A frame that does not decode still has the ids that the door looked up, or
+    the sender could not tell which part this answers.  */
+static bool
+s_name_part (const hub_part_t *self, sp_verdict_t *verdict)
+{
+    const hub_job_t *job = self->job;
+    sp_peek_t peek = { 0 };
+    if (self->report) {
+        peek.id = self->report->id;
+        peek.part = self->report->part;
+    } else if (sp_peek (&peek, (sh_bytes_t){ job->frame, job->frame_size },
+                        NULL) != SH_OK)
+        return false;
+    verdict->id = peek.id;
+    verdict->part = peek.part;
+    return peek.id.size == SP_REPORT_ID;
+}
+
 void
 hub_part_answer (hub_part_t *self)
 {
@@ -164,15 +182,8 @@ hub_part_answer (hub_part_t *self)
     sp_message_t message = { .type = SP_VERDICT };
     sp_verdict_t *verdict = &message.u.verdict;
 
-    /*  A frame that does not decode still has the ids that the door looked
-        up, or the sender could not tell which part this answers.  */
-    sp_peek_t peek = { 0 };
-    if (sp_peek (&peek, (sh_bytes_t){ self->job->frame, self->job->frame_size },
-                 NULL) != SH_OK
-        || peek.id.size != SP_REPORT_ID)
+    if (!s_name_part (self, verdict))
         return;
-    verdict->id = peek.id;
-    verdict->part = peek.part;
     sh_err_t cause = hub_part_cause (self);
     if (cause != SH_OK)
         s_fill_failed (self, cause, verdict);
