@@ -12,6 +12,12 @@
 #include "lib/log.h"
 
 #define TOGETHER 256           /* records in a transaction */
+/*  A transaction writes the same pages of the indexes however few records it
+    has.  So after one with several there is a pause in which the next ones
+    gather; where records come one by one they are written at once.  */
+#define GATHER_MS 50
+#define SEVERAL 4
+#define WAIT_MS 1000
 #define TRIM_EACH 1000         /* records */
 #define TRIM_MS (60 * 1000)    /* or that long */
 #define OPEN_AGAIN_MS (60 * 1000)
@@ -34,6 +40,7 @@ struct hub_journal
     hub_journal_file_t *file; /* NULL: not open */
     int64_t open_at;          /* mono ms: not before */
     int64_t trim_at;
+    int64_t gather_until;
     uint64_t untrimmed; /* records since the last trim */
 };
 
@@ -132,17 +139,30 @@ s_write (hub_journal_t *self, hub_record_t *first, size_t count)
     pthread_mutex_unlock (&self->lock);
 }
 
+/*  Under the lock: for so long at the most, or until the first record comes
+    or the hub stops.  */
+static void
+s_wait (hub_journal_t *self, int64_t ms)
+{
+    struct timespec until;
+    clock_gettime (CLOCK_REALTIME, &until);
+    int64_t ns = until.tv_nsec + ms * 1000000;
+    until.tv_sec += ns / 1000000000;
+    until.tv_nsec = ns % 1000000000;
+    pthread_cond_timedwait (&self->wake, &self->lock, &until);
+}
+
 /*  The next records, in a list of their own; waits for the first up to the next
     trim.  */
 static hub_record_t *
 s_take (hub_journal_t *self, size_t *count)
 {
-    struct timespec until;
-    clock_gettime (CLOCK_REALTIME, &until);
-    until.tv_sec += 1;
     pthread_mutex_lock (&self->lock);
     if (!self->first && !self->stopping)
-        pthread_cond_timedwait (&self->wake, &self->lock, &until);
+        s_wait (self, WAIT_MS);
+    int64_t pause = self->gather_until - sh_clock_mono (self->clock);
+    if (self->first && !self->stopping && pause > 0)
+        s_wait (self, pause);
     hub_record_t *first = self->first, **end = &self->first;
     for (*count = 0; *end && *count < TOGETHER; ++*count) {
         self->bytes -= (*end)->size;
@@ -183,9 +203,11 @@ s_work (void *argument)
     for (;;) {
         size_t count;
         hub_record_t *first = s_take (self, &count);
-        if (first)
+        if (first) {
             s_write (self, first, count);
-        else
+            if (count >= SEVERAL)
+                self->gather_until = sh_clock_mono (self->clock) + GATHER_MS;
+        } else
             (void) s_open (self);
         s_destroy_list (first);
         if (!s_is_stopping (self)) {
@@ -263,12 +285,14 @@ hub_journal_note (hub_journal_t *self, hub_record_t **record_p)
     bool room = record && self->status.depth < HUB_JOURNAL_RECORDS
                 && self->bytes + record->size <= HUB_JOURNAL_BYTES;
     if (room) {
+        bool first = !self->first;
         record->next = NULL;
         *self->end = record;
         self->end = &record->next;
         self->bytes += record->size;
         self->status.depth++;
-        pthread_cond_signal (&self->wake);
+        if (first)
+            pthread_cond_signal (&self->wake);
     } else
         self->status.dropped++;
     pthread_mutex_unlock (&self->lock);

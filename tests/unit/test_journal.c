@@ -696,6 +696,22 @@ test_actor_writes (void **state)
     assert_int_equal (found.first.parts, 10);
 }
 
+/*  What comes right behind others gathers for a moment; the end does not
+    wait for it, and nothing is left behind.  */
+static void
+test_gathered_in_the_end (void **state)
+{
+    (void) state;
+    hub_journal_t *journal = s_start ();
+    for (int i = 0; i < 200; i++) {
+        s_note (journal, s_record ((uint8_t) i, 0));
+        if (i % 50 == 0)
+            s_settle (journal);
+    }
+    hub_journal_destroy (&journal);
+    assert_int_equal (s_reports ((hub_journal_filter_t){ 0 }).count, 200);
+}
+
 /*  Noting never waits: with the file locked by somebody else, a flood fills the
     queue, and what has no room is counted.  */
 static void
@@ -822,6 +838,7 @@ main (void)
         TEST (test_flood_of_refusals),
         TEST (test_broken_file_is_set_aside),
         TEST (test_actor_writes),
+        TEST (test_gathered_in_the_end),
         TEST (test_full_queue),
         TEST (test_full_disk),
         TEST (test_file_taken_away),
