@@ -179,15 +179,12 @@ class Estate:
 
     def statements(self, play):
         """The same from START TRANSACTION to COMMIT in a play that writes one
-        report."""
-        told = self.told(play)
-        for texts in told.values():
-            text = '\n'.join(texts)
-            found = re.search(r'START TRANSACTION\n(?:(?!ROLLBACK|COMMIT).*\n)*'
-                              r'INSERT INTO ipaddresses.*\nCOMMIT', text)
-            if found:
-                return found[0].split('\n')
-        raise RuntimeError(f'no report was written: {told}')
+        scan."""
+        told = '\n'.join('\n'.join(texts) for texts in self.told(play).values())
+        found = re.findall(r'START TRANSACTION\n(?:(?!ROLLBACK|COMMIT).*\n)*'
+                           r'(?:INSERT INTO ipaddresses|UPDATE subnets).*\n'
+                           r'COMMIT', told)
+        return '\n'.join(found).split('\n')
 
     # The hub.
 
