@@ -2,9 +2,10 @@
 """The network that is measured with: an organisation's addresses in a real
 database, and a hub in front of it.
 
-Subnet n (from 1 on) is the n-th /24 of 10.0.0.0/8 and belongs to agent
-1 + n % agents + 1; its rows are .1 to .ROWS, seen an hour ago.  Scanner n speaks
-for agent n + 2 (agent 1 is phpIPAM's own)."""
+Subnet n (from 1 on) is the n-th network of its size, else a /24, in 10.0.0.0/8
+and belongs to agent 1 + n % agents + 1; its rows are those of its first hosts,
+seen an hour ago.  Scanner n speaks for agent n + 2 (agent 1 is phpIPAM's
+own)."""
 
 import ipaddress
 import re
@@ -22,9 +23,10 @@ DATABASE = (        # options of mariadbd: durable, and memory enough
     '--innodb-log-file-size=512M', '--max-connections=300')
 
 
-def network(subnet):
+def network(subnet, prefix=24):
     """The CIDR of a subnet."""
-    return f'{ipaddress.ip_address(FIRST + 256 * subnet)}/24'
+    size = 1 << 32 - prefix
+    return f'{ipaddress.ip_address(FIRST + size * subnet)}/{prefix}'
 
 
 def code(scanner):
@@ -42,14 +44,12 @@ class Estate:
     over so many agents, each of which has one key."""
 
     def __init__(self, bench, name, subnets=4000, rows=ROWS, agents=16,
-                 **config):
+                 prefix=24, **config):
         self.directory = bench.directory / name
         self.directory.mkdir()
-        self.subnets, self.rows, self.agents = subnets, rows, agents
         self.database = harness.Database(self.directory / 'db',
                                          options=('--', *DATABASE))
-        self.walked = 0
-        self.fill()
+        self.shape(subnets, rows, agents, prefix)
         self.hub = None
         self.config = {'log': 'info', **config}
 
@@ -59,22 +59,28 @@ class Estate:
 
     # The rows.
 
+    def shape(self, subnets, rows, agents, prefix=24):
+        """Another network, filled anew; there is no hub meanwhile."""
+        self.subnets, self.rows, self.agents = subnets, rows, agents
+        self.prefix = prefix
+        self.walked = 0
+        self.fill()
+
     def fill(self):
         """By the sequence engine: a million rows take seconds."""
         seen = harness.wall(harness.ago(3600))
+        size = 1 << 32 - self.prefix
         for statement in (
                 'SET unique_checks = 0',
                 'TRUNCATE scanAgents', 'TRUNCATE subnets',
                 'TRUNCATE ipaddresses',
-                'INSERT INTO scanAgents (id, name, type, code) SELECT seq + 2,'
-                " CONCAT('site-', seq), 'mysql', CONCAT('Agent', "
-                f"LPAD(seq, 27, '0')) FROM seq_0_to_{self.agents - 1}",
+                self.agent_rows(0, self.agents),
                 'INSERT INTO subnets (id, subnet, mask, sectionId, scanAgent, '
-                f'pingSubnet, discoverSubnet) SELECT seq, {FIRST} + 256 * seq, '
-                f"'24', 1, 2 + seq % {self.agents}, 1, 1 "
+                f'pingSubnet, discoverSubnet) SELECT seq, {FIRST} + {size} * seq, '
+                f"'{self.prefix}', 1, 2 + seq % {self.agents}, 1, 1 "
                 f'FROM seq_1_to_{self.subnets}',
                 'INSERT INTO ipaddresses (subnetId, ip_addr, lastSeen, state) '
-                f'SELECT s.seq, {FIRST} + 256 * s.seq + a.seq, '
+                f'SELECT s.seq, {FIRST} + {size} * s.seq + a.seq, '
                 f"'{seen}', 2 FROM seq_1_to_{self.subnets} s "
                 f'JOIN seq_1_to_{self.rows} a ORDER BY s.seq, a.seq',
                 'SET unique_checks = 1',
@@ -82,6 +88,16 @@ class Estate:
             self.sql.rows(statement)
         self.next_row = self.subnets * self.rows + 1
         self.rewind()  # INSERT ... SELECT takes more ids than it needs
+
+    @staticmethod
+    def agent_rows(first, count):
+        return ('INSERT INTO scanAgents (id, name, type, code) SELECT seq + 2,'
+                " CONCAT('site-', seq), 'mysql', CONCAT('Agent', "
+                f"LPAD(seq, 27, '0')) FROM seq_{first}_to_{count - 1}")
+
+    def more_agents(self, count):
+        """So many, of which those that are new have no subnet."""
+        self.sql.rows(self.agent_rows(self.agents, count))
 
     def rewind(self):
         """As it was filled, but for lastSeen: new rows are gone, and the walk
@@ -158,7 +174,7 @@ class Estate:
         return benchlib.program(
             'scanhub-swarm', '--endpoint', self.hub.endpoint, '--server-key',
             self.hub.public, '--keys', self.keys, '--subnets', self.subnets,
-            '--agents', self.agents, *benchlib.arguments(options))
+            '--agents', self.agents, '--prefix', self.prefix, *benchlib.arguments(options))
 
     def told(self, play):
         """What the server is told meanwhile: by connection, a list of texts

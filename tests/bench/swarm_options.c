@@ -22,12 +22,12 @@ static const char s_help[]
     "  --keys FILE       a scanner per line: PUBLIC SECRET CODE\n"
     "  --first N         begin with line N, from 0 on (0)\n"
     "  --scanners N      so many, at most 1500 (1)\n"
-    "  --subnets N       there are subnets 1 to N, a /24 each (4000); scanner "
-    "n\n"
+    "  --subnets N       there are subnets 1 to N (4000); scanner n\n"
     "  --agents N        reports those k with k % N == n % N (16), in turn,\n"
     "  --from-subnet K, --to-subnet L   and of these K to L\n"
     "  --once            each of them once, and end (with --window)\n"
-    "  --hosts A-B       which hosts of a subnet answer (1-254)\n"
+    "  --prefix P        they are networks of this length, 16 to 30 (24)\n"
+    "  --hosts A-B       which hosts of a subnet answer (all)\n"
     "  --spread S        they were seen over S seconds (0)\n"
     "  --closing         a report has its closing part, too\n"
     "  --window W        W parts on their way per scanner, always (1)\n"
@@ -90,8 +90,9 @@ static bool
 s_hosts (sw_options_t *out, const char *text)
 {
     const char *dash = strchr (text, '-');
-    return dash && s_number (&out->host_first, text, '-', 1, 254)
-           && s_number (&out->host_last, dash + 1, '\0', out->host_first, 254);
+    return dash && s_number (&out->host_first, text, '-', 1, 65534)
+           && s_number (&out->host_last, dash + 1, '\0', out->host_first,
+                        65534);
 }
 
 static bool
@@ -125,6 +126,13 @@ s_check (sw_options_t *self)
         self->window = self->rate > 0 || self->period > 0 ? SP_WINDOW : 1;
     if (self->period > 0)
         self->rate = (double) self->scanners / self->period;
+    uint64_t hosts = (UINT64_C (1) << (32 - self->prefix)) - 2;
+    if (!self->host_last)
+        self->host_last = hosts;
+    if (self->host_last > hosts
+        || self->subnets >= UINT64_C (1) << (self->prefix - 8))
+        return s_wrong ("so many hosts or subnets of this --prefix there are "
+                        "not in 10.0.0.0/8");
     if (!self->to || self->to > self->subnets)
         self->to = self->subnets;
     if (self->once && (self->idle || self->rate > 0 || self->reports
@@ -139,7 +147,7 @@ int
 sw_options_parse (sw_options_t *out, int argc, char **argv)
 {
     *out = (sw_options_t){ .scanners = 1, .subnets = 4000, .agents = 16,
-                           .from = 1, .host_first = 1, .host_last = 254,
+                           .from = 1, .prefix = 24, .host_first = 1,
                            .patience = 60 };
     const s_option_t options[] = {
         { "endpoint", .text = &out->endpoint },
@@ -152,6 +160,7 @@ sw_options_parse (sw_options_t *out, int argc, char **argv)
         { "agents", .number = &out->agents, .least = 1, .most = 10000000 },
         { "from-subnet", .number = &out->from, .least = 1, .most = 65000 },
         { "to-subnet", .number = &out->to, .least = 1, .most = 65000 },
+        { "prefix", .number = &out->prefix, .least = 16, .most = 30 },
         { .name = "hosts" },
         { "spread", .seconds = &out->spread },
         { "closing", .flag = &out->closing },

@@ -17,7 +17,8 @@ typedef struct
     /*  What they report: the subnets from..to with number % agents equal to the
         scanner's.  */
     uint64_t subnets, agents, from, to;
-    uint64_t host_first, host_last; /* last octets */
+    uint64_t prefix; /* length of the subnets' */
+    uint64_t host_first, host_last; /* numbers within the subnet */
     double spread;  /* seconds over which the hosts were seen */
     bool closing;   /* each report has its closing part */
     bool once;      /* each subnet is reported once, not in turn for ever */

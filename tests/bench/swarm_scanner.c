@@ -138,7 +138,7 @@ s_find (sw_scanner_t *self, const sp_verdict_t *verdict)
 {
     for (size_t i = 0; i < SW_WINDOW_MOST; i++) {
         sw_part_t *part = &self->parts[i];
-        if (part->state != SW_FREE && part->closing == verdict->part
+        if (part->state != SW_FREE && part->scan.part == verdict->part
             && verdict->id.size == sizeof part->scan.id
             && memcmp (verdict->id.data, part->scan.id, sizeof part->scan.id)
                    == 0)
@@ -162,8 +162,10 @@ s_applied (sw_scanner_t *self, sw_part_t *part, int64_t now)
     latencies_add (part->closing ? &stats->closing : &stats->latency,
                    1000 * (now - part->due));
     s_prove (self);
-    if (self->swarm->options->closing && !part->closing) {
-        part->closing = true;
+    uint64_t parts = self->swarm->report.parts;
+    if (part->scan.part + 1 < parts + self->swarm->options->closing) {
+        part->scan.part++;
+        part->closing = part->scan.part == parts;
         part->again = false;
         part->state = SW_WAITING;
         part->due = part->at = now;
@@ -258,8 +260,8 @@ static bool
 s_send (sw_scanner_t *self, sw_part_t *part, int64_t now)
 {
     sw_stats_t *stats = &self->swarm->stats;
-    const sp_message_t *message = sw_report_fill (
-        &self->swarm->report, &part->scan, part->closing);
+    const sp_message_t *message
+        = sw_report_fill (&self->swarm->report, &part->scan);
     if (sp_client_send (self->client, message) != SH_OK) {
         part->at = now + 10000; /* no room, or the end is about to be told */
         return false;
@@ -269,7 +271,7 @@ s_send (sw_scanner_t *self, sw_part_t *part, int64_t now)
     stats->parts++;
     stats->resent += part->again;
     stats->closings += part->closing && !part->again;
-    stats->sent += !part->closing && !part->again;
+    stats->sent += part->scan.part == 0 && !part->again;
     part->again = true;
     part->state = SW_SENT;
     return true;
