@@ -5,6 +5,7 @@
 #include <assert.h>
 
 #define TOUCH_MS 60000
+#define HEARD_MS (TOUCH_MS / 2) /* since the last touch, or it is not due */
 #define SETTLE_MS 500
 #define GREEDY_DELAY_MS 2000 /* of a key with too many parts on their way */
 #define STOPPING_DELAY_MS 3000
@@ -19,32 +20,49 @@ s_mono (const hub_dispatch_t *self)
     return sh_clock_mono (self->clock);
 }
 
-void
-hub_dispatch_touch (hub_dispatch_t *self, hub_session_t *session,
-                    const hub_principal_t *who)
+/*  False: the workers have enough of these for now.  */
+static bool
+s_touch (hub_dispatch_t *self, const hub_principal_t *who)
 {
-    assert (self && session && who);
     hub_job_t *job = NULL;
-    /*  That a shim is there says nothing about the scanners behind it.  */
-    if (who->shim)
-        return;
     if (hub_job_new (&job, HUB_JOB_TOUCH, who, (sh_bytes_t){ NULL, 0 })
         != SH_OK)
-        return;
-    session->touched = s_mono (self);
+        return false;
     for (const char *at = who->key; *at; at++)
         job->shard = job->shard * 31 + (uint8_t) *at;
-    if (!hub_pool_submit (self->pool, job))
-        hub_job_destroy (&job);
+    if (hub_pool_submit (self->pool, job))
+        return true;
+    hub_job_destroy (&job);
+    return false;
+}
+
+/*  That a shim is there says nothing about the scanners behind it.  */
+static bool
+s_touch_session (hub_dispatch_t *self, hub_session_t *session, int64_t now)
+{
+    hub_principal_t who;
+    if (!hub_registry_find (self->registry, session->key, &who))
+        return true; /* its session is about to end */
+    bool good = who.shim || s_touch (self, &who);
+    if (good)
+        hub_sessions_touch (self->speech->sessions, session, now);
+    hub_principal_clear (&who);
+    return good;
 }
 
 void
-hub_dispatch_touch_if_due (hub_dispatch_t *self, hub_session_t *session,
-                           const hub_principal_t *who)
+hub_dispatch_touch_due (hub_dispatch_t *self, int64_t now)
 {
-    assert (session);
-    if (session->heard - session->touched >= TOUCH_MS)
-        hub_dispatch_touch (self, session, who);
+    assert (self);
+    hub_sessions_t *sessions = self->speech->sessions;
+    bool more = !self->closed;
+    for (hub_session_t *one = hub_sessions_first (sessions); one && more;
+         one = hub_sessions_next (sessions)) {
+        if (one->touched && now - one->touched < TOUCH_MS)
+            break; /* and so are all behind it */
+        if (!one->touched || one->heard - one->touched >= HEARD_MS)
+            more = s_touch_session (self, one, now);
+    }
 }
 
 /*  A part that is not even looked at: the sender keeps it for later.  */

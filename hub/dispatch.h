@@ -29,12 +29,11 @@ typedef struct
 void hub_dispatch_submit (hub_dispatch_t *self, const hub_letter_t *letter,
                           hub_job_kind_t kind);
 
-/*  Have last_access written for the agents that the session speaks for; at
-    once, or if that was a minute ago.  */
-void hub_dispatch_touch (hub_dispatch_t *self, hub_session_t *session,
-                         const hub_principal_t *who);
-void hub_dispatch_touch_if_due (hub_dispatch_t *self, hub_session_t *session,
-                                const hub_principal_t *who);
+/*  Several times a second, at 'now' (mono ms): have last_access written for the
+    agents of scanners that were heard, once a minute each.  When many are due
+    at once, as after a restart, some wait: those that were written longest ago
+    come first, and reports have room.  */
+void hub_dispatch_touch_due (hub_dispatch_t *self, int64_t now);
 
 /*  Send the answers of jobs that have come back.  */
 void hub_dispatch_take_back (hub_dispatch_t *self);

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "hub/authorise.h"
 #include "hub/batch.h"
@@ -277,32 +278,69 @@ s_take_targets (hub_intake_t *self, hub_job_t *job)
     sp_message_destroy (&message);
 }
 
-/*  A connected scanner is an agent that is alive, reports or not.  */
+/*  Another code to ask for, if it is not among them yet and there is room.  */
+static bool
+s_add_asked (hub_asked_t *asked, size_t count, const char *code)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp (asked[i].code, code) == 0)
+            return false;
+    if (count == HUB_BATCH_MOST)
+        return false;
+    asked[count].code = code;
+    return true;
+}
+
+/*  The codes that touches ask for, and whose they are.  */
+static size_t
+s_ask_touches (hub_asked_t *asked, const hub_job_t **whose,
+               hub_job_t *const *jobs, size_t count)
+{
+    size_t asked_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        const hub_principal_t *who = &jobs[i]->who;
+        if (jobs[i]->kind != HUB_JOB_TOUCH)
+            continue;
+        for (size_t k = 0; k < who->code_count; k++)
+            if (s_add_asked (asked, asked_count, who->codes[k].text))
+                whose[asked_count++] = jobs[i];
+    }
+    return asked_count;
+}
+
 static void
-s_take_touch (hub_intake_t *self, const hub_job_t *job)
+s_note_touch (hub_intake_t *self, const hub_job_t *job, hub_asked_t *asked)
+{
+    if (asked->rc != SH_OK)
+        return;
+    bool allowed = self->options.allows (self->options.allows_context,
+                                         &job->who, asked->code) == SH_OK;
+    if (allowed && !asked->agent.maintenance
+        && hub_authorise_agent (&asked->agent, asked->code) == SH_OK)
+        hub_touches_note (&self->touches, &asked->agent);
+    hub_agent_clear (&asked->agent);
+}
+
+/*  A connected scanner is an agent that is alive, reports or not.  One question
+    for all in the batch.  */
+static void
+s_take_touches (hub_intake_t *self, hub_job_t *const *jobs, size_t count)
 {
     hub_store_t *store = self->options.store;
-    for (size_t i = 0;
-         i < job->who.code_count && self->batch.all == SH_OK; i++) {
-        const char *code = job->who.codes[i].text;
-        hub_agent_t agent = { 0 };
-        int64_t begun = sh_clock_mono (self->options.clock);
-        sh_err_t rc = hub_batch_begin (&self->batch);
-        if (rc != SH_OK) {
-            hub_batch_learn (&self->batch, rc, begun);
-            return;
-        }
-        rc = s_read_agent (store, code, &agent);
-        bool allowed = self->options.allows (self->options.allows_context,
-                                             &job->who, code) == SH_OK;
+    hub_asked_t asked[HUB_BATCH_MOST];
+    const hub_job_t *whose[HUB_BATCH_MOST];
+    size_t asked_count = s_ask_touches (asked, whose, jobs, count);
+    if (asked_count == 0 || self->batch.all != SH_OK)
+        return;
+    int64_t begun = sh_clock_mono (self->options.clock);
+    sh_err_t rc = hub_batch_begin (&self->batch);
+    if (rc == SH_OK) {
+        rc = store->read_agents (store, asked, asked_count);
+        for (size_t i = 0; rc == SH_OK && i < asked_count; i++)
+            s_note_touch (self, whose[i], &asked[i]);
         store->rollback (store);
-        if (rc == SH_OK && allowed && !agent.maintenance
-            && hub_authorise_agent (&agent, code) == SH_OK)
-            hub_touches_note (&self->touches, &agent);
-        hub_batch_learn (&self->batch, rc, begun);
-        if (rc == SH_OK)
-            hub_agent_clear (&agent);
     }
+    hub_batch_learn (&self->batch, rc, begun);
 }
 
 void
@@ -317,10 +355,9 @@ hub_intake_batch (hub_intake_t *self, hub_job_t **jobs, size_t count)
             hub_part_open (&parts[part_count++], jobs[i]);
         else if (jobs[i]->kind == HUB_JOB_TARGETS)
             s_take_targets (self, jobs[i]);
-        else
-            s_take_touch (self, jobs[i]);
     if (part_count)
         s_take_reports (self, parts, part_count);
+    s_take_touches (self, jobs, count);
     for (size_t i = 0; i < part_count; i++)
         hub_part_close (&parts[i]);
 }

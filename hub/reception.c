@@ -102,9 +102,7 @@ s_receive (const hub_reception_t *self, hub_session_t *session,
     s_welcome (self, letter, hello, session);
     hub_registry_used (self->registry, letter->who.key);
     if (fresh)
-        hub_dispatch_touch (self->dispatch, session, &letter->who);
-    else
-        hub_dispatch_touch_if_due (self->dispatch, session, &letter->who);
+        hub_sessions_touch (self->speech->sessions, session, 0);
     if (fresh)
         hub_foreman_greet (self->foreman, session);
 }

@@ -6,14 +6,15 @@
 #ifndef HUB_RECEPTION_H
 #define HUB_RECEPTION_H
 
-#include "hub/dispatch.h"
 #include "hub/foreman.h"
 #include "hub/keychange.h"
+#include "hub/letter.h"
+#include "hub/live.h"
+#include "hub/registry.h"
 
 typedef struct
 {
     const hub_speech_t *speech; /* all borrowed */
-    hub_dispatch_t *dispatch;
     const hub_foreman_t *foreman;
     hub_keychange_t *key;
     hub_registry_t *registry;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "hub/descriptors.h"
+#include "hub/dispatch.h"
 #include "hub/foreman.h"
 #include "hub/holders.h"
 #include "hub/listener.h"
@@ -21,6 +22,7 @@
 #include "scanner-proto/codec.h"
 
 #define TICK_MS 1000
+#define TOUCH_TICK_MS 250
 #define DRAIN_MS 10000
 #define DRAIN_TICK_MS 50
 #define FLUSH_MS 60000
@@ -41,7 +43,7 @@ typedef struct
     hub_reception_t reception;
     hub_sweep_t sweep;
     int64_t drain_until; /* mono ms; 0: not draining */
-    int64_t next_tick, next_flush;
+    int64_t next_tick, next_touch, next_flush;
     hub_assignments_t *pushed; /* that sessions were last compared with */
     unsigned key_generation; /* of the announcements of the hub's next key */
 } router_t;
@@ -154,7 +156,6 @@ s_dispatch (router_t *self, const hub_letter_t *letter)
     }
     session->heard = s_mono (self);
     hub_holders_note_taken (session);
-    hub_dispatch_touch_if_due (&self->dispatch, session, &letter->who);
     s_handlers[letter->peek.type](self, letter, session);
 }
 
@@ -336,6 +337,10 @@ s_tick (router_t *self)
         zstr_send (self->pipe, "DRAINED");
     }
     s_measure (self);
+    if (now >= self->next_touch) {
+        self->next_touch = now + TOUCH_TICK_MS;
+        hub_dispatch_touch_due (&self->dispatch, now);
+    }
     if (now < self->next_tick)
         return;
     self->next_tick = now + TICK_MS;
@@ -417,7 +422,6 @@ s_furnish (router_t *self)
     };
     self->reception = (hub_reception_t){
         .speech = &self->speech,
-        .dispatch = &self->dispatch,
         .foreman = &self->foreman,
         .key = args->key,
         .registry = args->registry,

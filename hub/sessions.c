@@ -14,7 +14,8 @@ struct hub_sessions
     zhashx_t *jobs;     /* key -> size_t: how many workers have, not 0 */
     zhashx_t *heard;    /* key -> int64_t: of keys that have no session */
     zhashx_t *parts;    /* names of parts being worked */
-    zlistx_t *walk;     /* keys, while first/next go through them */
+    hub_session_t *first, *last; /* by when they were touched */
+    hub_session_t *next; /* of the walk under way */
 };
 
 static void
@@ -51,7 +52,6 @@ hub_sessions_destroy (hub_sessions_t **self_p)
     hub_sessions_t *self = *self_p;
     if (!self)
         return;
-    zlistx_destroy (&self->walk);
     zhashx_destroy (&self->parts);
     zhashx_destroy (&self->heard);
     zhashx_destroy (&self->jobs);
@@ -66,6 +66,35 @@ hub_sessions_find (hub_sessions_t *self, const char *key)
     return zhashx_lookup (self->by_key, key);
 }
 
+/*  Put it in its place: before all others, or behind them.  */
+static void
+s_link (hub_sessions_t *self, hub_session_t *session, bool front)
+{
+    session->before = front ? NULL : self->last;
+    session->after = front ? self->first : NULL;
+    *(session->before ? &session->before->after : &self->first) = session;
+    *(session->after ? &session->after->before : &self->last) = session;
+}
+
+static void
+s_unlink (hub_sessions_t *self, const hub_session_t *session)
+{
+    if (self->next == session)
+        self->next = session->after;
+    *(session->before ? &session->before->after : &self->first)
+        = session->after;
+    *(session->after ? &session->after->before : &self->last)
+        = session->before;
+}
+
+void
+hub_sessions_touch (hub_sessions_t *self, hub_session_t *session, int64_t now)
+{
+    session->touched = now;
+    s_unlink (self, session);
+    s_link (self, session, now == 0);
+}
+
 hub_session_t *
 hub_sessions_open (hub_sessions_t *self, const char *key)
 {
@@ -78,6 +107,7 @@ hub_sessions_open (hub_sessions_t *self, const char *key)
     session->fd = -1;
     snprintf (session->key, sizeof session->key, "%s", key);
     zhashx_insert (self->by_key, key, session);
+    s_link (self, session, true);
     return session;
 }
 
@@ -108,18 +138,19 @@ void
 hub_sessions_close (hub_sessions_t *self, const char *key)
 {
     const hub_session_t *session = hub_sessions_find (self, key);
-    if (session)
-        s_remember (self, session);
+    if (!session)
+        return;
+    s_remember (self, session);
+    s_unlink (self, session);
     zhashx_delete (self->by_key, key);
 }
 
 void
 hub_sessions_close_all (hub_sessions_t *self)
 {
-    zlistx_destroy (&self->walk);
-    for (const hub_session_t *one = zhashx_first (self->by_key); one;
-         one = zhashx_next (self->by_key))
+    for (const hub_session_t *one = self->first; one; one = one->after)
         s_remember (self, one);
+    self->first = self->last = self->next = NULL;
     zhashx_purge (self->by_key);
 }
 
@@ -130,26 +161,21 @@ hub_session_is (const hub_session_t *self, const void *route, size_t route_size)
            && memcmp (self->route, route, route_size) == 0;
 }
 
-/*  Goes over a copy of the keys, because zhashx forbids deleting while its
-    own cursor is in use.  */
 hub_session_t *
 hub_sessions_first (hub_sessions_t *self)
 {
-    zlistx_destroy (&self->walk);
-    self->walk = zhashx_keys (self->by_key);
-    if (!self->walk)
-        return NULL;
-    const char *key = zlistx_first (self->walk);
-    return key ? hub_sessions_find (self, key) : NULL;
+    self->next = self->first;
+    return hub_sessions_next (self);
 }
 
+/*  Which one comes next is settled before the caller closes this one.  */
 hub_session_t *
 hub_sessions_next (hub_sessions_t *self)
 {
-    const char *key = self->walk ? zlistx_next (self->walk) : NULL;
-    if (!key)
-        zlistx_destroy (&self->walk);
-    return key ? hub_sessions_find (self, key) : NULL;
+    hub_session_t *session = self->next;
+    if (session)
+        self->next = session->after;
+    return session;
 }
 
 size_t

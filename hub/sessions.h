@@ -12,14 +12,16 @@
 
 #define HUB_PEER_TEXT 64 /* bytes of "ADDRESS PORT" and the NUL */
 
-typedef struct
+typedef struct hub_session hub_session_t;
+
+struct hub_session
 {
     char key[SH_KEY_TEXT];
     char name[HUB_NAME_MOST + 1];
     uint8_t route[HUB_ROUTE_MOST]; /* the ROUTER's name of the connection */
     size_t route_size;
     int64_t heard;   /* mono ms of its last message */
-    int64_t touched; /* mono ms of the last last_access for it */
+    int64_t touched; /* mono ms of the last last_access for it; 0: one is due */
     uint8_t revision[SP_REVISION]; /* that it was told last */
     unsigned key_told; /* up to which of the hub's announcements of its next
                           key it was told; see hub/keychange.h */
@@ -31,7 +33,8 @@ typedef struct
     int64_t asked; /* mono ms; 0: none */
     uint64_t ask_after;
     char ask_code[SP_CODE_MOST + 1]; /* "": the key's own */
-} hub_session_t;
+    hub_session_t *before, *after; /* in the order in which they are walked */
+};
 
 typedef struct hub_sessions hub_sessions_t;
 
@@ -55,8 +58,14 @@ int64_t hub_sessions_last_heard (hub_sessions_t *self, const char *key);
 bool hub_session_is (const hub_session_t *self, const void *route,
                      size_t route_size);
 
-/*  All of them, one after the other; NULL at the end.  Only the one at hand
-    may be closed meanwhile.  */
+/*  last_access is being written for it, at 'now' (mono ms); 0: it is to be
+    written soon.  */
+void hub_sessions_touch (hub_sessions_t *self, hub_session_t *session,
+                         int64_t now);
+
+/*  All of them, one after the other, those first for which a touch is due or was
+    longest ago; NULL at the end.  Only the one at hand may be closed or touched
+    meanwhile.  */
 hub_session_t *hub_sessions_first (hub_sessions_t *self);
 hub_session_t *hub_sessions_next (hub_sessions_t *self);
 size_t hub_sessions_size (const hub_sessions_t *self);

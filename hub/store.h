@@ -83,11 +83,11 @@ struct hub_store
     sh_err_t (*apply) (hub_store_t *self, const hub_changes_t *changes)
         SH_MUST_CHECK;
 
-    /*  Outside of transactions: move scanAgents.last_access forward to
-        'wall', or back to it from beyond 'limit'.  */
-    sh_err_t (*touch_agent) (hub_store_t *self, uint64_t agent,
-                             const char *wall, const char *limit)
-        SH_MUST_CHECK;
+    /*  Outside of transactions: move scanAgents.last_access of some agents, at
+        least one, forward to 'wall', or back to it from beyond 'limit'.  */
+    sh_err_t (*touch_agents) (hub_store_t *self, const uint64_t *ids,
+                              size_t count, const char *wall,
+                              const char *limit) SH_MUST_CHECK;
 
     /*  Outside of transactions: new hosts for phpIPAM's table 'logs'.  Which of
         them were written is told by '*written', also on an error.  Where the

@@ -409,9 +409,11 @@ s_apply (hub_store_t *base, const hub_changes_t *changes)
     return hub_store_apply (&((store_t *) base)->sql, changes);
 }
 
+/*  Their rows are locked in the order of the primary key, so two that do this
+    at the same time wait for each other, but not each for the other.  */
 static sh_err_t
-s_touch_agent (hub_store_t *base, uint64_t agent, const char *wall,
-               const char *limit)
+s_touch_agents (hub_store_t *base, const uint64_t *ids, size_t count,
+                const char *wall, const char *limit)
 {
     store_t *self = (store_t *) base;
     sh_err_t rc = s_connect (self, false);
@@ -419,9 +421,12 @@ s_touch_agent (hub_store_t *base, uint64_t agent, const char *wall,
         return rc;
     hub_sql_start (&self->sql, "UPDATE scanAgents SET last_access = ");
     hub_sql_text (&self->sql, wall);
-    hub_sql_add (&self->sql, " WHERE id = ");
-    hub_sql_number (&self->sql, agent);
-    hub_sql_add (&self->sql, " AND (last_access IS NULL OR last_access < ");
+    hub_sql_add (&self->sql, " WHERE id IN (");
+    for (size_t i = 0; i < count; i++) {
+        hub_sql_add (&self->sql, i ? "," : "");
+        hub_sql_number (&self->sql, ids[i]);
+    }
+    hub_sql_add (&self->sql, ") AND (last_access IS NULL OR last_access < ");
     hub_sql_text (&self->sql, wall);
     hub_sql_add (&self->sql, " OR last_access > ");
     hub_sql_text (&self->sql, limit);
@@ -642,7 +647,7 @@ hub_store_mariadb_new (hub_store_t **out, const hub_database_config_t *config,
         .read_rows = s_read_rows,
         .read_range = s_read_range,
         .apply = s_apply,
-        .touch_agent = s_touch_agent,
+        .touch_agents = s_touch_agents,
         .write_events = s_write_events,
         .read_plan = s_read_plan,
         .describe = s_describe,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*  scanAgents.last_access of the agents that showed life: noted when a report
-    is committed and written when its verdict is on its way, in statements of
+    is committed and written when its verdict is on its way, in a statement of
     their own, so that a row that many want delays nobody's report.  Belongs to
     one intake.  */
 
@@ -25,7 +25,7 @@ void hub_touches_note (hub_touches_t *self, hub_agent_t *agent);
 /*  Write what was noted, where it is due, and forget it.  After a lock was
     waited for in vain nothing is written for a minute.  */
 void hub_touches_write (hub_touches_t *self,
-                            const hub_intake_options_t *options);
+                        const hub_intake_options_t *options);
 void hub_touches_clear (hub_touches_t *self);
 
 #endif

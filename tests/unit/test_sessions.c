@@ -61,6 +61,41 @@ test_one_per_key (void **state)
     hub_sessions_destroy (&sessions);
 }
 
+/*  Walked are first those of which a touch is due, then those that were touched
+    longest ago; the one at hand may be touched or closed.  */
+static void
+test_order (void **state)
+{
+    (void) state;
+    static const char *const keys[] = { "one", "two", "three", "four" };
+    hub_sessions_t *sessions = s_new ();
+    for (int i = 0; i < 3; i++)
+        hub_sessions_touch (sessions, hub_sessions_open (sessions, keys[i]),
+                            1 + i);
+    hub_sessions_open (sessions, keys[3]);
+    hub_session_t *one = hub_sessions_first (sessions);
+    assert_string_equal (one->key, "four");
+    hub_sessions_touch (sessions, one, 4);
+    assert_int_equal (one->touched, 4);
+    one = hub_sessions_next (sessions);
+    assert_string_equal (one->key, "one");
+    one = hub_sessions_next (sessions);
+    assert_string_equal (one->key, "two");
+    hub_sessions_close (sessions, one->key);
+    assert_string_equal (hub_sessions_next (sessions)->key, "three");
+    assert_string_equal (hub_sessions_next (sessions)->key, "four");
+    assert_null (hub_sessions_next (sessions));
+    assert_string_equal (hub_sessions_first (sessions)->key, "one");
+    hub_sessions_touch (sessions, hub_sessions_find (sessions, "four"), 0);
+    assert_string_equal (hub_sessions_first (sessions)->key, "four");
+    hub_sessions_close_all (sessions);
+    assert_null (hub_sessions_next (sessions));
+    assert_null (hub_sessions_first (sessions));
+    assert_non_null (hub_sessions_open (sessions, "five"));
+    assert_string_equal (hub_sessions_first (sessions)->key, "five");
+    hub_sessions_destroy (&sessions);
+}
+
 /*  When a key was last heard stays known when its session is gone.  */
 static void
 test_last_heard (void **state)
@@ -276,6 +311,7 @@ main (void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_one_per_key),
         cmocka_unit_test (test_last_heard),
+        cmocka_unit_test (test_order),
         cmocka_unit_test (test_route),
         cmocka_unit_test (test_walk),
         cmocka_unit_test (test_close_own_key),

@@ -36,7 +36,7 @@ typedef enum
 
 static const char *const s_names[CALL_COUNT]
     = { "begin", "read_agents", "find_subnet", "lock_subnets",
-        "read_rows", "apply", "commit", "touch_agent" };
+        "read_rows", "apply", "commit", "touch_agents" };
 
 /*  Subnets are told apart by a bit; a transaction is the set of those that it
     wrote to.  */
@@ -259,11 +259,12 @@ s_apply (hub_store_t *base, const hub_changes_t *changes)
 }
 
 static sh_err_t
-s_touch_agent (hub_store_t *base, uint64_t agent, const char *wall,
-               const char *limit)
+s_touch_agents (hub_store_t *base, const uint64_t *ids, size_t count,
+                const char *wall, const char *limit)
 {
     (void) base;
-    (void) agent;
+    (void) ids;
+    (void) count;
     (void) wall;
     (void) limit;
     sh_err_t rc = s_enter (CALL_TOUCH);
@@ -389,7 +390,7 @@ s_open (world_t *self, const char *letters)
         .read_agents = s_read_agents, .lock_subnets = s_lock_subnets,
         .read_subnet = s_read_subnet, .read_range = s_read_range,
         .find_subnet = s_find_subnet, .read_rows = s_read_rows,
-        .apply = s_apply, .touch_agent = s_touch_agent,
+        .apply = s_apply, .touch_agents = s_touch_agents,
         .describe = s_describe,
     };
     self->letters = letters;
