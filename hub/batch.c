@@ -152,6 +152,27 @@ s_lock_subnets (hub_batch_t *self, hub_part_t **parts, size_t count)
     return rc;
 }
 
+/*  A closing part moves the times of its subnet, by which those behind it are
+    judged: they look again.  */
+static sh_err_t
+s_work_in_order (hub_batch_t *self, hub_part_t **parts, size_t count)
+{
+    hub_store_t *store = self->options->store;
+    uint64_t closed = 0;
+    for (size_t i = 0; i < count; i++) {
+        hub_part_t *part = parts[i];
+        if (part->rc == SH_OK && part->subnet_id == closed)
+            part->rc = store->read_subnet (store, closed, &part->subnet);
+        if (part->rc == SH_OK)
+            part->rc = s_work (self, part);
+        if (hub_batch_ends (part->rc))
+            return part->rc;
+        if (part->rc == SH_OK && part->report->last)
+            closed = part->subnet_id;
+    }
+    return SH_OK;
+}
+
 /*  A key that was revoked while its report waited writes nothing, not even
     last_access, whatever else is wrong with the report.  */
 static sh_err_t
@@ -187,15 +208,9 @@ s_work_all (hub_batch_t *self, hub_part_t **parts, size_t count)
     s_order (parts, count);
     if (rc == SH_OK)
         rc = s_lock_subnets (self, parts, count);
-    if (rc != SH_OK)
-        return rc;
-    for (size_t i = 0; i < count; i++) {
-        if (parts[i]->rc == SH_OK)
-            parts[i]->rc = s_work (self, parts[i]);
-        if (hub_batch_ends (parts[i]->rc))
-            return parts[i]->rc;
-    }
-    return s_check_speakers (self, parts, count);
+    if (rc == SH_OK)
+        rc = s_work_in_order (self, parts, count);
+    return rc == SH_OK ? s_check_speakers (self, parts, count) : rc;
 }
 
 sh_err_t

@@ -359,6 +359,35 @@ def _(s):
                          None, '2') for last in range(1, 201)])
 
 
+@case('two reports of one subnet in one batch: the older one knows of the newer')
+def _(s):
+    times = [ago(seconds) for seconds in (5000, 500, 50)]
+    s.sql.rows("UPDATE subnets SET lastScan = '{0}', lastDiscovery = '{0}'"
+               .format(wall(times[0])))
+    newer, older = s.report(started=times[2]), s.report(started=times[1])
+    sent = [('site-a', newer.closing(WHOLE)),
+            ('site-a-too', older.part([host('10.0.0.5', ago(490))])),
+            ('site-a-too', older.closing(WHOLE, 1))]
+    other = s.database.session()
+    s.extra.append(other)
+    other.rows('BEGIN')
+    other.rows("UPDATE subnets SET description = 'x' WHERE id = 10")
+    first = s.report().part([host('10.0.0.6')])
+    s.peer().send(first)
+    s.peer('site-a-too')
+    until(s.database.blocked, 'the worker waits', 10)
+    for number, (name, message) in enumerate(sent, 1):
+        s.peer(name).send(message)
+        until(lambda: s.hub.status()['queues']['waiting'] >= number,
+              'it is in the queue')
+    other.rows('COMMIT')
+    for name, message in sent:
+        verdict = s.peer(name).wait('verdict', id=message['id'],
+                                    part=message['part'])
+        equal(verdict['result'], 'applied')
+    equal((s.count(), s.times()), (1, (wall(times[2]),) * 2))
+
+
 def both_hubs(s, name='site-a'):
     """A second hub on the same database, and a peer of either."""
     second = s.new_hub(f'second-{time.monotonic_ns()}')

@@ -1257,6 +1257,33 @@ test_order_in_subnet (void **state)
     }
 }
 
+/*  Two of one agent's keys in one batch: behind the closing part of the newer
+    scan comes an older one, which must not move the subnet's times back, or
+    bring back a host that the newer one did not see.  */
+static void
+test_batch_overtaken (void **state)
+{
+    (void) state;
+    world_t world;
+    s_open (&world);
+    REPORT (&world, .tag = 1, .subnet = 7, .cidr = "10.0.7.0/24");
+    for (uint64_t part = 0; part < 2; part++)
+        REPORT (&world, .tag = 2, .who = "site-a-too", .subnet = 7,
+                .cidr = "10.0.7.0/24", .part = part,
+                .started = (NOON - 600) * 1000,
+                .hosts = { { .ip = part ? NULL : "10.0.7.5", .age = 590 } });
+    s_work (&world);
+    s_assert_trace (&world, "BALRWSRWSWKKKCT");
+    for (size_t i = 0; i < world.job_count; i++)
+        s_assert_verdict (&world, i, SP_APPLIED, NULL);
+    assert_null (s_row_of (&world, "10.0.7.5"));
+    const hub_subnet_t *subnet = &world.fake.now.subnets[1];
+    assert_int_equal (subnet->id, 7);
+    assert_string_equal (subnet->last_scan, DAY "11:59:00");
+    assert_string_equal (subnet->last_discovery, DAY "11:59:00");
+    s_shut (&world);
+}
+
 static void
 test_largest_batch (void **state)
 {
@@ -2640,6 +2667,7 @@ main (void)
         cmocka_unit_test (test_wrong_type),
         cmocka_unit_test (test_batch),
         cmocka_unit_test (test_order_in_subnet),
+        cmocka_unit_test (test_batch_overtaken),
         cmocka_unit_test (test_largest_batch),
         cmocka_unit_test (test_batch_fails_once),
         cmocka_unit_test (test_batch_fails_for_good),
