@@ -359,7 +359,7 @@ def _(s):
                          None, '2') for last in range(1, 201)])
 
 
-@case('two reports of one subnet in one batch: the older one knows of the newer')
+@case('two reports of one subnet in one batch: the older knows of the newer')
 def _(s):
     times = [ago(seconds) for seconds in (5000, 500, 50)]
     s.sql.rows("UPDATE subnets SET lastScan = '{0}', lastDiscovery = '{0}'"
