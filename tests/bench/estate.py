@@ -106,6 +106,13 @@ class Estate:
         self.sql.rows(f'ALTER TABLE ipaddresses AUTO_INCREMENT = '
                       f'{self.next_row}')
         self.walked = 0
+        harness.until(self.is_purged, 'the server purges deleted rows')
+
+    def is_purged(self):
+        """Has the server nothing left to do for what was deleted?  It begins
+        up to a second later, and that would fall into a block."""
+        name = 'Innodb_history_list_length'
+        return self.status(name)[name] == 0
 
     def walk(self, count):
         """The next 'count' subnets, as options of swarm and floor: reported
