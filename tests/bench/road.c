@@ -10,6 +10,7 @@
 
       fresh      reports of 254 hosts, of which 250 have rows and 4 do not
       unchanged  reports of 250 hosts that have rows
+      closing    the closing parts of such reports
       decode     only decode such a report (254 hosts) as often
       encode     only encode it as often
 
@@ -24,6 +25,7 @@
 #include "hub/intake.h"
 #include "hub/store.h"
 #include "lib/log.h"
+#include "lib/walltime.h"
 #include "scanner-proto/codec.h"
 #include "tests/bench/road_database.h"
 #include "build-config.h"
@@ -34,16 +36,27 @@
 #define OPTIMISED 0
 #endif
 #define HOSTS 254
-#define MODES 4
+
+typedef enum
+{
+    MODE_FRESH,
+    MODE_UNCHANGED,
+    MODE_CLOSING,
+    MODE_DECODE,
+    MODE_ENCODE,
+    MODES
+} road_mode_t;
 
 static const char *const s_modes[MODES]
-    = { "fresh", "unchanged", "decode", "encode" };
+    = { "fresh", "unchanged", "closing", "decode", "encode" };
 
 typedef struct
 {
     sp_host_t hosts[HOSTS];
     uint8_t ips[HOSTS][4];
     uint8_t id[SP_REPORT_ID];
+    uint8_t first[4], last[4]; /* covered */
+    sp_range_t covered;
     char cidr[32];
     sp_message_t message;
 } report_t;
@@ -93,6 +106,25 @@ s_report (report_t *self, uint64_t number, size_t hosts)
                       .hosts = self->hosts,
                       .host_count = hosts },
     };
+    return &self->message;
+}
+
+/*  Its closing part: all of the subnet was looked at.  */
+static const sp_message_t *
+s_closing (report_t *self, uint64_t number)
+{
+    sp_report_t *report = &self->message.u.report;
+    s_report (self, number, 0);
+    uint8_t ip[4] = { 10, 0, (uint8_t) report->subnet, 1 };
+    memcpy (self->first, ip, sizeof ip);
+    ip[3] = HOSTS;
+    memcpy (self->last, ip, sizeof ip);
+    self->covered = (sp_range_t){ { self->first, 4 }, { self->last, 4 } };
+    report->part = report->parts = 1;
+    report->last = report->complete = true;
+    report->up = ROAD_ROWS;
+    report->covered = &self->covered;
+    report->covered_count = 1;
     return &self->message;
 }
 
@@ -204,13 +236,17 @@ s_frame (const sp_message_t *message)
 
 /*  The frames are the same over and over: what encodes them is not counted. */
 static void
-s_play (size_t count, size_t hosts)
+s_play (size_t count, road_mode_t mode)
 {
     hub_t hub = { 0 };
     static report_t report;
     frame_t frames[HUB_BATCH_MOST];
     for (size_t i = 0; i < HUB_BATCH_MOST; i++)
-        frames[i] = s_frame (s_report (&report, i, hosts));
+        frames[i] = s_frame (
+            mode == MODE_CLOSING
+                ? s_closing (&report, i)
+                : s_report (&report, i,
+                            mode == MODE_FRESH ? HOSTS : ROAD_ROWS));
     s_open (&hub);
     while (hub.applied < count) {
         size_t some = count - hub.applied;
@@ -267,15 +303,20 @@ main (int argc, char **argv)
     while (mode < MODES && argc == 3 && strcmp (s_modes[mode], argv[1]) != 0)
         mode++;
     if (count == 0 || mode == MODES) {
-        fputs ("usage: road fresh|unchanged|decode|encode REPORTS\n", stderr);
+        fputs ("usage: road fresh|unchanged|closing|decode|encode REPORTS\n",
+               stderr);
         return 64;
     }
-    road_database_fill ();
-    if (mode == 2)
+    sh_wall_t seen = { "2026-01-01 00:00:00" };
+    if (mode == MODE_CLOSING) /* in the scan that is closed */
+        sh_wall_at (&seen, SH_ZONE_UTC,
+                    sh_clock_wall (sh_clock_system ()) / 1000);
+    road_database_fill (seen.text);
+    if (mode == MODE_DECODE)
         s_decode (count);
-    else if (mode == 3)
+    else if (mode == MODE_ENCODE)
         s_encode (count);
     else
-        s_play (count, mode == 0 ? HOSTS : ROAD_ROWS);
+        s_play (count, (road_mode_t) mode);
     return 0;
 }

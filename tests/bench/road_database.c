@@ -30,7 +30,7 @@ static char *s_row[COLUMNS_MOST]; /* the last one that was fetched */
 static struct result s_result;
 
 void
-road_database_fill (void)
+road_database_fill (const char *last_seen)
 {
     for (unsigned n = 1; n <= ROAD_SUBNETS; n++) {
         char (*its)[TEXT_MOST] = s_subnet_texts[n];
@@ -44,8 +44,8 @@ road_database_fill (void)
             snprintf (text[0], TEXT_MOST, "%u", n * 1000 + i);
             snprintf (text[1], TEXT_MOST, "%u", FIRST + 256 * n + i + 1);
             const char *row[COLUMNS_MOST]
-                = { text[0], text[1], "0", "a printer", "2",
-                    "2026-01-01 00:00:00", NULL, NULL };
+                = { text[0], text[1], "0", "a printer", "2", last_seen,
+                    NULL, NULL };
             memcpy (s_addresses[n][i], row, sizeof row);
         }
     }

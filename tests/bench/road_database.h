@@ -3,7 +3,7 @@
     calls, so that the real store builds its statements and reads its rows while
     no server's work is counted.  Agent 3 has the code ROAD_CODE and the subnets
     1 to ROAD_SUBNETS, subnet n is 10.0.n.0/24, and all of its addresses from .1
-    to .ROAD_ROWS have rows that were seen long ago.  Nothing is ever changed.  */
+    to .ROAD_ROWS have rows with one lastSeen.  Nothing is ever changed.  */
 
 #ifndef ROAD_DATABASE_H
 #define ROAD_DATABASE_H
@@ -22,7 +22,7 @@ typedef struct
 
 extern road_counts_t road_counts;
 
-/*  Make the rows.  */
-void road_database_fill (void);
+/*  Make the rows; the text is borrowed.  */
+void road_database_fill (const char *last_seen);
 
 #endif

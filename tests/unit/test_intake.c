@@ -1222,6 +1222,35 @@ test_batch (void **state)
     s_shut (&world);
 }
 
+/*  All agents are asked for at once; one that is not there is the business of
+    its own parts, whichever the order.  */
+static void
+test_batch_unknown_agent (void **state)
+{
+    (void) state;
+    for (int first = 0; first < 2; first++) {
+        world_t world;
+        s_open (&world);
+        for (int i = 0; i < 2; i++)
+            if (i != first)
+                REPORT (&world, .tag = 1, .codes = "no-such-code",
+                        .code = "no-such-code", .subnet = 9,
+                        .cidr = "10.0.9.0/24",
+                        .hosts = { { .ip = "10.0.9.1" } });
+            else
+                REPORT (&world, .tag = 2, .subnet = 7, .cidr = "10.0.7.0/24",
+                        .hosts = { { .ip = "10.0.7.1" } });
+        s_work (&world);
+        s_assert_trace (&world, "BALRWKKCT");
+        s_assert_verdict (&world, (size_t) first, SP_APPLIED, NULL);
+        s_assert_verdict (&world, (size_t) !first, SP_REFUSED,
+                          "agent-unknown");
+        assert_string_equal (s_row_of (&world, "10.0.9.1")->last_seen,
+                             DAY "09:00:00");
+        s_shut (&world);
+    }
+}
+
 /*  The order of one subnet's parts holds whichever way they go: the later
     copy of a host's name wins.  */
 static void
@@ -2666,6 +2695,7 @@ main (void)
         cmocka_unit_test (test_undecodable),
         cmocka_unit_test (test_wrong_type),
         cmocka_unit_test (test_batch),
+        cmocka_unit_test (test_batch_unknown_agent),
         cmocka_unit_test (test_order_in_subnet),
         cmocka_unit_test (test_batch_overtaken),
         cmocka_unit_test (test_largest_batch),
