@@ -35,17 +35,24 @@ s_is_before (const planner_t *self, const char *time, const char *stored)
     return strcmp (time, stored) < 0;
 }
 
+/*  Seconds by which lastSeen may stay behind.  */
+static int64_t
+s_granularity (const hub_facts_t *facts)
+{
+    const hub_limit_t *limit = &facts->policy.seen_granularity;
+    return limit->kind == HUB_LIMIT_SET ? (int64_t) limit->most : 0;
+}
+
 static const sh_wall_t *
 s_wall_at (planner_t *self, int64_t epoch)
 {
-    const hub_limit_t *granularity = &self->facts->policy.seen_granularity;
+    int64_t granularity = s_granularity (self->facts);
     if (self->has_wall && self->epoch == epoch)
         return &self->wall;
     sh_wall_at (&self->wall, self->facts->zone, epoch);
     self->enough = self->wall;
-    if (granularity->kind == HUB_LIMIT_SET && granularity->most > 0)
-        sh_wall_at (&self->enough, self->facts->zone,
-                    epoch - granularity->most);
+    if (granularity > 0)
+        sh_wall_at (&self->enough, self->facts->zone, epoch - granularity);
     self->has_wall = true;
     self->epoch = epoch;
     return &self->wall;
@@ -466,10 +473,14 @@ s_allocate (planner_t *self)
 
 /*  The earliest text that a clock may have shown from 'start' to now.  When
     clocks went back in between, a host seen after that has a text from before
-    the scan's start; taking the whole step off is at worst too cautious.  */
+    the scan's start; taking the whole step off is at worst too cautious.  So is
+    the granularity where the scan began before the hub: which rows were spared
+    in it was known to the hub before (hub/writer.c), if to anybody.  */
 static void
 s_silent_below (sh_wall_t *out, const hub_facts_t *facts, int64_t start)
 {
+    if (start < facts->begun && !facts->by_hand)
+        start -= s_granularity (facts);
     int then = sh_zone_offset (facts->zone, start);
     int now = sh_zone_offset (facts->zone, facts->now);
     sh_wall_at (out, SH_ZONE_UTC, start + (now < then ? now : then));

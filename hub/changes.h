@@ -23,6 +23,7 @@ typedef struct
     sh_zone_t zone;   /* phpIPAM's */
     int64_t received; /* epoch ms, the hub's clock */
     int64_t now;      /* epoch seconds, the hub's clock */
+    int64_t begun;    /* the same: the hub's start */
     bool by_hand; /* a person applies it: what was written since does not make
                      it late, and nothing of it is held */
 } hub_facts_t;
@@ -87,8 +88,9 @@ struct hub_changes
     sh_wall_t limit;
     sh_wall_t start; /* the scan's */
     /*  A row whose lastSeen is below this has been silent: 'start', or less
-        where clocks went back since, for then a host that answered in the
-        scan may carry an earlier text.  */
+        where clocks went back since, or where the hub that took the hosts may
+        have spared their rows, for then a host that answered in the scan may
+        carry an earlier text.  */
     sh_wall_t silent;
     const char *agent_name; /* for the note of new rows; borrowed */
 

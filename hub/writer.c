@@ -45,6 +45,7 @@ hub_writer_facts (const hub_writer_t *self, const hub_part_t *part)
         .zone = hub_live_zone (self->live, part->agent.db_offset, now),
         .received = part->job->received,
         .now = now,
+        .begun = self->begun,
         .by_hand = part->job->by_hand,
     };
     if (s_was (&self->noted, part))

@@ -385,6 +385,19 @@ def _(s):
     equal(scan(), [wall(seen), wall(seen)])
 
 
+@case('seen_granularity: tags that come on, and a restart, in the middle')
+def _(s):
+    s.hub.policy('policy: {seen_granularity: 300}')
+    s.seen_row('10.0.0.5', ago(200))
+    s.seen_row('10.0.0.6', ago(400))
+    report = s.report(started=ago(60))
+    s.peer().deliver(report.part([host('10.0.0.5', ago(10))]))
+    tags_on(s)
+    s.hub.restart()
+    s.closing(WHOLE, report)
+    equal([s.column('state', f'10.0.0.{at}') for at in (5, 6)], ['2', '1'])
+
+
 @case('lastSeen in the future gives way to any sighting')
 def _(s):
     s.seen_row('10.0.0.5', now_ms() + 3600000)

@@ -647,6 +647,43 @@ test_silent_since_start (void **state)
     }
 }
 
+/*  A scan that began at 11:59:00: before the hub, whose predecessor may have
+    spared rows by 300 s, or not.  */
+static void
+test_silent_before_hub (void **state)
+{
+    (void) state;
+    static const struct
+    {
+        int64_t begun;
+        hub_limit_t granularity;
+        bool by_hand;
+        const char *silent;
+    } cases[] = {
+        { NOON - 60, { HUB_LIMIT_SET, 300 }, false, DAY "11:59:00" },
+        { NOON - 59, { HUB_LIMIT_SET, 300 }, false, DAY "11:54:00" },
+        { NOON - 59, { HUB_LIMIT_SET, 300 }, true, DAY "11:59:00" },
+        { NOON - 59, { HUB_LIMIT_SET, 0 }, false, DAY "11:59:00" },
+        { NOON - 59, { HUB_LIMIT_OFF, 300 }, false, DAY "11:59:00" },
+    };
+    for (size_t i = 0; i < COUNT (cases); i++) {
+        scene_t scene;
+        s_begin (&scene, NOON);
+        s_close (&scene);
+        s_cover (&scene, "10.0.0.0", "10.0.0.255");
+        scene.facts.begun = cases[i].begun;
+        scene.facts.policy.seen_granularity = cases[i].granularity;
+        scene.facts.by_hand = cases[i].by_hand;
+        s_row (&scene, "10.0.0.5", DAY "11:53:59");
+        s_row (&scene, "10.0.0.6", cases[i].silent);
+        const hub_changes_t *plan = s_plan (&scene);
+        if (strcmp (plan->silent.text, cases[i].silent) != 0)
+            fail_msg ("case %zu: %s", i, plan->silent.text);
+        assert_int_equal (plan->offline_count, 1);
+        s_end (&scene);
+    }
+}
+
 /*  Incomplete, nobody up, nothing covered, or no closing part at all.  */
 static void
 test_offline_needs (void **state)
@@ -1902,6 +1939,7 @@ main (void)
         cmocka_unit_test_setup (test_tag_used_by_news, s_reset),
         cmocka_unit_test_setup (test_tag_offline, s_reset),
         cmocka_unit_test_setup (test_silent_since_start, s_reset),
+        cmocka_unit_test_setup (test_silent_before_hub, s_reset),
         cmocka_unit_test_setup (test_offline_needs, s_reset),
         cmocka_unit_test_setup (test_covered, s_reset),
         cmocka_unit_test_setup (test_range, s_reset),
