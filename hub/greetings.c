@@ -11,6 +11,8 @@
 struct hub_greetings
 {
     hub_greeting_t ring[HUB_GREETINGS_MOST];
+    uint64_t peers[HUB_GREETINGS_MOST]; /* hashes of theirs: to be gone through
+                                           instead of those */
     size_t next;
     hub_knocks_t *keys;
 };
@@ -46,17 +48,25 @@ hub_greetings_clear (hub_greetings_t *self)
 {
     hub_knocks_clear (self->keys);
     memset (self->ring, 0, sizeof self->ring);
+    memset (self->peers, 0, sizeof self->peers);
     self->next = 0;
+}
+
+static uint64_t
+s_peer (const char *peer)
+{
+    return sh_hash (SH_HASH, peer, strlen (peer));
 }
 
 /*  Backwards, for a port can come again.  */
 static size_t
 s_find (const hub_greetings_t *self, const char *peer)
 {
+    uint64_t hash = s_peer (peer);
     for (size_t back = 1; *peer && back <= HUB_GREETINGS_MOST; back++) {
         size_t at = (self->next + HUB_GREETINGS_MOST - back)
                     % HUB_GREETINGS_MOST;
-        if (strcmp (self->ring[at].peer, peer) == 0)
+        if (self->peers[at] == hash && strcmp (self->ring[at].peer, peer) == 0)
             return at;
     }
     return HUB_GREETINGS_MOST;
@@ -82,6 +92,7 @@ hub_greetings_note (hub_greetings_t *self, const hub_session_t *session)
     if (!*session->peer)
         return;
     hub_greeting_t *one = &self->ring[self->next];
+    self->peers[self->next] = s_peer (session->peer);
     self->next = (self->next + 1) % HUB_GREETINGS_MOST;
     *one = (hub_greeting_t){ .route = route };
     memcpy (one->peer, session->peer, sizeof one->peer);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "lib/addr.h"
+#include "lib/hash.h"
 
 #define SOURCE_BYTES 8 /* the /64 of an IPv6 address */
 
@@ -35,7 +36,9 @@ struct hub_knocks
 {
     pthread_mutex_t lock;
     size_t most, each, count;
-    place_t *places; /* the first 'count' are taken, in no order */
+    place_t *places;  /* the first 'count' are taken, in no order */
+    uint64_t *hashes; /* of their keys: to be gone through instead of those */
+    bool rejects;     /* there is, or was, somebody in the next one */
     rejected_t rejected[HUB_REJECTED_MOST];
 };
 
@@ -46,14 +49,15 @@ hub_knocks_new (hub_knocks_t **out, size_t most, size_t each)
     hub_knocks_t *self = calloc (1, sizeof *self);
     if (!self)
         return SH_E_MEMORY;
+    pthread_mutex_init (&self->lock, NULL);
     self->places = calloc (most, sizeof *self->places);
-    if (!self->places) {
-        free (self);
+    self->hashes = calloc (most, sizeof *self->hashes);
+    if (!self->places || !self->hashes) {
+        hub_knocks_destroy (&self);
         return SH_E_MEMORY;
     }
     self->most = most;
     self->each = each;
-    pthread_mutex_init (&self->lock, NULL);
     *out = self;
     return SH_OK;
 }
@@ -65,6 +69,7 @@ hub_knocks_destroy (hub_knocks_t **self_p)
     if (!self)
         return;
     pthread_mutex_destroy (&self->lock);
+    free (self->hashes);
     free (self->places);
     free (self);
     *self_p = NULL;
@@ -96,11 +101,19 @@ s_same (const source_t *a, const source_t *b)
            && memcmp (a->bytes, b->bytes, SOURCE_BYTES) == 0;
 }
 
+static uint64_t
+s_hash (const char *key)
+{
+    return sh_hash (SH_HASH, key, strlen (key));
+}
+
 static place_t *
 s_find (hub_knocks_t *self, const char *key)
 {
+    uint64_t hash = s_hash (key);
     for (size_t i = 0; i < self->count; i++)
-        if (strcmp (self->places[i].knock.key, key) == 0)
+        if (self->hashes[i] == hash
+            && strcmp (self->places[i].knock.key, key) == 0)
             return &self->places[i];
     return NULL;
 }
@@ -112,6 +125,8 @@ s_room (hub_knocks_t *self, const source_t *source)
 {
     place_t *oldest = NULL, *its_oldest = NULL;
     size_t its_count = 0;
+    if (self->count < self->most && self->count < self->each)
+        return &self->places[self->count++];
     for (size_t i = 0; i < self->count; i++) {
         place_t *one = &self->places[i];
         if (!oldest || one->knock.last < oldest->knock.last)
@@ -130,7 +145,7 @@ s_room (hub_knocks_t *self, const source_t *source)
 static bool
 s_is_rejected (const hub_knocks_t *self, const char *key, int64_t now)
 {
-    for (size_t i = 0; i < HUB_REJECTED_MOST; i++)
+    for (size_t i = 0; self->rejects && i < HUB_REJECTED_MOST; i++)
         if (self->rejected[i].until > now
             && strcmp (self->rejected[i].key, key) == 0)
             return true;
@@ -146,6 +161,7 @@ s_note (hub_knocks_t *self, const char *key, const char *address, int64_t now)
         place = s_room (self, &source);
         place->knock = (hub_knock_t){ .first = now };
         snprintf (place->knock.key, sizeof place->knock.key, "%s", key);
+        self->hashes[place - self->places] = s_hash (place->knock.key);
     }
     place->source = source;
     place->knock.last = now;
@@ -169,8 +185,10 @@ static void
 s_forget (hub_knocks_t *self, const char *key)
 {
     place_t *place = s_find (self, key);
-    if (place)
-        *place = self->places[--self->count];
+    if (!place)
+        return;
+    *place = self->places[--self->count];
+    self->hashes[place - self->places] = self->hashes[self->count];
 }
 
 void
@@ -190,6 +208,7 @@ hub_knocks_reject (hub_knocks_t *self, const char *key, int64_t until)
     }
     snprintf (place->key, sizeof place->key, "%s", key);
     place->until = until;
+    self->rejects = true;
     s_forget (self, key);
     pthread_mutex_unlock (&self->lock);
 }

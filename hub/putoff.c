@@ -22,6 +22,7 @@ typedef struct
 struct hub_putoff
 {
     pthread_mutex_t lock;
+    bool any; /* is, or was, put off */
     term_t terms[HUB_PUTOFF_MOST];
 };
 
@@ -81,6 +82,7 @@ hub_putoff_key (hub_putoff_t *self, const char *key, int64_t now)
         length = term->length < LONGEST_MS / 2 ? term->length * 2 : LONGEST_MS;
     bool room = now + length > term->until || strcmp (term->key, key) == 0;
     if (room) {
+        self->any = true;
         *term = (term_t){ .until = now + length, .length = length };
         snprintf (term->key, sizeof term->key, "%s", key);
     }
@@ -93,7 +95,7 @@ hub_putoff_left (hub_putoff_t *self, const char *key, int64_t now)
 {
     assert (self && key);
     pthread_mutex_lock (&self->lock);
-    const term_t *term = *key ? s_find (self, key) : NULL;
+    const term_t *term = *key && self->any ? s_find (self, key) : NULL;
     int64_t left = term ? term->until - now : 0;
     pthread_mutex_unlock (&self->lock);
     return left > 0 ? left : 0;

@@ -59,6 +59,11 @@ test_remembers (void **state)
     hub_knocks_forget (knocks, "a");
     hub_knocks_forget (knocks, "nobody");
     assert_string_equal (s_keys (knocks), "b");
+    assert_int_equal (hub_knocks_count (knocks, "a"), 0);
+    assert_int_equal (hub_knocks_count (knocks, "b"), 1);
+    hub_knocks_note (knocks, "b", "192.0.2.7", 3500);
+    assert_string_equal (s_keys (knocks), "b");
+    assert_int_equal (s_list[0].count, 2);
     hub_knocks_clear (knocks);
     assert_string_equal (s_keys (knocks), "");
     hub_knocks_note (knocks, "b", "192.0.2.1", 4000);
