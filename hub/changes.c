@@ -269,7 +269,8 @@ s_plan_new (planner_t *self, const hub_sighting_t *one)
         return;
     }
     hub_insert_t *row = &to->inserts[to->insert_count++];
-    *row = (hub_insert_t){ .ip = one->ip, .wall = *s_wall_at (self, one->seen) };
+    *row = (hub_insert_t){ .ip = one->ip,
+                           .wall = *s_wall_at (self, one->seen) };
     if (one->name)
         row->hostname = s_keep_text (self, one->name, one->name_size);
     if (*one->mac)

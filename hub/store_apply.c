@@ -138,8 +138,8 @@ s_apply_seen_some (hub_sql_t *sql, const hub_changes_t *changes,
     return hub_sql_run (sql);
 }
 
-/*  However many times there are among them, the rows of a usual report take one
-    statement.  */
+/*  However many times there are among them, the rows of a usual report take
+    one statement.  */
 static sh_err_t
 s_apply_seen (hub_sql_t *sql, const hub_changes_t *changes)
 {
