@@ -209,6 +209,62 @@ def _(s):
           [48, 16])
 
 
+def turned_away(s, names):
+    """The delays that are told to those of 80 parts that find no room behind
+    one that waits for a lock."""
+    peers = [s.hub.peer(name) for name in names]
+    s.extra += [peer.socket for peer in peers]
+    other = s.database.session()
+    s.extra.append(other)
+    other.rows('BEGIN')
+    other.rows('SELECT id FROM subnets WHERE id = 10 FOR UPDATE')
+    first = s.hub.peer('site-a')
+    s.extra.append(first.socket)
+    first.send(s.report().part([host('10.0.0.5')]))
+    until(s.database.blocked, 'the hub waits for the lock')
+    delays, waiting = [], {}
+    for peer in peers:
+        report = s.report()
+        waiting[peer] = each = 80 // len(peers)
+        for part in range(each):
+            peer.send(report.part([host('10.0.0.5')], part))
+        peer.send({'v': 1, 't': 'beat', 'now': 1})
+        while (answer := msgpack.unpackb(peer.socket.recv()))['t'] != 'beat':
+            equal(answer['cause'], 'overloaded')
+            delays.append(answer['delay'])
+            waiting[peer] -= 1
+    other.rows('COMMIT')
+    equal(first.wait('verdict')['result'], 'applied')
+    for peer in peers:
+        for _ in range(waiting[peer]):
+            equal(peer.wait('verdict')['cause'], 'agent-unknown')
+    return delays
+
+
+@case('who finds no room is told when there will be some')
+def _(s):
+    names = [f'crowd-{number}' for number in range(5)]
+    for name in names:
+        s.hub.scanner(name, f'code-of-{name}')
+    s.hub.restart(workers=1)
+    s.honest()  # so that it is known how long a report takes
+    for _ in range(5):
+        delays = turned_away(s, names)
+        # Jobs of the hub's own may wait there as well.
+        assert len(delays) >= 80 - 64, f'only {len(delays)} without room'
+        # Two seconds are told where the worker is stuck, as it may be on a
+        # slow machine.
+        if max(delays) < 2000:
+            break
+    else:
+        raise AssertionError(f'all are told that it is stuck: {delays}')
+    assert min(delays) >= 10, f'{delays}'
+    assert delays == sorted(delays), f'not one after the other: {delays}'
+    s.hub.restart(workers=2)
+    for name in names:
+        s.hub.revoke(name)
+
+
 @case('a verdict finds the scanner that connected anew meanwhile')
 def _(s):
     s.seen_row('10.0.0.5', ago(900))
