@@ -16,7 +16,6 @@ import estate
 
 WORKERS = (1, 2, 4)
 BLOCK = 400         # reports; ten blocks are all the subnets
-SCANNERS = 16       # one for each agent
 WINDOW = 4          # parts on their way, of each: no queue is full
 WARM = 64           # before the first block, and not counted
 FRESH = estate.HOSTS - estate.ROWS  # new rows of a report
@@ -51,7 +50,7 @@ class Setting:
     def ours(self):
         options = self.place.walk(self.block)
         status, clocks = self.place.status(*COUNTED), self.clocks()
-        got = self.place.swarm(scanners=SCANNERS, window=self.window,
+        got = self.place.swarm(scanners=self.place.agents, window=self.window,
                                once=True, closing=self.closing, **options)
         self.note_cpu('ours', clocks)
         after = self.place.status(*COUNTED)
@@ -84,7 +83,7 @@ class Setting:
         self.place.rewind()
         self.place.start_hub(workers=self.workers)
         try:
-            self.place.swarm(scanners=SCANNERS, window=1, reports=WARM,
+            self.place.swarm(scanners=self.place.agents, window=1, reports=WARM,
                              hosts='1-1')  # all connections are made
             result = bench.compare(name, 'reports/s', self.ours, self.floor,
                                    goal=1.0, blocks=blocks)
@@ -148,6 +147,14 @@ def run(bench):
         name = f'throughput {workers} workers, window {window}'
         tell(bench, Setting(place, workers, window=window).measure(bench,
                                                                   name), name)
+    alone = estate.Estate(bench, 'alone', agents=1)
+    try:
+        for workers in WORKERS:
+            name = f'throughput {workers} workers, one scanner'
+            tell(bench, Setting(alone, workers, window=16).measure(bench,
+                                                                  name), name)
+    finally:
+        alone.close()
     long = Setting(place, 4, block=1000)
     long.measure(bench, 'throughput 4 workers, blocks of 1,000', blocks=10)
     tell(bench, long, 'throughput 4 workers, blocks of 1,000')
