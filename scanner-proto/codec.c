@@ -88,8 +88,7 @@ s_read_head (sp_type_t *out, sh_bytes_t frame, sh_why_t *why)
 static sh_err_t
 s_judge (sp_type_t *type, sh_bytes_t frame, sh_why_t *why)
 {
-    sp_walk_t walk;
-    sh_err_t rc = sp_walk (&walk, frame, SP_FRAME_MOST, why);
+    sh_err_t rc = sp_walk (frame, SP_FRAME_MOST, why);
     if (rc == SH_OK)
         rc = s_read_head (type, frame, why);
     if (rc == SH_OK && *type == SP_REPORT && frame.size > SP_PART_BYTES_MOST)

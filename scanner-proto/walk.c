@@ -15,7 +15,6 @@ typedef struct
         bool map;
     } level[SP_DEPTH_MOST];
     size_t depth;
-    size_t items;
     sh_bytes_t rest;
 } s_walk_t;
 
@@ -35,8 +34,6 @@ s_open (s_walk_t *self, const sp_token_t *token)
     self->level[self->depth].left = (size_t) left;
     self->level[self->depth].map = map;
     self->depth++;
-    if (!map)
-        self->items += (size_t) left;
     return NULL;
 }
 
@@ -125,9 +122,9 @@ sp_walk_value (sh_bytes_t *rest, size_t depth)
 }
 
 sh_err_t
-sp_walk (sp_walk_t *out, sh_bytes_t frame, size_t most, sh_why_t *why)
+sp_walk (sh_bytes_t frame, size_t most, sh_why_t *why)
 {
-    assert (out && (frame.data || frame.size == 0));
+    assert (frame.data || frame.size == 0);
     if (frame.size > most)
         return sh_fail (why, SH_E_TOO_LARGE,
                         "frame of %zu bytes, the limit is %zu", frame.size,
@@ -138,6 +135,5 @@ sp_walk (sp_walk_t *out, sh_bytes_t frame, size_t most, sh_why_t *why)
     if (wrong)
         return sh_fail (why, SH_E_BAD_FRAME, "frame, up to byte %zu: %s",
                         frame.size - walk.rest.size, wrong);
-    out->items = walk.items;
     return SH_OK;
 }

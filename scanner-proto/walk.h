@@ -9,18 +9,12 @@
 #include "lib/err.h"
 #include "scanner-proto/token.h"
 
-typedef struct
-{
-    size_t items; /* elements of all arrays together */
-} sp_walk_t;
-
 /*  Is 'frame' exactly one msgpack map, of at most 'most' bytes, nested at
     most SP_DEPTH_MOST deep, every count covered by the bytes that follow,
     map keys short valid texts, all texts valid UTF-8 without NUL, no
-    extension types, nothing behind it?  SH_E_TOO_LARGE, else SH_E_BAD_FRAME.
-    'out' is set only on success.  */
-sh_err_t sp_walk (sp_walk_t *out, sh_bytes_t frame, size_t most, sh_why_t *why)
-    SH_MUST_CHECK;
+    extension types, nothing behind it?  SH_E_TOO_LARGE, else
+    SH_E_BAD_FRAME.  */
+sh_err_t sp_walk (sh_bytes_t frame, size_t most, sh_why_t *why) SH_MUST_CHECK;
 
 /*  The same for one value inside a frame, in so many open arrays and maps:
     NULL, and 'rest' is behind it, or what is wrong as static text.  */

@@ -56,8 +56,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     sp_message_t *message = NULL;
     sh_why_t why;
     sh_bytes_t frame = { data, size };
-    sp_walk_t walk;
-    sh_err_t walked = sp_walk (&walk, frame, SP_FRAME_MOST, NULL);
+    sh_err_t walked = sp_walk (frame, SP_FRAME_MOST, NULL);
     sh_err_t decoded = sp_decode (&message, frame, &why);
     if ((walked == SH_E_BAD_FRAME) != (decoded == SH_E_BAD_FRAME))
         abort ();
