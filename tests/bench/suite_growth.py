@@ -4,8 +4,9 @@ registry or the share of hosts that changed grows.  BENCH_SERIES in the
 environment names the series to play, else all are: table, subnet, keys,
 changed.  tests/bench/plots draws them.
 
-A point is made of blocks, each a walk over subnets that have not been reported
-since the table was filled, so that every report asks for the same work."""
+A point is made of blocks of reports that all ask for the same work: the known
+hosts were seen at another second than the last time, the new ones have no
+row."""
 
 import os
 import statistics
@@ -17,6 +18,8 @@ import estate
 WINDOW = 4
 WORKERS = 2
 WALK = 40           # reports of a block, unless it is said
+SPAN = 400          # subnets that are walked over
+BLOCKS = 20
 
 
 def clocks(place):
@@ -59,12 +62,19 @@ class Point:
             memory_mib=self.memory / 1024, **more)
 
 
-def walk(place, point, blocks, **options):
-    """Blocks of WALK subnets each, the table as it was filled when all have
-    been reported."""
+def walk(place, blocks, added):
+    """Blocks of WALK subnets each, until all of SPAN have been reported; then
+    the table is made as it was filled, and they are reported again."""
+    span = min(place.subnets, SPAN)
+    point = Point(place, WALK, estate.HOSTS)
     for _ in range(blocks):
-        point.block(scanners=place.agents, once=True, **place.walk(WALK),
-                    **options)
+        if place.walked + WALK > span:
+            place.account()
+            place.rewind()
+            time.sleep(1.1)  # or the hosts were seen at the same second
+        point.block(added=added, scanners=place.agents, once=True,
+                    **place.walk(WALK))
+    return point
 
 
 def table(bench, place):
@@ -72,8 +82,7 @@ def table(bench, place):
     for rows in (10_000, 100_000, 1_000_000, 2_000_000):
         place.shape(rows // estate.ROWS, estate.ROWS, agents=8)
         place.start_hub(workers=WORKERS)
-        point = Point(place, WALK, estate.HOSTS)
-        walk(place, point, 20, added=estate.HOSTS - estate.ROWS)
+        point = walk(place, BLOCKS, estate.HOSTS - estate.ROWS)
         point.record(bench, 'table', rows, f'{rows:,} rows')
         place.stop_hub()
 
@@ -107,8 +116,7 @@ def keys(bench, place):
         hub.start()
         took = time.monotonic() - began
         empty = benchlib.resident(hub.process)
-        point = Point(place, WALK, estate.HOSTS)
-        walk(place, point, 20, added=estate.HOSTS - estate.ROWS)
+        point = walk(place, BLOCKS, estate.HOSTS - estate.ROWS)
         point.record(bench, 'keys', count, f'{count:,} keys', start_s=took,
                      empty_mib=empty / 1024)
         place.stop_hub()
@@ -120,8 +128,7 @@ def changed(bench, place):
         fresh = round(estate.HOSTS * share / 100)
         place.shape(400, estate.HOSTS - fresh, agents=8)
         place.start_hub(workers=WORKERS)
-        point = Point(place, WALK, estate.HOSTS)
-        walk(place, point, 20, added=fresh)
+        point = walk(place, BLOCKS, fresh)
         point.record(bench, 'changed', share, f'{share} % new', fresh=fresh)
         place.stop_hub()
 

@@ -100,7 +100,7 @@ def curve(place, seconds):
 
 
 def measure(bench, place, files, bare):
-    seconds, blocks = (3, 7) if bench.full else (0.4, benchlib.BLOCKS)
+    seconds, blocks = (3, 7) if bench.full else (0.3, benchlib.BLOCKS)
     port = place.hub.http_port
     sides = {
         'bare': Posts(bare.port, ' 200 ', files.good, seconds),
