@@ -17,6 +17,9 @@ from benchlib import BENCH, PATIENCE, cpu, resident
 
 HOSTS = 20
 SWARM_MOST = 1500   # scanners of one process
+USED = 500          # scanners, with more than 512 messages each way
+USED_SECONDS = 150
+WARM = 16           # scanners
 SETTLE = 1.5        # seconds, for what a connection costs but once
 
 
@@ -59,9 +62,17 @@ def total(results, name):
     return sum(one[name] for one in results)
 
 
+def warm(site):
+    """What the hub needs but once, for its first reports, is not a scanner's."""
+    judge(Swarm(site, WARM, '--reports', 8 * WARM).finish())
+    return resident(site.hub.process)
+
+
 def idle(bench, site, scanners, seconds):
-    """Connected, a beat every half minute, and nothing else."""
-    empty = resident(site.hub.process)
+    """Connected, a beat every half minute, and nothing else.  All of them beat
+    half a minute after they connected, so that a short run, of some seconds,
+    sees the keep-alive of ZMTP only."""
+    empty = warm(site)
     swarm = Swarm(site, scanners, '--idle')
     time.sleep(SETTLE)
     full = resident(site.hub.process)
@@ -74,8 +85,25 @@ def idle(bench, site, scanners, seconds):
     bench.record(f'{name}, memory', (full - empty) / scanners, 'KB/scanner',
                  goal=40, above=False)
     bench.record(f'{name}, hub in all', full / 1024, 'MiB')
-    bench.record(f'{name}, CPU', 100 * used, '% of a core',
+    bench.record(f'{name}, CPU', 100 * used, '% of a core', window_s=seconds,
                  goal=1 if scanners == 1000 else None, above=False)
+
+
+def used(bench, site):
+    """What an idle connection has when it was used for long: a queue of libzmq
+    takes two blocks of 256 messages in turns."""
+    site.hub.restart()
+    empty = warm(site)
+    swarm = Swarm(site, USED, '--window', 4, '--hosts', '1-1', '--reports',
+                  USED * 600, '--seconds', USED_SECONDS)
+    results = swarm.finish()
+    judge(results)
+    if total(results, 'applied') < USED * 520:
+        raise RuntimeError('too slow to fill the queues of libzmq')
+    swarm = Swarm(site, 1, '--idle')  # what went is given to who comes
+    bench.record(f'connections {USED} used, memory at most',
+                 (resident(site.hub.process) - empty) / USED, 'KB/scanner')
+    swarm.stop()
 
 
 def judge(results):
@@ -130,11 +158,13 @@ def measure(bench, scanners):
     many = scanners > SWARM_MOST
     try:
         site.start_hub()
-        idle(bench, site, scanners, 30 if bench.full else 6)
+        idle(bench, site, scanners, 60 if bench.full else 6)
         schedule(bench, site, scanners, 60 if many else 2,
                  120 if many else 20 if bench.full else 2)
         restart(bench, site, scanners, 20 if many else 2, 40 if many else 6,
                 goal=None if many else 10)
+        if bench.full and not many:
+            used(bench, site)
     finally:
         site.close()
 
