@@ -83,8 +83,8 @@ class Setting:
         self.place.rewind()
         self.place.start_hub(workers=self.workers)
         try:
-            self.place.swarm(scanners=self.place.agents, window=1, reports=WARM,
-                             hosts='1-1')  # all connections are made
+            self.place.swarm(scanners=self.place.agents, window=1,
+                             reports=WARM, hosts='1-1')  # all connections are made
             result = bench.compare(name, 'reports/s', self.ours, self.floor,
                                    goal=1.0, blocks=blocks)
             self.place.account()
