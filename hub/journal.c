@@ -139,13 +139,25 @@ s_write (hub_journal_t *self, hub_record_t *first, size_t count)
     pthread_mutex_unlock (&self->lock);
 }
 
+/*  By the clock that nobody sets: others would wait for an hour when the time of
+    day goes back by one.  */
+static void
+s_init_wake (hub_journal_t *self)
+{
+    pthread_condattr_t how;
+    pthread_condattr_init (&how);
+    pthread_condattr_setclock (&how, CLOCK_MONOTONIC);
+    pthread_cond_init (&self->wake, &how);
+    pthread_condattr_destroy (&how);
+}
+
 /*  Under the lock: for so long at the most, or until the first record comes
     or the hub stops.  */
 static void
 s_wait (hub_journal_t *self, int64_t ms)
 {
     struct timespec until;
-    clock_gettime (CLOCK_REALTIME, &until);
+    clock_gettime (CLOCK_MONOTONIC, &until);
     int64_t ns = until.tv_nsec + ms * 1000000;
     until.tv_sec += ns / 1000000000;
     until.tv_nsec = ns % 1000000000;
@@ -240,7 +252,7 @@ hub_journal_new (hub_journal_t **out, const hub_journal_limits_t *limits,
     self->clock = clock;
     self->end = &self->first;
     pthread_mutex_init (&self->lock, NULL);
-    pthread_cond_init (&self->wake, NULL);
+    s_init_wake (self);
     self->running
         = pthread_create (&self->thread, NULL, s_work, self) == 0;
     if (!self->running) {

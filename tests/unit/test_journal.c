@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <dirent.h>
 #include <signal.h>
 #include <time.h>
@@ -26,6 +27,18 @@
 
 #define DAY_MS (INT64_C (24) * 3600 * 1000)
 #define NOW_MS INT64_C (1800000000000)
+
+/*  The time of day as it is, or as it was before somebody set it back.  */
+static time_t s_set_back;
+
+int
+clock_gettime (clockid_t id, struct timespec *time)
+{
+    int rc = (int) syscall (SYS_clock_gettime, id, time);
+    if (id == CLOCK_REALTIME)
+        time->tv_sec += s_set_back;
+    return rc;
+}
 
 static char s_dir[64];
 static char s_path[96];
@@ -712,6 +725,23 @@ test_gathered_in_the_end (void **state)
     assert_int_equal (s_reports ((hub_journal_filter_t){ 0 }).count, 200);
 }
 
+/*  The time of day goes back by an hour while records gather.  */
+static void
+test_clock_set_back (void **state)
+{
+    (void) state;
+    s_set_back = 3600;
+    hub_journal_t *journal = s_start ();
+    for (int i = 0; i < 3; i++) {
+        for (int j = 0; j < 50; j++)
+            s_note (journal, s_record ((uint8_t) j, (uint64_t) i));
+        s_settle (journal);
+    }
+    s_set_back = 0;
+    hub_journal_destroy (&journal);
+    assert_int_equal (s_reports ((hub_journal_filter_t){ 0 }).first.parts, 3);
+}
+
 /*  Noting never waits: with the file locked by somebody else, a flood fills the
     queue, and what has no room is counted.  */
 static void
@@ -839,6 +869,7 @@ main (void)
         TEST (test_broken_file_is_set_aside),
         TEST (test_actor_writes),
         TEST (test_gathered_in_the_end),
+        TEST (test_clock_set_back),
         TEST (test_full_queue),
         TEST (test_full_disk),
         TEST (test_file_taken_away),
