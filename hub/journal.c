@@ -139,8 +139,8 @@ s_write (hub_journal_t *self, hub_record_t *first, size_t count)
     pthread_mutex_unlock (&self->lock);
 }
 
-/*  By the clock that nobody sets: others would wait for an hour when the time of
-    day goes back by one.  */
+/*  By the clock that nobody sets: by the other it would wait for an hour when
+    the time of day goes back by one.  */
 static void
 s_init_wake (hub_journal_t *self)
 {
