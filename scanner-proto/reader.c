@@ -135,8 +135,8 @@ s_read_texts (sp_reader_t *self, char *target, const sp_token_t *token,
     for (size_t i = 0; i < token->number && !self->rc; i++) {
         path->index = i;
         sp_token_t text = s_next (self, path);
-        sp_reader_text (self, (const char **) (void *) (items + i * size), &text,
-                     SP_TEXT_MOST, path);
+        sp_reader_text (self, (const char **) (void *) (items + i * size),
+                        &text, SP_TEXT_MOST, path);
     }
     path->index = SIZE_MAX;
 }

@@ -21,7 +21,7 @@ s_path_text (char *out, size_t size, const sp_path_t *path)
 
 void
 sp_reader_fault (sp_reader_t *self, sh_err_t rc, const sp_path_t *path,
-         const char *what)
+                 const char *what)
 {
     if (self->rc)
         return;
@@ -69,7 +69,7 @@ s_read_int (sp_reader_t *self, int64_t *out, const sp_token_t *token,
 
 void
 sp_reader_text (sp_reader_t *self, const char **out, const sp_token_t *token,
-             uint64_t most, const sp_path_t *path)
+                uint64_t most, const sp_path_t *path)
 {
     if (token->kind != SP_TOKEN_TEXT)
         sp_reader_bad (self, path, "not a text");
