@@ -22,6 +22,7 @@ hub_batch_init (hub_batch_t *self, const hub_intake_options_t *options)
     self->writer.store = options->store;
     self->writer.live = options->live;
     self->writer.clock = options->clock;
+    self->writer.previews = options->previews;
     self->writer.begun = sh_clock_wall (options->clock) / 1000;
     self->writer.keeps_deltas = options->journal != NULL;
     self->closing.writer = &self->writer;

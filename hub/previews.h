@@ -152,6 +152,11 @@ sh_err_t hub_previews_part (hub_previews_t *self, uint64_t number,
                             uint64_t from, hub_preview_part_t *out,
                             sh_why_t *why) SH_MUST_CHECK;
 
+/*  Are parts of this report kept, for its subnet is under preview?  Also false
+    if the file cannot be read.  */
+bool hub_previews_has_report (hub_previews_t *self, uint64_t subnet,
+                              const uint8_t report[static SP_REPORT_ID]);
+
 /*  Note why applying it failed.  */
 void hub_previews_note (hub_previews_t *self, uint64_t number,
                         const char *failed);

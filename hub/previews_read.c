@@ -248,6 +248,26 @@ hub_previews_part (hub_previews_t *self, uint64_t number, uint64_t from,
     return rc;
 }
 
+bool
+hub_previews_has_report (hub_previews_t *self, uint64_t subnet,
+                         const uint8_t report[static SP_REPORT_ID])
+{
+    assert (self && report);
+    int64_t number = 0;
+    pthread_mutex_lock (&self->lock);
+    if (hub_previews_open (self, NULL) == SH_OK)
+        (void) hub_previews_number (
+            hub_previews_ask (self,
+                              "SELECT number FROM entry WHERE subnet = ?"
+                              " AND reason = ? AND report = ?",
+                              "iib", (int64_t) subnet,
+                              (int64_t) HUB_HELD_PREVIEW,
+                              (sh_bytes_t){ report, SP_REPORT_ID }),
+            &number, 0);
+    pthread_mutex_unlock (&self->lock);
+    return number > 0;
+}
+
 void
 hub_previews_totals (hub_previews_t *self, hub_previews_totals_t *out)
 {

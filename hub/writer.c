@@ -29,6 +29,21 @@ s_was (const hub_unfinished_t *which, const hub_part_t *part)
            && hub_unfinished_find (which, part->subnet_id, &whole, &place);
 }
 
+/*  The same of a scan that began before the hub: what was noted then is
+    gone, but what was kept is on disk.  */
+static bool
+s_was_kept (const hub_writer_t *self, const hub_part_t *part)
+{
+    const sp_report_t *report = part->report;
+    int64_t start;
+    return report->last && !part->job->by_hand
+           && hub_time_of (&start, report->started, report->off,
+                           part->job->received) == SH_OK
+           && start < self->begun
+           && hub_previews_has_report (self->previews, part->subnet_id,
+                                       report->id.data);
+}
+
 hub_facts_t
 hub_writer_facts (const hub_writer_t *self, const hub_part_t *part)
 {
@@ -48,7 +63,7 @@ hub_writer_facts (const hub_writer_t *self, const hub_part_t *part)
         .begun = self->begun,
         .by_hand = part->job->by_hand,
     };
-    if (s_was (&self->noted, part))
+    if (s_was (&self->noted, part) || s_was_kept (self, part))
         facts.policy.preview = HUB_PREVIEW_YES;
     if (s_was (&self->spared, part))
         facts.policy.tags = HUB_TAGS_NEVER;

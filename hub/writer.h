@@ -15,7 +15,8 @@ typedef struct
     hub_store_t *store;      /* all borrowed */
     hub_live_t *live;
     const sh_clock_t *clock;
-    int64_t begun;           /* epoch seconds; 'spared' was empty then */
+    hub_previews_t *previews;
+    int64_t begun;           /* epoch seconds; the two below were empty then */
     bool keeps_deltas;       /* a journal wants to know what was changed */
     hub_unfinished_t noted;  /* reports whose hosts were kept for preview */
     hub_unfinished_t spared; /* and of which hosts kept an older lastSeen */

@@ -424,6 +424,23 @@ def _(s):
     equal(s.apply(one['number'])['added'], 300)
 
 
+@case('preview that ends with a restart in mid-scan takes nobody Offline')
+def _(s):
+    tags_on(s)
+    s.seen_row('10.0.0.5', ago(7200), state=2)
+    s.hub.policy('policy: {preview: true}')
+    report = s.report(started=ago(60))
+    verdict = s.send(report.part([host('10.0.0.5', ago(10))]))
+    equal(verdict['result'], 'noted')
+    s.hub.restart(policy='')
+    verdict = s.send(report.closing([('10.0.0.1', '10.0.0.254')], up=1))
+    equal((verdict['result'], s.tag('10.0.0.5')), ('noted', USED))
+    # The next scan is written.
+    s.applied(host('10.0.0.5'))
+    s.closing([('10.0.0.1', '10.0.0.254')])
+    equal(s.tag('10.0.0.5'), USED)
+
+
 @case('SIGKILL around the verdict loses nothing', patience=120)
 def _(s):
     s.wide()
