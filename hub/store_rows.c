@@ -14,7 +14,7 @@
 #define IN_MOST 500
 /*  So many hosts that lie close together, at least one of so many addresses,
     are read as the stretch that they span.  */
-#define DENSE_LEAST 8
+#define DENSE_LEAST 64
 #define DENSE_SHARE 4
 /*  Numbers of digits that an address can have.  */
 #define LENGTHS (SH_ADDR_DECIMAL - 1)
