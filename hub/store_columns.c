@@ -51,3 +51,12 @@ hub_store_learn (hub_sql_t *sql, hub_columns_t *out)
     hub_sql_start (sql, "SELECT isPool FROM subnets LIMIT 0");
     return hub_sql_probe (sql, &out->pool);
 }
+
+/*  The column's name is phpIPAM's.  */
+const char *
+hub_store_maintenance (const hub_columns_t *has)
+{
+    return has->maintenance
+               ? "(SELECT maintaneanceMode FROM settings WHERE id = 1)"
+               : "0";
+}

@@ -16,6 +16,10 @@ typedef struct
 /*  Which of those are there.  */
 sh_err_t hub_store_learn (hub_sql_t *sql, hub_columns_t *out) SH_MUST_CHECK;
 
+/*  What phpIPAM says of its maintenance mode, as an expression: "0" where that
+    cannot be known.  */
+const char *hub_store_maintenance (const hub_columns_t *has);
+
 /*  Are all others there and granted?  SH_E_DB_SCHEMA otherwise, for a server
     that grants by columns does not tell which of both it is; the connection's
     trouble names the column.  */

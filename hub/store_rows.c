@@ -3,6 +3,7 @@
 #include "hub/store_rows.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,6 +41,12 @@ hub_store_number (const char *value)
     for (; value && *value >= '0' && *value <= '9'; value++)
         number = number * 10 + (unsigned) (*value - '0');
     return number;
+}
+
+void
+hub_store_copy_time (char out[static 20], const char *value)
+{
+    snprintf (out, 20, "%.19s", value ? value : "");
 }
 
 /*  Results of a read in chunks, kept until all rows are copied at once.  */

@@ -19,6 +19,9 @@ sh_err_t hub_store_rows_in (hub_sql_t *sql, uint64_t subnet,
 uint64_t hub_store_number (const char *value);
 bool hub_store_is_true (const char *value);
 
+/*  A column of time, "" for NULL.  */
+void hub_store_copy_time (char out[static 20], const char *value);
+
 /*  What @@global.read_only says, as 1 or ON or a word of newer servers.  */
 bool hub_store_is_read_only (const char *value);
 

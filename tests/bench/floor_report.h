@@ -4,7 +4,7 @@
     alone.  Nothing is checked, decided or planned; the rows are read only for
     their ids.  Belongs to one thread.
 
-    The texts are the hub's (hub/store_mariadb.c, store_rows.c, store_apply.c).
+    The texts are the hub's (hub/store_agents.c, store_rows.c, store_apply.c).
     The suite 'throughput' has both apply a report each while the server keeps
     its general log, and compares what it was told: change the hub's statements,
     and these have to follow.  */
