@@ -5,9 +5,10 @@
 
     Errors: SH_E_DB_DOWN (no connection; the next begin connects anew),
     SH_E_DB_BUSY (roll back and do the whole transaction again), SH_E_DB_RIGHTS,
-    SH_E_DB_SCHEMA, SH_E_DB, SH_E_HOST_COLUMN, SH_E_HOST_TEXT (an INSERT hit a
-    column that cannot take it).  Once begin has succeeded, only rollback is
-    allowed after any of them.
+    SH_E_DB_SCHEMA, SH_E_DB; of apply also SH_E_HOST_COLUMN, SH_E_HOST_TEXT and
+    SH_E_HOST_UNIQUE (a new row hit a column or key that does not take it) and
+    SH_E_HOST_UPDATE (a column takes no such name or MAC).  Once begin has
+    succeeded, only rollback is allowed after any of them.
     Each is logged where it arises, with the server's own number and text.  */
 
 #ifndef HUB_STORE_H
@@ -79,7 +80,7 @@ struct hub_store
                             bool *more) SH_MUST_CHECK;
 
     /*  Write all of it.  Every UPDATE guards itself against other writers
-        that do not take our lock: see store_mariadb.c.  */
+        that do not take our lock: see store_apply.c.  */
     sh_err_t (*apply) (hub_store_t *self, const hub_changes_t *changes)
         SH_MUST_CHECK;
 
