@@ -12,6 +12,11 @@
 #define ROOM_LEAST 4096 /* bytes that a frame begins with */
 #define VALUE_MOST 64   /* of a pair without the bytes of a text or bin */
 
+/*  A key is written in one piece of its field's room, and a number or head has
+    nine bytes at most.  */
+static_assert (VALUE_MOST >= 1 + sizeof ((sp_field_t *) 0)->key + 9,
+               "a reserve takes a key and the head of its value");
+
 /*  Encoding.  A value out of its limits is our own fault; like the reader's,
     the first fault sticks.  */
 typedef struct

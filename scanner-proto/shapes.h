@@ -16,7 +16,8 @@
 typedef enum
 {
     SP_FIELD_UINT,    /* uint64_t, 'least' to 'most' */
-    SP_FIELD_INT,     /* int64_t, up to SP_INT_MOST either way */
+    SP_FIELD_INT,     /* int64_t, up to SP_INT_MOST either way: 'most', with
+                         which the reader copies a uint64_t over it */
     SP_FIELD_BOOL,    /* bool */
     SP_FIELD_TEXT,    /* const char *, up to 'most' bytes */
     SP_FIELD_BIN,     /* sh_bytes_t, 'least' to 'most' bytes */
