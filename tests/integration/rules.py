@@ -49,6 +49,29 @@ def _(s):
     s.refused('agent-unknown', peer='lower', touches=False)
 
 
+@case('a code in other letter case takes nothing from the right one')
+def _(s):
+    # Both wait while a worker does, so that one statement asks for both.
+    other = s.database.session()
+    s.extra.append(other)
+    other.rows('BEGIN')
+    other.rows("UPDATE subnets SET description = 'x' WHERE id = 10")
+    s.peer('lower')
+    s.peer().send(s.report().part([host('10.0.0.4')]))
+    until(s.database.blocked, 'the worker waits', 10)
+    sent = [(name, s.report().part([host(f'10.0.0.{at}')]))
+            for at, name in ((5, 'lower'), (6, 'site-a'))]
+    for number, (name, message) in enumerate(sent, 1):
+        s.peer(name).send(message)
+        until(lambda: s.hub.status()['queues']['waiting'] >= number,
+              'it is in the queue')
+    other.rows('COMMIT')
+    equal([s.peer(name).wait('verdict', id=message['id'])['result']
+           for name, message in sent], ['refused', 'applied'])
+    equal([s.column('state', f'10.0.0.{at}') for at in (4, 6)], ['2', '2'])
+    equal(s.count(), 2)
+
+
 @case('an unknown agent: nothing at all is written')
 def _(s):
     s.refused('agent-unknown', peer='nobody', touches=False)
