@@ -41,14 +41,17 @@ def shared(bench):
 
 class Estate:
     """Database and hub of one suite.  'subnets' with 'rows' rows each, spread
-    over so many agents, each of which has one key."""
+    over so many agents, each of which has one key.  'order' of the rows' ids: a
+    subnet's follow each other, as those of one scan do, if it is not said
+    otherwise."""
 
     def __init__(self, bench, name, subnets=4000, rows=ROWS, agents=16,
-                 prefix=24, **config):
+                 prefix=24, order='s.seq, a.seq', **config):
         self.directory = bench.directory / name
         self.directory.mkdir()
         self.database = harness.Database(self.directory / 'db',
                                          options=('--', *DATABASE))
+        self.order = order
         self.shape(subnets, rows, agents, prefix)
         self.hub = None
         self.config = {'log': 'info', **config}
@@ -82,7 +85,7 @@ class Estate:
                 'INSERT INTO ipaddresses (subnetId, ip_addr, lastSeen, state) '
                 f'SELECT s.seq, {FIRST} + {size} * s.seq + a.seq, '
                 f"'{seen}', 2 FROM seq_1_to_{self.subnets} s "
-                f'JOIN seq_1_to_{self.rows} a ORDER BY s.seq, a.seq',
+                f'JOIN seq_1_to_{self.rows} a ORDER BY {self.order}',
                 'SET unique_checks = 1',
                 'ANALYZE TABLE ipaddresses'):
             self.sql.rows(statement)

@@ -189,7 +189,7 @@ s_start_seen (floor_report_t *self, uint64_t subnet, const char *now)
     s_add (self, " AND COALESCE(excludePing, '0') <> '1' AND (");
 }
 
-/*  The rows of the estate have ids that follow each other.  */
+/*  Rows whose ids follow each other are named by their ends.  */
 static unsigned
 s_update_seen (floor_report_t *self, uint64_t subnet, const char *now,
                MYSQL_RES *rows)
@@ -201,12 +201,22 @@ s_update_seen (floor_report_t *self, uint64_t subnet, const char *now,
         first = id < first ? id : first;
         last = id > last ? id : last;
     }
-    assert (last - first + 1 == mysql_num_rows (rows));
     s_start_seen (self, subnet, now);
-    s_add (self, "id BETWEEN ");
-    s_number (self, first);
-    s_add (self, " AND ");
-    s_number (self, last);
+    if (last - first + 1 == mysql_num_rows (rows)) {
+        s_add (self, "id BETWEEN ");
+        s_number (self, first);
+        s_add (self, " AND ");
+        s_number (self, last);
+    } else {
+        mysql_data_seek (rows, 0);
+        const char *before = "id IN (";
+        while ((row = mysql_fetch_row (rows))) {
+            s_add (self, before);
+            s_add (self, row[0]);
+            before = ",";
+        }
+        s_add (self, ")");
+    }
     s_add (self, ")");
     unsigned number = s_run (self);
     if (number == 0)

@@ -128,6 +128,23 @@ def compare_statements(bench, place):
                  len(differ), f'of {len(ours)}', goal=0, above=False)
 
 
+def without_journal(bench, place):
+    """What the journal costs: the same hub with and without."""
+    def play(journal):
+        place.start_hub(workers=2, hub=journal)
+        try:
+            place.swarm(scanners=place.agents, window=1, reports=WARM,
+                        hosts='1-1')
+            return place.swarm(scanners=place.agents, window=WINDOW, once=True,
+                               **place.walk(BLOCK))['rate']
+        finally:
+            place.stop_hub()
+
+    place.rewind()
+    bench.compare('throughput 2 workers, beside no journal', 'reports/s',
+                  lambda: play(''), lambda: play('journal: off'), blocks=7)
+
+
 def run(bench):
     place = estate.shared(bench)
     compare_statements(bench, place)
@@ -147,6 +164,13 @@ def run(bench):
         name = f'throughput {workers} workers, window {window}'
         tell(bench, Setting(place, workers, window=window).measure(bench,
                                                                   name), name)
+    without_journal(bench, place)
+    scattered = estate.Estate(bench, 'scattered', order='a.seq, s.seq')
+    try:
+        name = 'throughput 2 workers, scattered ids'
+        tell(bench, Setting(scattered, 2).measure(bench, name), name)
+    finally:
+        scattered.close()
     alone = estate.Estate(bench, 'alone', agents=1)
     try:
         for workers in WORKERS:
