@@ -21,13 +21,14 @@
 
 #include <cmocka.h>
 
+#include "lib/err.h"
 #include "scanner/packets.h"
 #include "scanner/wire.h"
 
 static pid_t s_hosts; /* the process that holds the hosts' namespace */
 static pid_t s_forger;
 
-static void
+static void SH_PRINTF (2, 0)
 s_shell (const char *before, const char *format, va_list args)
 {
     char what[1024], command[1200];

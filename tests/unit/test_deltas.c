@@ -126,7 +126,7 @@ test_some (void **state)
     (void) state;
     static const char *const lines[] = {
         "10.0.0.1 9 mac: aa -> bb",
-        "+10.0.0.3 0 lastSeen: - -> " NOON,
+        ("+10.0.0.3 0 lastSeen: - -> " NOON),
         "+10.0.0.3 0 hostname: - -> new",
         "+10.0.0.3 0 mac: - -> -",
         "+10.0.0.3 0 state: - -> 2",

@@ -85,7 +85,8 @@ s_plan_changes (void)
         .report = &report, .agent = &agent, .subnet = &subnet,
         .sightings = s_closing ? NULL : sightings, .rows = &all,
         .zone = SH_ZONE_UTC,
-        .policy = { HUB_FIELD_FOLLOW, HUB_FIELD_FOLLOW, HUB_TAGS_PHPIPAM },
+        .policy = { .hostname = HUB_FIELD_FOLLOW, .mac = HUB_FIELD_FOLLOW,
+                    .tags = HUB_TAGS_PHPIPAM },
         .received = NOMEM_NOON * 1000, .now = NOMEM_NOON,
     };
     rc = hub_changes_plan (&changes, &facts);

@@ -79,8 +79,8 @@ test_read (void **state)
     static const char *const bad[]
         = { "a: b\n",
             "nofusscomputing_phpipam_scan_agent:\n  scanagent_code: [1]\n",
-            "nofusscomputing_phpipam_scan_agent:\n  scanagent_code: "
-            "012345678901234567890123456789012\n" };
+            ("nofusscomputing_phpipam_scan_agent:\n  scanagent_code: "
+             "012345678901234567890123456789012\n") };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal (sc_old_agent_read (&old, s_put ("/agent", bad[i]),
                                              &why),

@@ -199,7 +199,7 @@ s_answer_with (size_t index, sp_result_t result, const char *cause,
         .type = SP_VERDICT,
         .u.verdict = { .id = { s_world.sent[index].id, SP_REPORT_ID },
                        .part = s_world.sent[index].part,
-                       .result = result,
+                       .result = (int) result,
                        .cause = cause,
                        .delay = delay },
     };

@@ -191,8 +191,8 @@ test_retired_list (void **state)
 
     static const char *const bad[]
         = { "", "x\n", "scanhub-retired 1", "scanhub-retired 1\nkey\n",
-            "scanhub-retired 1\n"
-            "0000000000000000000000000000000000000001" };
+            ("scanhub-retired 1\n"
+             "0000000000000000000000000000000000000001") };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_int_equal (sh_file_write (s_path ("retired"), bad[i],
                                          strlen (bad[i]), 0644, true, &why),
