@@ -7,7 +7,7 @@
 #define REQUIRED false
 #define OPTIONAL true
 #define AT(type, member) offsetof (sp_##type##_t, member)
-#define KEY(key) key, sizeof key - 1
+#define KEY(key) key, sizeof (key) - 1
 #define UINT(key, need, at, most)                                              \
     { KEY (key), SP_FIELD_UINT, need, at, 0, most, 0, 0, 0 }
 #define INT(key, need, at)                                                     \
