@@ -27,6 +27,7 @@ from harness import BUILD, SOURCE  # for the suites
 BENCH = BUILD / 'tests' / 'bench'
 BLOCKS = 5          # of each side, at the least
 PATIENCE = 900      # seconds, for one program of a suite
+COLUMNS = 80        # of a terminal
 
 
 class Unavailable(Exception):
@@ -76,13 +77,18 @@ def machine():
     with contextlib.suppress(OSError):
         cpu = re.search(r'^model name\s*: (.*)$',
                         Path('/proc/cpuinfo').read_text(), re.M)[1]
-    version = subprocess.run(['mariadbd', '--no-defaults', '--version'],
-                             text=True, capture_output=True, check=False)
+    database = ''
+    # Where scripts/private-db looks, too: not all users have that in PATH.
+    path = os.environ.get('PATH', '') + ':/usr/sbin:/sbin:/usr/local/sbin'
+    with contextlib.suppress(OSError):
+        database = subprocess.run(['mariadbd', '--no-defaults', '--version'],
+                                  text=True, capture_output=True, check=False,
+                                  env={**os.environ, 'PATH': path}).stdout
     with open('/proc/meminfo') as lines:
         memory = int(lines.readline().split()[1]) // 1024
     return {'cpu': cpu, 'cores': len(os.sched_getaffinity(0)),
             'memory_mib': memory, 'kernel': platform.release(),
-            'database': ' '.join(version.stdout.split()[:3])}
+            'database': ' '.join(database.split()[:3])}
 
 
 def short(value):
@@ -144,7 +150,7 @@ class Bench:
     def line(one):
         """'throughput 2 workers: 812 reports/s, floor 760, ratio 1.07
         (goal: at least 1)'."""
-        text = f'{one["name"]}: {short(one["value"])} {one["unit"]}'
+        text = f'{short(one["value"])} {one["unit"]}'
         if 'floor' in one:
             text += f', floor {short(one["floor"])}'
             if one['ratio'] is not None:
@@ -153,7 +159,9 @@ class Bench:
             text += (f' (goal: {"at least" if one["above"] else "at most"} '
                      f'{one["goal"]:g}'
                      f'{"" if one["reached"] else ", MISSED"})')
-        return text
+        # Two lines where one does not fit into a terminal.
+        fits = len(one['name']) + len(text) + 2 < COLUMNS
+        return f'{one["name"]}:' + (' ' if fits else '\n    ') + text
 
     @staticmethod
     def turns(sides, blocks=BLOCKS):

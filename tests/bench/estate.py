@@ -48,7 +48,7 @@ class Estate:
     def __init__(self, bench, name, subnets=4000, rows=ROWS, agents=16,
                  prefix=24, order='s.seq, a.seq', **config):
         self.directory = bench.directory / name
-        self.directory.mkdir()
+        self.directory.mkdir(exist_ok=True)  # a database may fail to start
         self.database = harness.Database(self.directory / 'db',
                                          options=('--', *DATABASE))
         self.order = order
