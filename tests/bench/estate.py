@@ -52,9 +52,13 @@ class Estate:
         self.database = harness.Database(self.directory / 'db',
                                          options=('--', *DATABASE))
         self.order = order
-        self.shape(subnets, rows, agents, prefix)
         self.hub = None
         self.config = {'log': 'info', **config}
+        try:
+            self.shape(subnets, rows, agents, prefix)
+        except BaseException:  # interrupted: nobody has it to close
+            self.close()
+            raise
 
     @property
     def sql(self):

@@ -205,7 +205,12 @@ class Database:
             self.command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             text=True,
             preexec_fn=die_with_us)
-        if self.process.stdout.readline() != 'ready\n':
+        try:
+            ready = self.process.stdout.readline() == 'ready\n'
+        except BaseException:  # interrupted: who would end it?
+            end(self.process)
+            raise
+        if not ready:
             raise RuntimeError('the private database did not start')
         text = (Path(self.directory) / 'db.env').read_text()
         self.env = dict(re.findall(r'^(\w+)=(.*)$', text, re.M))
