@@ -64,7 +64,7 @@ main (int argc, char **argv)
     void *zap = zmq_socket (context, ZMQ_REP);
     void *router = zmq_socket (context, ZMQ_ROUTER);
     pthread_t thread;
-    if (argc != 2) {
+    if (argc != 2 || strncmp (argv[1], "tcp://", 6) != 0) {
         fprintf (stderr, "usage: bare-curve tcp://ADDRESS:PORT\n");
         return EX_USAGE;
     }

@@ -51,8 +51,13 @@ s_handle (void *cls, struct MHD_Connection *connection, const char *url,
 }
 
 int
-main (void)
+main (int argc, char **argv)
 {
+    (void) argv;
+    if (argc != 1) {
+        fprintf (stderr, "usage: bare-http; it chooses its port itself\n");
+        return EX_USAGE;
+    }
     struct MHD_Daemon *daemon = MHD_start_daemon (
         MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, s_handle, NULL,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned) CONNECTIONS_MOST,

@@ -183,7 +183,8 @@ s_number (const char *text, unsigned most)
 {
     char *end;
     unsigned long number = strtoul (text, &end, 10);
-    s_must (*end == '\0' && number > 0 && number <= most, "no such number");
+    s_must (*end == '\0' && number > 0 && number <= most, 
+            "usage: codec [BLOCKS [MS]] or codec decode|encode|unpack TIMES");
     return (unsigned) number;
 }
 

@@ -180,17 +180,17 @@ s_run (const options_t *options)
     return good;
 }
 
+static const char s_usage[]
+    = "usage: floor --socket PATH --user NAME --password-file FILE\n"
+      "    --database NAME --subnets N --agents N [--connections N]\n"
+      "    [--from-subnet K] [--to-subnet L] [--step N] [--hosts A-B]\n"
+      "    [--known N] [--mode new|unchanged|read|commit]\n"
+      "    [--closing] --reports N and/or --seconds S\n";
+
 static void
 s_misuse (const char *what)
 {
-    fprintf (stderr,
-             "floor: %s\n"
-             "usage: floor --socket PATH --user NAME --password-file FILE\n"
-             "    --database NAME --subnets N --agents N [--connections N]\n"
-             "    [--from-subnet K] [--to-subnet L] [--step N] [--hosts A-B]\n"
-             "    [--known N] [--mode new|unchanged|read|commit]\n"
-             "    [--closing] --reports N and/or --seconds S\n",
-             what);
+    fprintf (stderr, "floor: %s\n%s", what, s_usage);
     exit (64);
 }
 
@@ -251,6 +251,9 @@ s_option (options_t *self, int name, const char *value)
         if (sscanf (value, "%u-%u", &report->first, &report->last) != 2)
             s_misuse ("hosts are given as A-B");
         break;
+    case 'H':
+        fputs (s_usage, stdout);
+        exit (0);
     default: s_misuse ("there is no such option");
     }
 }
@@ -293,6 +296,7 @@ main (int argc, char **argv)
         { "agents", required_argument, NULL, 'a' },
         { "mode", required_argument, NULL, 'm' },
         { "closing", no_argument, NULL, 'C' },
+        { "help", no_argument, NULL, 'H' },
         { NULL, 0, NULL, 0 },
     };
     options_t options = {

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -112,6 +113,18 @@ s_take (sw_options_t *out, const s_option_t *option, char *value)
     return s_hosts (out, value);
 }
 
+static int
+s_refuse (const s_option_t *option, const char *value)
+{
+    if (option->number)
+        return s_wrong ("--%s %s is not a number from %" PRIu64 " to %" PRIu64,
+                        option->name, value, option->least, option->most);
+    if (option->seconds)
+        return s_wrong ("--%s %s is not a number from 0 on", option->name,
+                        value);
+    return s_wrong ("--%s %s is not A-B, as in 1-254", option->name, value);
+}
+
 /*  What one option cannot tell by itself.  */
 static int
 s_check (sw_options_t *self)
@@ -135,10 +148,13 @@ s_check (sw_options_t *self)
                         "not in 10.0.0.0/8");
     if (!self->to || self->to > self->subnets)
         self->to = self->subnets;
+    if (self->from > self->to)
+        return s_wrong ("there is no subnet from --from-subnet %" PRIu64
+                        " to %" PRIu64, self->from, self->to);
     if (self->once && (self->idle || self->rate > 0 || self->reports
                        || self->scanners != self->agents))
         return s_wrong ("--once goes with --window and a scanner per agent");
-    if (self->once && self->from <= self->to)
+    if (self->once)
         self->reports = self->to - self->from + 1;
     return -1;
 }
@@ -191,8 +207,7 @@ sw_options_parse (sw_options_t *out, int argc, char **argv)
         if (got < 256)
             return EX_USAGE; /* getopt has said why */
         if (!s_take (out, &options[got - 256], optarg))
-            return s_wrong ("--%s %s is out of its range",
-                            options[got - 256].name, optarg);
+            return s_refuse (&options[got - 256], optarg);
     }
     if (optind < argc)
         return s_wrong ("what is '%s'", argv[optind]);

@@ -2,16 +2,21 @@
 # SPDX-License-Identifier: MPL-2.0
 """A hundred scanners in one process (tests/bench/scanhub-swarm) and a real hub:
 what they report is applied, also over a restart, and phpIPAM sees that all of
-them are alive.  How fast that is "make bench" says."""
+them are alive.  How fast that is "make bench" says, whose runner is tried, too:
+it says early what would fail, and leaves nothing when it is ended."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import harness
-from harness import BUILD, case, equal, until
+from harness import BUILD, SOURCE, case, equal, until
 
 SWARM = BUILD / 'tests' / 'bench' / 'scanhub-swarm'
+BENCH = SOURCE / 'tests' / 'bench' / 'bench'
 SCANNERS = 100
 FIRST_NETWORK = 0x0a000100  # 10.0.1.0, as the swarm has it
 
@@ -115,6 +120,51 @@ def _(s):
           'last_access of all')
     swarm.terminate()
     complete(s.said(swarm), 0)
+
+
+@case('what would fail in the end is said before anything is measured')
+def _(s):
+    nothing = s.directory / 'nothing'
+    for build, output, expected in (
+            (BUILD, nothing / 'results.json', 'cannot be written'),
+            (nothing, s.directory / 'results.json', 'not built: hub/')):
+        done = subprocess.run([BENCH, '--output', output, 'codec'], text=True,
+                              env={**os.environ, 'top_builddir': build},
+                              capture_output=True, check=False)
+        equal(done.returncode, 2)
+        assert expected in done.stderr, done.stderr
+        equal(done.stdout, '')
+
+
+def database_of(process):
+    """The directory of the database that a run of the benchmarks has started;
+    or None."""
+    children = Path(f'/proc/{process.pid}/task/{process.pid}/children')
+    for child in children.read_text().split():
+        words = Path(f'/proc/{child}/cmdline').read_text().split('\0')
+        if 'serve' in words:
+            place = Path(words[words.index('serve') + 1])
+            if (place / 'db.pid').exists():
+                return place
+    return None
+
+
+@case('a benchmark that is ended while its database starts leaves nothing')
+def _(s):
+    process = subprocess.Popen(
+        [BENCH, '--output', s.directory / 'results.json', 'throughput'],
+        text=True, env={**os.environ, 'top_builddir': BUILD},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        preexec_fn=harness.die_with_us)
+    equal(process.stdout.readline()[:13], '# throughput:')
+    database = until(lambda: database_of(process), 'its database')
+    pid = int((database / 'db.pid').read_text())
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=harness.PATIENCE)[0]
+    equal(process.returncode, 130)
+    assert 'bench: interrupted\n' in said and '# no figures\n' in said, said
+    assert not database.exists() and not database.parents[1].exists()
+    assert not Path(f'/proc/{pid}').exists(), pid
 
 
 if __name__ == '__main__':
