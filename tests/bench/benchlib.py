@@ -116,11 +116,6 @@ class Bench:
             self.kept[name] = make()
         return self.kept[name]
 
-    def find(self, name):
-        """The value of a figure that was measured in this run; or None."""
-        return next((one['value'] for one in self.results
-                     if one['name'] == name), None)
-
     def close(self):
         for one in self.kept.values():
             one.close()

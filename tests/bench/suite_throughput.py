@@ -97,6 +97,10 @@ class Setting:
         return self
 
 
+def title(workers):
+    return f'throughput {workers} worker{"s" if workers > 1 else ""}'
+
+
 def tell(bench, setting, name):
     """What the hub asked of the database."""
     bench.record(f'{name}, reports per commit',
@@ -149,13 +153,13 @@ def run(bench):
     place = estate.shared(bench)
     compare_statements(bench, place)
     for workers in WORKERS:
-        name = f'throughput {workers} workers'
+        name = title(workers)
         tell(bench, Setting(place, workers).measure(bench, name), name)
     if not bench.full:
         return
     # A scan as a scanner sends it; a subnet's rows are enough for a block.
     for workers in WORKERS:
-        name = f'throughput {workers} workers, whole scans'
+        name = f'{title(workers)}, whole scans'
         tell(bench, Setting(place, workers, closing=True).measure(bench, name),
              name)
     # How much waits in the hub: as good as nothing, and all that there is room
@@ -174,7 +178,7 @@ def run(bench):
     alone = estate.Estate(bench, 'alone', agents=1)
     try:
         for workers in WORKERS:
-            name = f'throughput {workers} workers, one scanner'
+            name = f'{title(workers)}, one scanner'
             tell(bench, Setting(alone, workers, window=16).measure(bench,
                                                                   name), name)
     finally:
