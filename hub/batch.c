@@ -4,7 +4,6 @@
 
 #include <assert.h>
 #include <sodium.h>
-#include <string.h>
 #include <time.h>
 
 #include "hub/authorise.h"
@@ -35,16 +34,6 @@ hub_batch_ends (sh_err_t rc)
     return class == SH_CLASS_RETRY || class == SH_CLASS_OURS;
 }
 
-/*  Which of those asked for is the part's; 'count' if it is none yet.  */
-static size_t
-s_find_asked (const hub_asked_t *asked, size_t count, const hub_part_t *part)
-{
-    size_t at = 0;
-    while (at < count && strcmp (asked[at].code, part->code) != 0)
-        at++;
-    return at;
-}
-
 static sh_err_t
 s_take_agent (hub_part_t *part, const hub_asked_t *asked)
 {
@@ -64,7 +53,8 @@ s_read_agents (hub_batch_t *self, hub_part_t **parts, size_t count)
     hub_asked_t asked[HUB_BATCH_MOST];
     size_t asked_count = 0;
     for (size_t i = 0; i < count; i++)
-        if (s_find_asked (asked, asked_count, parts[i]) == asked_count)
+        if (hub_asked_find (asked, asked_count, parts[i]->code)
+            == asked_count)
             asked[asked_count++].code = parts[i]->code;
     sh_err_t rc = store->read_agents (store, asked, asked_count);
     if (rc != SH_OK)
@@ -72,7 +62,7 @@ s_read_agents (hub_batch_t *self, hub_part_t **parts, size_t count)
     for (size_t i = 0; i < count; i++)
         parts[i]->rc = s_take_agent (
             parts[i],
-            &asked[s_find_asked (asked, asked_count, parts[i])]);
+            &asked[hub_asked_find (asked, asked_count, parts[i]->code)]);
     for (size_t i = 0; i < asked_count; i++)
         if (asked[i].rc == SH_OK)
             hub_agent_clear (&asked[i].agent);

@@ -5,7 +5,6 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "hub/authorise.h"
 #include "hub/batch.h"
@@ -282,10 +281,8 @@ s_take_targets (hub_intake_t *self, hub_job_t *job)
 static bool
 s_add_asked (hub_asked_t *asked, size_t count, const char *code)
 {
-    for (size_t i = 0; i < count; i++)
-        if (strcmp (asked[i].code, code) == 0)
-            return false;
-    if (count == HUB_BATCH_MOST)
+    if (hub_asked_find (asked, count, code) < count
+        || count == HUB_BATCH_MOST)
         return false;
     asked[count].code = code;
     return true;

@@ -13,6 +13,15 @@ hub_agent_clear (hub_agent_t *self)
     memset (self, 0, sizeof *self);
 }
 
+size_t
+hub_asked_find (const hub_asked_t *asked, size_t count, const char *code)
+{
+    size_t at = 0;
+    while (at < count && strcmp (asked[at].code, code) != 0)
+        at++;
+    return at;
+}
+
 sh_err_t
 hub_agent_copy (hub_agent_t *out, const hub_agent_t *from)
 {

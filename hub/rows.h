@@ -38,6 +38,16 @@ typedef struct
     bool maintenance; /* settings.maintaneanceMode: nothing may be written */
 } hub_agent_t;
 
+/*  An agent that is asked for by its code.  */
+typedef struct
+{
+    const char *code; /* borrowed */
+    sh_err_t rc; /* SH_E_AGENT_UNKNOWN, or SH_E_MAINTENANCE instead while
+                    phpIPAM is in maintenance mode, for then a table may be on
+                    its way */
+    hub_agent_t agent; /* if 'rc' is SH_OK; the caller's then */
+} hub_asked_t;
+
 typedef struct
 {
     uint64_t id;
@@ -115,6 +125,9 @@ typedef struct
 } hub_plan_t;
 
 void hub_agent_clear (hub_agent_t *self);
+/*  Which of those asked for has this code; 'count': none.  */
+size_t hub_asked_find (const hub_asked_t *asked, size_t count,
+                       const char *code);
 /*  '*out' is the caller's.  SH_E_MEMORY.  */
 sh_err_t hub_agent_copy (hub_agent_t *out, const hub_agent_t *from)
     SH_MUST_CHECK;

@@ -23,16 +23,6 @@
 typedef struct hub_store hub_store_t;
 typedef struct hub_event hub_event_t; /* hub/events.h */
 
-/*  An agent that is asked for by its code.  */
-typedef struct
-{
-    const char *code; /* borrowed */
-    sh_err_t rc; /* SH_E_AGENT_UNKNOWN, or SH_E_MAINTENANCE instead while
-                    phpIPAM is in maintenance mode, for then a table may be on
-                    its way */
-    hub_agent_t agent; /* if 'rc' is SH_OK; the caller's then */
-} hub_asked_t;
-
 struct hub_store
 {
     /*  READ COMMITTED.  begin connects when there is no connection, and looks

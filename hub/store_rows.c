@@ -166,15 +166,6 @@ s_keep (char **text, const char *value)
     return kept;
 }
 
-/*  An id of ipTags; the column would take any number.  */
-static int
-s_state (const char *value)
-{
-    if (value && *value >= '0' && *value <= '9' && value[1] == '\0')
-        return *value - '0'; /* as the stock ones are */
-    return value ? (int) strtol (value, NULL, 10) : 0;
-}
-
 static void
 s_take_row (hub_rows_t *rows, MYSQL_ROW row, char **text)
 {
@@ -186,7 +177,7 @@ s_take_row (hub_rows_t *rows, MYSQL_ROW row, char **text)
     one->autodiscovered = row[COL_DESCRIPTION]
                           && strcmp (row[COL_DESCRIPTION], HUB_DESCRIPTION) == 0;
     one->has_state = row[COL_STATE] != NULL;
-    one->state = s_state (row[COL_STATE]);
+    one->state = one->has_state ? (int) strtol (row[COL_STATE], NULL, 10) : 0;
     one->last_seen = s_keep (text, row[COL_SEEN]);
     one->hostname = s_keep (text, row[COL_HOSTNAME]);
     one->mac = s_keep (text, row[COL_MAC]);
